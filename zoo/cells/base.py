@@ -1,0 +1,249 @@
+"""What all recurrent cells share: weights in named column blocks, and the two halves of a step."""
+
+import keras
+from keras import ops
+
+# Keras recognises by this base class that a cell draws one dropout mask per sequence, outside the
+# loop over time. It has no public name.
+from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
+
+from zoo.cells.activations import derivative
+
+
+class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
+    """A recurrent cell: one step of a recurrence, to be wrapped in an RNN layer.
+
+    Weights (G gates, in the order of `gates`):
+
+    - `kernel`: (input_dim, G * units), multiplies the input x<t>;
+    - `recurrent_kernel`: (units, G * units), multiplies the previous state;
+    - `bias`: (G * units,), absent with `use_bias=False`.
+
+    `columns(name)` slices the block of one gate out of any of them.
+
+    A step has two halves. `project(x)` is x W + b; it does not depend on the state and can be
+    computed for a whole sequence at once. `step(projected, states)` is the recurrence. `call` does
+    one after the other, so `keras.layers.RNN`, `StackedRNNCells` and `Bidirectional` take any cell.
+
+    A new cell defines `gates`, `state_size` if it has more than one state, `recurrent_weights` and
+    `forward`. With `backward` and `weight_gradients` as well, `zoo.layers.Recurrence` uses them for
+    backpropagation through time; without, it leaves the gradient to the backend.
+
+    Args:
+        units: number of units, the size of each state and of the output.
+        activation: f, for the candidate (and the output of the RNN unit).
+        recurrent_activation: the gates' activation; cells without gates do not take it.
+        use_bias: whether b is added.
+        kernel_initializer, recurrent_initializer, bias_initializer: how the weights start.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: penalties on the weights.
+        kernel_constraint, recurrent_constraint, bias_constraint: applied after each update.
+        dropout: fraction of the inputs set to 0 in training; one mask serves all steps of a
+            sequence (Gal & Ghahramani 2016).
+        seed: seed of the dropout mask.
+
+    Call arguments:
+        inputs: x<t>, (batch, input_dim).
+        states: list of previous states, each (batch, units).
+        training: whether dropout applies.
+
+    Returns:
+        The output, (batch, units), and the list of new states. The output of every cell is its
+        first state.
+
+    Raises:
+        ValueError: if `units` is not a positive integer or `dropout` not in [0, 1).
+    """
+
+    gates: tuple[str, ...]
+    recurrent_dropout = 0.0  # read by DropoutRNNCell
+
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        seed=None,
+        **kwargs,
+    ):
+        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
+            raise ValueError(f"`units` must be a positive integer. Received: units={units!r}")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={dropout!r}")
+        super().__init__(**kwargs)
+        self.units = units
+        self.activation = keras.activations.get(activation)
+        self.recurrent_activation = keras.activations.get(recurrent_activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.dropout = dropout
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    @property
+    def state_size(self):
+        """Size of each state: an int for one state, a list for several."""
+        return self.units
+
+    @property
+    def output_size(self):
+        """Size of the output."""
+        return self.units
+
+    def build(self, input_shape):
+        width = len(self.gates) * self.units
+        self.kernel = self.add_weight(
+            shape=(input_shape[-1], width),
+            name="kernel",
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.recurrent_kernel = self.add_weight(
+            shape=(self.units, width),
+            name="recurrent_kernel",
+            initializer=self.recurrent_initializer,
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                shape=(width,),
+                name="bias",
+                initializer=self._initial_bias,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def _initial_bias(self, shape, dtype=None):
+        return self.bias_initializer(shape, dtype=dtype)
+
+    def columns(self, gate):
+        """The slice of `kernel`, `recurrent_kernel` and `bias` columns that belongs to a gate."""
+        start = self.gates.index(gate) * self.units
+        return slice(start, start + self.units)
+
+    def get_initial_state(self, batch_size=None):
+        """a<0> = 0: a list of (batch, units) zeros, one per state."""
+        sizes = [self.state_size] if isinstance(self.state_size, int) else self.state_size
+        return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in sizes]
+
+    def project(self, x):
+        """x W + b, for one step (batch, input_dim) or for a sequence (..., input_dim)."""
+        projected = ops.matmul(x, self.kernel)  # (..., G * units)
+        return ops.add(projected, self.bias) if self.use_bias else projected
+
+    def step(self, projected, states):
+        """One step of the recurrence.
+
+        Args:
+            projected: `project(x<t>)`, (batch, G * units).
+            states: list of previous states, each (batch, units).
+
+        Returns:
+            The output, (batch, units), and the list of new states.
+        """
+        new_states, _ = self.forward(projected, states, self.recurrent_weights())
+        return new_states[0], list(new_states)
+
+    def call(self, inputs, states, training=False):
+        states = list(states) if isinstance(states, (list, tuple)) else [states]
+        return self.step(self.project(self.drop_inputs(inputs, training)), states)
+
+    def drop_inputs(self, inputs, training):
+        """Applies the sequence's dropout mask to inputs (batch, ..., input_dim) in training."""
+        if not training or self.dropout == 0:
+            return inputs
+        step_input = inputs if len(inputs.shape) == 2 else inputs[:, 0, :]
+        mask = self.get_dropout_mask(step_input)  # (batch, input_dim)
+        return inputs * (mask if len(inputs.shape) == 2 else mask[:, None, :])
+
+    def recurrent_weights(self):
+        """The tensors that `forward` uses at every step, cut to the blocks it multiplies by."""
+        return (ops.convert_to_tensor(self.recurrent_kernel),)
+
+    def forward(self, projected, states, weights):
+        """The equations of the cell.
+
+        Args:
+            projected: (batch, G * units).
+            states: previous states, each (batch, units).
+            weights: what `recurrent_weights` returned.
+
+        Returns:
+            The tuple of new states, and a tuple of what `backward` needs besides the states.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define `forward`.")
+
+    @property
+    def has_backward(self):
+        """Whether the cell can run its own backpropagation through time.
+
+        It can if it defines `backward` and the derivative of each activation follows from the
+        activation's value.
+        """
+        return hasattr(self, "backward") and all(
+            derivative(activation) is not None for activation in self.activations()
+        )
+
+    def activations(self):
+        """The activations that `backward` differentiates."""
+        return (self.activation, self.recurrent_activation)
+
+    def get_config(self):
+        config = super().get_config()
+        config |= {
+            "units": self.units,
+            "activation": keras.activations.serialize(self.activation),
+            "recurrent_activation": keras.activations.serialize(self.recurrent_activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "recurrent_initializer": keras.initializers.serialize(self.recurrent_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "recurrent_regularizer": keras.regularizers.serialize(self.recurrent_regularizer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
+            "recurrent_constraint": keras.constraints.serialize(self.recurrent_constraint),
+            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+            "dropout": self.dropout,
+            "seed": self.seed,
+        }
+        return config
+
+
+def flatten_steps(sequence):
+    """(timesteps, batch, n) -> (timesteps * batch, n), for products over all steps at once."""
+    return ops.reshape(sequence, (-1, sequence.shape[-1]))
+
+
+def product_gradient(inputs, gradients):
+    """Gradient of W in `inputs W` summed over steps and batch: one matrix product.
+
+    Args:
+        inputs: (timesteps, batch, n).
+        gradients: (timesteps, batch, m), of the product.
+
+    Returns:
+        (n, m).
+    """
+    return ops.matmul(ops.transpose(flatten_steps(inputs)), flatten_steps(gradients))

@@ -1,0 +1,159 @@
+"""Gated recurrent units: the simplified and the full one, and the form with the reset after."""
+
+import keras
+from keras import ops
+
+from zoo.cells.activations import derivative
+from zoo.cells.base import RecurrentCell, product_gradient
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class SimplifiedGRUCell(RecurrentCell):
+    """The GRU without a relevance gate.
+
+        c̃<t> = f(W_c [c<t-1>, x<t>] + b_c)
+        Γ_u  = σ(W_u [c<t-1>, x<t>] + b_u)
+        c<t> = Γ_u * c̃<t> + (1 - Γ_u) * c<t-1>
+        a<t> = c<t>
+
+    Γ_u near 0 keeps the memory. The weights multiply [c<t-1>, x<t>] as two products:
+    `recurrent_kernel` (units, 2 * units) and `kernel` (input_dim, 2 * units), with the column
+    blocks of `gates`.
+
+    Arguments, call arguments and errors: see `RecurrentCell`.
+    """
+
+    gates = ("candidate", "update")
+
+    def forward(self, projected, states, weights):
+        (c,) = states
+        (W,) = weights
+        z = projected + ops.matmul(c, W)  # (batch, 2 * units)
+        candidate = self.activation(z[:, : self.units])
+        update = self.recurrent_activation(z[:, self.units :])
+        c = update * candidate + (1 - update) * c
+        return (c,), (candidate, update)
+
+    def backward(self, gradients, states, residuals, transposed_weights):
+        (d_c,) = gradients
+        (c,) = states
+        candidate, update = residuals
+        (W_T,) = transposed_weights
+        d_candidate = d_c * update * derivative(self.activation)(candidate)
+        d_update = d_c * (candidate - c) * derivative(self.recurrent_activation)(update)
+        d_z = ops.concatenate([d_candidate, d_update], axis=1)
+        return d_z, (d_c * (1 - update) + ops.matmul(d_z, W_T),)
+
+    def weight_gradients(self, states, residuals, d_projected):
+        (c,) = states
+        return (product_gradient(c, d_projected),)
+
+
+class _RelevanceGatedCell(RecurrentCell):
+    """The two forms of the full GRU: two gates in front, the candidate after them."""
+
+    def recurrent_weights(self):
+        W = ops.convert_to_tensor(self.recurrent_kernel)
+        return W[:, : 2 * self.units], W[:, 2 * self.units :]
+
+    def _split(self, z):
+        return z[:, : 2 * self.units], z[:, 2 * self.units :]
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class GRUCell(_RelevanceGatedCell):
+    """The full GRU, with the relevance gate applied before the product (Cho et al. 2014).
+
+        Γ_u  = σ(W_u [c<t-1>, x<t>] + b_u)
+        Γ_r  = σ(W_r [c<t-1>, x<t>] + b_r)
+        c̃<t> = f(W_c [Γ_r * c<t-1>, x<t>] + b_c)
+        c<t> = Γ_u * c̃<t> + (1 - Γ_u) * c<t-1>
+        a<t> = c<t>
+
+    Γ_u near 0 keeps the memory: the opposite sense of `keras.layers.GRU`, whose update gate is
+    1 - Γ_u (negate the update columns of every weight to go from one to the other).
+
+    `recurrent_kernel`: (units, 3 * units), `kernel`: (input_dim, 3 * units), with the column blocks
+    of `gates`. Arguments, call arguments and errors: see `RecurrentCell`.
+    """
+
+    gates = ("update", "relevance", "candidate")
+
+    def forward(self, projected, states, weights):
+        (c,) = states
+        W_ur, W_c = weights
+        x_ur, x_c = self._split(projected)
+        gates = self.recurrent_activation(x_ur + ops.matmul(c, W_ur))  # (batch, 2 * units)
+        update, relevance = ops.split(gates, 2, axis=1)
+        relevant = relevance * c
+        candidate = self.activation(x_c + ops.matmul(relevant, W_c))
+        c = update * candidate + (1 - update) * c
+        return (c,), (gates, candidate, relevant)
+
+    def backward(self, gradients, states, residuals, transposed_weights):
+        (d_c,) = gradients
+        (c,) = states
+        gates, candidate, _ = residuals
+        W_ur_T, W_c_T = transposed_weights
+        update, relevance = ops.split(gates, 2, axis=1)
+        d_candidate = d_c * update * derivative(self.activation)(candidate)
+        d_relevant = ops.matmul(d_candidate, W_c_T)
+        d_gates = ops.concatenate([d_c * (candidate - c), d_relevant * c], axis=1)
+        d_gates = d_gates * derivative(self.recurrent_activation)(gates)
+        d_c = d_c * (1 - update) + d_relevant * relevance + ops.matmul(d_gates, W_ur_T)
+        return ops.concatenate([d_gates, d_candidate], axis=1), (d_c,)
+
+    def weight_gradients(self, states, residuals, d_projected):
+        (c,) = states
+        *_, relevant = residuals
+        d_gates, d_candidate = ops.split(d_projected, [2 * self.units], axis=-1)
+        return product_gradient(c, d_gates), product_gradient(relevant, d_candidate)
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class ResetAfterGRUCell(_RelevanceGatedCell):
+    """The GRU with the reset applied after the product, as cuDNN computes it.
+
+        z_t  = σ(W_z x_t + U_z h_{t-1} + b_z)
+        r_t  = σ(W_r x_t + U_r h_{t-1} + b_r)
+        h'_t = f(W_h x_t + r_t * (U_h h_{t-1}) + b_h)
+        h_t  = z_t * h_{t-1} + (1 - z_t) * h'_t
+
+    z near 1 keeps the memory, as in `keras.layers.GRU(reset_after=True)`. Keras adds a second bias
+    inside r_t * (...); the equations have none, which is Keras with that bias at zero.
+
+    `recurrent_kernel` (U): (units, 3 * units), `kernel` (W): (input_dim, 3 * units), with the
+    column blocks of `gates`. Arguments, call arguments and errors: see `RecurrentCell`.
+    """
+
+    gates = ("update", "reset", "candidate")
+
+    def forward(self, projected, states, weights):
+        (h,) = states
+        U_zr, U_h = weights
+        x_zr, x_h = self._split(projected)
+        gates = self.recurrent_activation(x_zr + ops.matmul(h, U_zr))  # (batch, 2 * units)
+        update, reset = ops.split(gates, 2, axis=1)
+        remembered = ops.matmul(h, U_h)
+        candidate = self.activation(x_h + reset * remembered)
+        h = update * h + (1 - update) * candidate
+        return (h,), (gates, candidate, remembered)
+
+    def backward(self, gradients, states, residuals, transposed_weights):
+        (d_h,) = gradients
+        (h,) = states
+        gates, candidate, remembered = residuals
+        U_zr_T, U_h_T = transposed_weights
+        update, reset = ops.split(gates, 2, axis=1)
+        d_candidate = d_h * (1 - update) * derivative(self.activation)(candidate)
+        d_gates = ops.concatenate([d_h * (h - candidate), d_candidate * remembered], axis=1)
+        d_gates = d_gates * derivative(self.recurrent_activation)(gates)
+        d_h = d_h * update + ops.matmul(d_gates, U_zr_T) + ops.matmul(d_candidate * reset, U_h_T)
+        return ops.concatenate([d_gates, d_candidate], axis=1), (d_h,)
+
+    def weight_gradients(self, states, residuals, d_projected):
+        (h,) = states
+        gates, *_ = residuals
+        d_gates, d_candidate = ops.split(d_projected, [2 * self.units], axis=-1)
+        reset = gates[..., self.units :]
+        return product_gradient(h, d_gates), product_gradient(h, d_candidate * reset)

@@ -1,0 +1,221 @@
+"""Long short-term memory, without and with peepholes."""
+
+import keras
+from keras import ops
+
+from zoo.cells.activations import derivative
+from zoo.cells.base import RecurrentCell, product_gradient
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class LSTMCell(RecurrentCell):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997, with the forget gate of Gers 2000).
+
+        c̃<t> = f(W_c [a<t-1>, x<t>] + b_c)
+        Γ_u  = σ(W_u [a<t-1>, x<t>] + b_u)
+        Γ_f  = σ(W_f [a<t-1>, x<t>] + b_f)
+        Γ_o  = σ(W_o [a<t-1>, x<t>] + b_o)
+        c<t> = Γ_u * c̃<t> + Γ_f * c<t-1>
+        a<t> = Γ_o * g(c<t>)
+
+    The states are [a, c]. `recurrent_kernel`: (units, 4 * units), `kernel`: (input_dim, 4 * units),
+    with the column blocks of `gates`. `keras.layers.LSTM` has the same equations with its blocks in
+    the order update (input), forget, candidate, output.
+
+    Args:
+        output_activation: g; "tanh" by default, None for a<t> = Γ_o * c<t>.
+        unit_forget_bias: whether b_f starts at 1, which keeps the memory at first
+            (Jozefowicz et al. 2015).
+
+    Other arguments, call arguments and errors: see `RecurrentCell`.
+    """
+
+    gates = ("candidate", "update", "forget", "output")
+
+    def __init__(self, units, output_activation="tanh", unit_forget_bias=True, **kwargs):
+        super().__init__(units, **kwargs)
+        self.output_activation = keras.activations.get(output_activation)
+        self.unit_forget_bias = unit_forget_bias
+
+    @property
+    def state_size(self):
+        return [self.units, self.units]
+
+    def _initial_bias(self, shape, dtype=None):
+        bias = ops.reshape(self.bias_initializer(shape, dtype=dtype), (len(self.gates), self.units))
+        if self.unit_forget_bias:
+            forget = ops.one_hot(self.gates.index("forget"), len(self.gates), dtype="bool")
+            bias = ops.where(forget[:, None], ops.ones_like(bias), bias)
+        return ops.reshape(bias, shape)
+
+    def forward(self, projected, states, weights):
+        a, c = states
+        (W,) = weights
+        z = projected + ops.matmul(a, W)  # (batch, 4 * units)
+        candidate = self.activation(z[:, : self.units])
+        gates = self.recurrent_activation(z[:, self.units :])  # (batch, 3 * units)
+        update, forget, output = ops.split(gates, 3, axis=1)
+        c = update * candidate + forget * c
+        shown = self.output_activation(c)
+        a = output * shown
+        return (a, c), (candidate, gates, shown)
+
+    def backward(self, gradients, states, residuals, transposed_weights):
+        d_a, d_c = gradients
+        _, c = states
+        candidate, gates, shown = residuals
+        (W_T,) = transposed_weights
+        update, forget, output = ops.split(gates, 3, axis=1)
+        d_c = d_c + d_a * output * derivative(self.output_activation)(shown)
+        d_candidate = d_c * update * derivative(self.activation)(candidate)
+        d_gates = ops.concatenate([d_c * candidate, d_c * c, d_a * shown], axis=1)
+        d_gates = d_gates * derivative(self.recurrent_activation)(gates)
+        d_z = ops.concatenate([d_candidate, d_gates], axis=1)
+        return d_z, (ops.matmul(d_z, W_T), d_c * forget)
+
+    def weight_gradients(self, states, residuals, d_projected):
+        a, _ = states
+        return (product_gradient(a, d_projected),)
+
+    def activations(self):
+        return (*super().activations(), self.output_activation)
+
+    def get_config(self):
+        config = super().get_config()
+        config |= {
+            "output_activation": keras.activations.serialize(self.output_activation),
+            "unit_forget_bias": self.unit_forget_bias,
+        }
+        return config
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class PeepholeLSTMCell(LSTMCell):
+    """An LSTM whose gates also see the memory.
+
+        c̃<t> = f(W_c [a<t-1>, x<t>] + b_c)
+        Γ_u  = σ(W_u [a<t-1>, x<t>, c<t-1>] + b_u)
+        Γ_f  = σ(W_f [a<t-1>, x<t>, c<t-1>] + b_f)
+        Γ_o  = σ(W_o [a<t-1>, x<t>, c<t-1>] + b_o)
+        c<t> = Γ_u * c̃<t> + Γ_f * c<t-1>
+        a<t> = Γ_o * g(c<t>)
+
+    The states are [a, c]. Besides the weights of `LSTMCell` there is `peephole_kernel`, its blocks
+    in the order update, forget, output:
+
+    - `peephole="full"`: (units, 3 * units), the equations above;
+    - `peephole="diagonal"`: (3 * units,), each gate sees its own unit's memory only, and the output
+      gate sees c<t> in place of c<t-1> (Gers & Schmidhuber 2000).
+
+    Args:
+        peephole: "full" or "diagonal".
+        peephole_initializer, peephole_regularizer, peephole_constraint: of `peephole_kernel`.
+
+    Other arguments, call arguments and errors: see `LSTMCell` and `RecurrentCell`.
+
+    Raises:
+        ValueError: if `peephole` is neither "full" nor "diagonal".
+    """
+
+    def __init__(
+        self,
+        units,
+        peephole="full",
+        peephole_initializer=None,
+        peephole_regularizer=None,
+        peephole_constraint=None,
+        **kwargs,
+    ):
+        if peephole not in ("full", "diagonal"):
+            raise ValueError(f'`peephole` must be "full" or "diagonal". Received: {peephole!r}')
+        super().__init__(units, **kwargs)
+        self.peephole = peephole
+        if peephole_initializer is None:
+            peephole_initializer = "orthogonal" if peephole == "full" else "zeros"
+        self.peephole_initializer = keras.initializers.get(peephole_initializer)
+        self.peephole_regularizer = keras.regularizers.get(peephole_regularizer)
+        self.peephole_constraint = keras.constraints.get(peephole_constraint)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        width = 3 * self.units
+        self.peephole_kernel = self.add_weight(
+            shape=(self.units, width) if self.peephole == "full" else (width,),
+            name="peephole_kernel",
+            initializer=self.peephole_initializer,
+            regularizer=self.peephole_regularizer,
+            constraint=self.peephole_constraint,
+        )
+
+    def recurrent_weights(self):
+        return (
+            ops.convert_to_tensor(self.recurrent_kernel),
+            ops.convert_to_tensor(self.peephole_kernel),
+        )
+
+    def forward(self, projected, states, weights):
+        a, c = states
+        W, P = weights
+        z = projected + ops.matmul(a, W)  # (batch, 4 * units)
+        candidate = self.activation(z[:, : self.units])
+        z_gates = z[:, self.units :]  # (batch, 3 * units)
+        if self.peephole == "full":
+            gates = self.recurrent_activation(z_gates + ops.matmul(c, P))
+            update, forget, output = ops.split(gates, 3, axis=1)
+            c = update * candidate + forget * c
+        else:
+            z_update, z_forget, z_output = ops.split(z_gates, 3, axis=1)
+            P_update, P_forget, P_output = ops.split(P, 3)
+            update = self.recurrent_activation(z_update + P_update * c)
+            forget = self.recurrent_activation(z_forget + P_forget * c)
+            c = update * candidate + forget * c
+            output = self.recurrent_activation(z_output + P_output * c)
+            gates = ops.concatenate([update, forget, output], axis=1)
+        shown = self.output_activation(c)
+        a = output * shown
+        return (a, c), (candidate, gates, shown, c)
+
+    def backward(self, gradients, states, residuals, transposed_weights):
+        d_a, d_c = gradients
+        _, c = states
+        candidate, gates, shown, _ = residuals
+        W_T, P_T = transposed_weights
+        slope = derivative(self.recurrent_activation)(gates)
+        update, forget, output = ops.split(gates, 3, axis=1)
+        d_c = d_c + d_a * output * derivative(self.output_activation)(shown)
+        if self.peephole == "diagonal":
+            # The output gate saw c<t>, so its gradient flows into c<t> first.
+            d_output = d_a * shown * slope[:, 2 * self.units :]
+            d_c = d_c + d_output * P_T[2 * self.units :]
+        d_candidate = d_c * update * derivative(self.activation)(candidate)
+        d_gates = ops.concatenate([d_c * candidate, d_c * c, d_a * shown], axis=1) * slope
+        d_z = ops.concatenate([d_candidate, d_gates], axis=1)
+        d_c = d_c * forget
+        if self.peephole == "full":
+            d_c = d_c + ops.matmul(d_gates, P_T)
+        else:
+            d_update, d_forget, _ = ops.split(d_gates, 3, axis=1)
+            P_update, P_forget, _ = ops.split(P_T, 3)
+            d_c = d_c + d_update * P_update + d_forget * P_forget
+        return d_z, (ops.matmul(d_z, W_T), d_c)
+
+    def weight_gradients(self, states, residuals, d_projected):
+        a, c = states
+        *_, new_c = residuals
+        d_gates = d_projected[..., self.units :]
+        if self.peephole == "full":
+            d_peephole = product_gradient(c, d_gates)
+        else:
+            seen = ops.concatenate([c, c, new_c], axis=-1)
+            d_peephole = ops.sum(seen * d_gates, axis=(0, 1))
+        return product_gradient(a, d_projected), d_peephole
+
+    def get_config(self):
+        config = super().get_config()
+        config |= {
+            "peephole": self.peephole,
+            "peephole_initializer": keras.initializers.serialize(self.peephole_initializer),
+            "peephole_regularizer": keras.regularizers.serialize(self.peephole_regularizer),
+            "peephole_constraint": keras.constraints.serialize(self.peephole_constraint),
+        }
+        return config

@@ -1,0 +1,51 @@
+"""The RNN unit."""
+
+import keras
+from keras import ops
+
+from zoo.cells.activations import derivative
+from zoo.cells.base import RecurrentCell, product_gradient
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class RNNCell(RecurrentCell):
+    """The RNN unit (Elman 1990).
+
+        a<t> = f(W_aa a<t-1> + W_ax x<t> + b_a)
+
+    `recurrent_kernel` is W_aa transposed, (units, units); `kernel` is W_ax transposed,
+    (input_dim, units); `bias` is b_a. The output is a<t>; ŷ<t> = g(W_ya a<t> + b_y) is a
+    `keras.layers.Dense` on top.
+
+    Arguments, call arguments and errors: see `RecurrentCell`; there is no `recurrent_activation`.
+    """
+
+    gates = ("activation",)
+
+    def __init__(self, units, activation="tanh", **kwargs):
+        super().__init__(units, activation=activation, **kwargs)
+
+    def forward(self, projected, states, weights):
+        (a,) = states
+        (W_aa,) = weights
+        a = self.activation(projected + ops.matmul(a, W_aa))
+        return (a,), (a,)
+
+    def backward(self, gradients, states, residuals, transposed_weights):
+        (d_a,) = gradients
+        (a,) = residuals
+        (W_aa_T,) = transposed_weights
+        d_z = d_a * derivative(self.activation)(a)
+        return d_z, (ops.matmul(d_z, W_aa_T),)
+
+    def weight_gradients(self, states, residuals, d_projected):
+        (a,) = states
+        return (product_gradient(a, d_projected),)
+
+    def activations(self):
+        return (self.activation,)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["recurrent_activation"]
+        return config

@@ -1,0 +1,1 @@
+from zoo.layers.recurrence import Recurrence

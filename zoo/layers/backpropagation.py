@@ -1,0 +1,92 @@
+"""Backpropagation through time, written out.
+
+With the state s<t> = step(x<t> W + b, s<t-1>; U), automatic differentiation adds one product
+a<t-1>ᵀ dz<t> to the gradient of U at every step. Here the loop backwards in time only carries the
+gradient of the state and collects dz<t>; each weight gradient is then one product over all steps.
+"""
+
+from keras import ops
+
+from zoo.layers.scan import scan
+
+
+def recur(cell, projected, initial_states, mask, keep):
+    """The states of a cell over a sequence, differentiable by `cell.backward`.
+
+    Args:
+        cell: a built `RecurrentCell` with `has_backward`.
+        projected: `cell.project` of the whole sequence, (timesteps, batch, G * units).
+        initial_states: list of (batch, units).
+        mask: (timesteps, batch, 1) boolean or None; a state does not change where it is False.
+        keep: True keeps the gates of the forward pass for the gradient, as training wants; False
+            keeps nothing, and a gradient, if one is asked for, runs the forward pass again.
+
+    Returns:
+        The first state at every step, (timesteps, batch, units), and the list of final states.
+    """
+    weights = cell.recurrent_weights()
+    number_of_states = len(initial_states)
+
+    @ops.custom_gradient
+    def states_over_time(projected, *states_and_weights):
+        initial = states_and_weights[:number_of_states]
+        weights = states_and_weights[number_of_states:]
+        final, kept = _forward(cell, projected, initial, weights, mask, keep)
+        outputs = kept[0]
+
+        def gradient(*upstream):
+            if len(upstream) == 1:  # JAX hands over one tuple
+                (upstream,) = upstream
+            everything = kept if keep else _forward(cell, projected, initial, weights, mask, True)[1]
+            return _backward(cell, everything, initial, weights, mask, upstream)
+
+        return (outputs, *final), gradient
+
+    outputs, *final = states_over_time(projected, *initial_states, *weights)
+    return outputs, final
+
+
+def _forward(cell, projected, initial, weights, mask, keep):
+    """The loop forwards in time: final states, and the states and residuals of all steps."""
+
+    def step(states, slices):
+        projected, active = slices
+        new_states, residuals = cell.forward(projected, states, weights)
+        if active is not None:
+            new_states = tuple(
+                ops.where(active, new, old) for new, old in zip(new_states, states, strict=True)
+            )
+        return new_states, (*new_states, *residuals) if keep else new_states[:1]
+
+    return scan(step, initial, (projected, mask))
+
+
+def _backward(cell, kept, initial, weights, mask, upstream):
+    """The loop backwards in time: gradients of the projected inputs, initial states and weights."""
+    states, residuals = kept[: len(initial)], kept[len(initial) :]
+    previous = tuple(
+        ops.concatenate([first[None], state[:-1]], axis=0)
+        for first, state in zip(initial, states, strict=True)
+    )
+    # A product with a matrix stored transposed is several times slower on a CPU: once, not per step.
+    transposed = tuple(ops.transpose(weight) for weight in weights)
+    d_outputs, *d_final = upstream
+    n = len(initial)
+
+    def step(d_states, slices):
+        d_output, active, *kept = slices
+        d_states = (d_states[0] + d_output, *d_states[1:])
+        held = None
+        if active is not None:
+            held = tuple(ops.where(active, ops.zeros_like(d), d) for d in d_states)
+            d_states = tuple(ops.where(active, d, ops.zeros_like(d)) for d in d_states)
+        d_projected, d_states = cell.backward(d_states, kept[:n], kept[n:], transposed)
+        if held is not None:
+            d_states = tuple(d + h for d, h in zip(d_states, held, strict=True))
+        return d_states, (d_projected,)
+
+    d_initial, (d_projected,) = scan(
+        step, d_final, (d_outputs, mask, *previous, *residuals), reverse=True
+    )
+    d_weights = cell.weight_gradients(previous, residuals, d_projected)
+    return (d_projected, *d_initial, *d_weights)

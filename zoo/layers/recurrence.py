@@ -1,0 +1,106 @@
+"""A faster drop-in for `keras.layers.RNN`."""
+
+import keras
+from keras import ops
+
+from zoo.cells import RecurrentCell
+from zoo.layers.backpropagation import recur
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class Recurrence(keras.layers.RNN):
+    """Runs a cell over a sequence: `keras.layers.RNN` with the same arguments and results, faster.
+
+    What makes it faster, for the cells of `zoo.cells`:
+
+    - the input product of all steps is one matrix product, outside the loop;
+    - everything is time-major inside the loop;
+    - backpropagation through time is written out (`zoo.layers.backpropagation`), so that each
+      weight gradient is one matrix product over all steps;
+    - on a CPU with TensorFlow the batch runs as two independent loops, one per half, which the
+      executor runs side by side: a step is too small to be worth dividing among cores.
+
+    Cells that cannot differentiate themselves (`RecurrentCell.has_backward`), `StackedRNNCells`,
+    `unroll=True` and the PyTorch backend run in the loop of `keras.layers.RNN`, with the same
+    results.
+
+    Args:
+        cell: a cell, built or not.
+        return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask: as in
+            `keras.layers.RNN`.
+
+    Call arguments:
+        sequences: (batch, timesteps, input_dim).
+        initial_state: list of (batch, units); zeros by default.
+        mask: (batch, timesteps), boolean; the state does not change where it is False.
+        training: whether the cell's dropout applies.
+
+    Returns:
+        The last output, (batch, units), or with `return_sequences` all of them,
+        (batch, timesteps, units); with `return_state` followed by the final states.
+    """
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        cell = self.cell
+        if (
+            self.unroll
+            or not isinstance(cell, RecurrentCell)
+            or not cell.has_backward
+            or keras.backend.backend() == "torch"
+        ):
+            return super().inner_loop(sequences, initial_state, mask, training)
+
+        x = cell.drop_inputs(sequences, training)
+        x = ops.transpose(x, (1, 0, 2))  # (timesteps, batch, input_dim)
+        if mask is not None:
+            mask = ops.transpose(ops.cast(mask, "bool"))[..., None]  # (timesteps, batch, 1)
+        if self.go_backwards:
+            x = ops.flip(x, axis=0)
+            mask = None if mask is None else ops.flip(mask, axis=0)
+
+        parts = [
+            recur(cell, cell.project(x), states, mask, keep=training)
+            for x, states, mask in _streams(x, initial_state, mask)
+        ]
+        outputs = _join([outputs for outputs, _ in parts], axis=1)  # (timesteps, batch, units)
+        states = [_join(state, axis=0) for state in zip(*(s for _, s in parts), strict=True)]
+
+        if mask is not None:
+            outputs = self._mask_outputs(outputs, mask)
+        return outputs[-1], ops.transpose(outputs, (1, 0, 2)), states
+
+    def _mask_outputs(self, outputs, mask):
+        """A masked step repeats the output before it, or is 0 with `zero_output_for_mask`.
+
+        The state that the loop held is that output, except before the first step that counts,
+        where the state is the initial one and the output is 0.
+        """
+        if self.zero_output_for_mask:
+            shown = mask
+        else:
+            shown = ops.cumsum(ops.cast(mask, "int32"), axis=0) > 0
+        return ops.where(shown, outputs, ops.zeros_like(outputs))
+
+
+def _streams(x, states, mask):
+    """Cuts (timesteps, batch, ...) inputs, states and mask into the batches that run side by side.
+
+    Two halves where loops run side by side, on TensorFlow without a GPU; the whole elsewhere.
+    """
+    if keras.backend.backend() != "tensorflow" or not _on_cpu():
+        return [(x, states, mask)]
+    half = (ops.shape(x)[1] + 1) // 2
+    return [
+        (x[:, part], [s[part] for s in states], None if mask is None else mask[:, part])
+        for part in (slice(None, half), slice(half, None))
+    ]
+
+
+def _join(parts, axis):
+    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=axis)
+
+
+def _on_cpu():
+    import tensorflow as tf
+
+    return not tf.config.list_logical_devices("GPU")
