@@ -1,0 +1,119 @@
+"""Batches of sequences of similar length, in an order that depends on the seed and epoch alone."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+POOL = 64  # batches to draw before sorting by length: little padding, and still much chance
+
+
+class BucketedBatches:
+    """Groups sequences by length, so that little of a batch is padding.
+
+    Each epoch draws the examples in a new order, sorts them by length within pools of 64 batches,
+    cuts the pools into batches, and draws the order of the batches. All of it follows from `seed`
+    and the number of the epoch: a run that resumes at an epoch sees the batches that it would have
+    seen without the interruption. Every epoch has each example once, in the same number of batches.
+
+    Args:
+        sequences: one array of shape (timesteps,) or (timesteps, features) for each example, or a
+            ragged tensor of them. None may be empty: recurrent kernels of GPUs take no empty row.
+        labels: (examples, ...) array.
+        batch_size: examples in a batch; the last ones may make a smaller batch.
+        shuffle: False for evaluation: all sequences sorted by length, the same in each epoch.
+        seed: of the order.
+        sample_weight: (examples,) array, for a third component in each batch.
+        pad_to_multiple: pads each batch to a length that this number divides, which keeps compilers
+            that specialise on shapes, as XLA does, from compiling for each length that occurs.
+
+    Raises:
+        ValueError: a sequence is empty, or the arguments differ in their number of examples.
+    """
+
+    def __init__(
+        self,
+        sequences: Sequence[np.ndarray] | tf.RaggedTensor,
+        labels: np.ndarray,
+        *,
+        batch_size: int,
+        shuffle: bool,
+        seed: int = 0,
+        sample_weight: np.ndarray | None = None,
+        pad_to_multiple: int = 1,
+    ):
+        if not isinstance(sequences, tf.RaggedTensor):
+            lengths = [len(sequence) for sequence in sequences]
+            sequences = tf.RaggedTensor.from_row_lengths(np.concatenate(sequences), lengths)
+        self.lengths = sequences.row_lengths().numpy()
+        if not self.lengths.all():
+            raise ValueError(f"sequence {int(self.lengths.argmin())} is empty")
+        targets = (labels,) if sample_weight is None else (labels, sample_weight)
+        if any(len(target) != len(self.lengths) for target in targets):
+            raise ValueError("sequences, labels and sample_weight must be as many")
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.pad_to_multiple = pad_to_multiple
+        self._sequences = sequences
+        self._targets = tuple(tf.convert_to_tensor(target) for target in targets)
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return -(-len(self.lengths) // self.batch_size)
+
+    def indices(self, epoch: int = 0) -> list[np.ndarray]:
+        """The examples in each batch of an epoch: what `dataset` yields, by index."""
+        if not self.shuffle:
+            return self._cut(np.argsort(self.lengths, kind="stable"))
+        generator = np.random.default_rng((self.seed, epoch))
+        order = generator.permutation(len(self.lengths))
+        batches = []
+        for start in range(0, len(order), POOL * self.batch_size):
+            pool = order[start : start + POOL * self.batch_size]
+            batches += self._cut(pool[np.argsort(self.lengths[pool], kind="stable")])
+        return [batches[i] for i in generator.permutation(len(batches))]
+
+    def dataset(self, epoch: int = 0) -> tf.data.Dataset:
+        """The batches of one epoch.
+
+        Returns:
+            A dataset of (sequences, labels) or (sequences, labels, sample_weight), the sequences
+            (batch, timesteps, ...) padded with 0 on the right.
+        """
+        batches = self._batches(lambda: iter(self.indices(epoch)))
+        return batches.apply(tf.data.experimental.assert_cardinality(len(self)))
+
+    def endless(self, first_epoch: int = 0) -> tf.data.Dataset:
+        """The batches of one epoch after another, without end, as `dataset` has them.
+
+        For one call of `fit` over many epochs, on any backend and under `tf.distribute`:
+        `fit(batches.endless(epoch), steps_per_epoch=len(batches), initial_epoch=epoch, epochs=n)`.
+        """
+
+        def all_indices() -> Iterator[np.ndarray]:
+            for epoch in itertools.count(first_epoch):
+                yield from self.indices(epoch)
+
+        batches = self._batches(all_indices)
+        return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+
+    def _cut(self, order: np.ndarray) -> list[np.ndarray]:
+        return np.split(order, range(self.batch_size, len(order), self.batch_size))
+
+    def _batches(self, indices: Callable[[], Iterator[np.ndarray]]) -> tf.data.Dataset:
+        # Only indices pass through Python; the examples are gathered by TensorFlow's own threads.
+        signature = tf.TensorSpec((None,), tf.int64)
+        chosen = tf.data.Dataset.from_generator(indices, output_signature=signature)
+        batches = chosen.map(self._gather, num_parallel_calls=tf.data.AUTOTUNE)
+        return batches.prefetch(tf.data.AUTOTUNE)
+
+    def _gather(self, indices: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        sequences = tf.gather(self._sequences, indices)
+        features = self._sequences.shape[2:]  # of a step; () for ids
+        longest = sequences.bounding_shape(axis=1, out_type=tf.int64)
+        timesteps = -(-longest // self.pad_to_multiple) * self.pad_to_multiple
+        padded = sequences.to_tensor(shape=tf.stack([-1, timesteps, *features]))
+        padded = tf.ensure_shape(padded, [None, None, *features])
+        return padded, *(tf.gather(target, indices) for target in self._targets)

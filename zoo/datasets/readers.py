@@ -1,0 +1,188 @@
+"""Reads the tables that users bring, CSV, TSV or JSON Lines, and says exactly what is wrong."""
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.errors import UserError
+
+SUFFIXES = (".csv", ".tsv", ".jsonl")  # each may be followed by .gz
+
+
+@dataclass(frozen=True)
+class Row:
+    """One record of a table: its fields by column, and the line of the file where it starts."""
+
+    line: int
+    fields: dict[str, str]
+
+
+def read_table(path: str | Path, columns: Iterable[str]) -> list[Row]:
+    """Reads a table whose suffix tells its format, UTF-8, gzipped if it ends in `.gz`.
+
+    - `.csv`: comma-separated with a header; fields may be quoted and hold line breaks (RFC 4180).
+    - `.tsv`: tab-separated with a header; nothing is quoted, as a quotation mark is text.
+    - `.jsonl`: one JSON object a line; numbers and truth values become text.
+
+    Blank lines are passed over.
+
+    Args:
+        path: the file.
+        columns: names of the columns that must be there; others are kept as they are.
+
+    Raises:
+        UserError: the file is missing, empty, of another format, binary, not UTF-8, or damaged;
+            a column is missing; a record is malformed. The message names the line where it can.
+    """
+    path = Path(path)
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes[-1:] == [".gz"]:
+        suffixes.pop()
+    parse = _PARSERS.get(suffixes[-1] if suffixes else "")
+    if parse is None:
+        raise UserError(
+            f"{path}: the name must end in {', '.join(SUFFIXES)} (or one of these and .gz), "
+            "for it tells the format"
+        )
+    rows = list(parse(path, read_text(path), tuple(columns)))
+    if not rows:
+        raise UserError(f"{path}: there is a header but no row below it")
+    return rows
+
+
+def read_text(path: str | Path) -> str:
+    """Reads a UTF-8 file whole, unpacking it if its name ends in `.gz`.
+
+    Raises:
+        UserError: it is missing, unreadable, empty, binary or not UTF-8.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: there is no such file") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    if path.suffix.lower() == ".gz":
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise UserError(f"{path}: not a whole gzip file ({error}): fetch it again") from error
+    if not content.strip():
+        raise UserError(f"{path}: the file is empty")
+    zero = content.find(b"\0")
+    if zero >= 0:
+        raise UserError(
+            f"{path}: the byte at offset {zero} is zero, so it is a binary file or UTF-16 text: "
+            "give a text file saved as UTF-8"
+        )
+    try:
+        return content.decode().removeprefix("\ufeff")  # the byte order mark that Excel writes
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{path}: the byte at offset {error.start} (line {line}) is not UTF-8: "
+            "save the file as UTF-8"
+        ) from error
+
+
+def _read_csv(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
+    # A long document is no error, so the module's limit on a field gives way for this file.
+    limit = csv.field_size_limit(max(len(text), csv.field_size_limit()))
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    records, start = [], 1
+    try:
+        for fields in reader:
+            records.append((start, fields))
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise UserError(
+            f"{path}: the record that starts on line {start} is not valid CSV ({error}): "
+            'quote the field and double the " within it'
+        ) from error
+    finally:
+        csv.field_size_limit(limit)
+    return _with_header(path, records, columns, hint="quote a field that holds a comma")
+
+
+def _read_tsv(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
+    # Only line feeds end a line: str.splitlines would also break at characters that occur in text.
+    lines = (line.removesuffix("\r") for line in text.split("\n"))
+    records = [(number, line.split("\t")) for number, line in enumerate(lines, 1)]
+    return _with_header(path, records, columns, hint="replace a tab or line break within a field")
+
+
+def _with_header(
+    path: Path, records: list[tuple[int, list[str]]], columns: tuple[str, ...], hint: str
+) -> Iterator[Row]:
+    """Yields the rows below the first record, which names the columns."""
+    filled = ((line, fields) for line, fields in records if any(map(str.strip, fields)))
+    _, header = next(filled, (1, []))
+    header = [name.strip() for name in header]
+    _require(path, columns, header)
+    for name in columns:
+        if header.count(name) > 1:
+            raise UserError(f"{path}: the column '{name}' is there {header.count(name)} times")
+    for line, fields in filled:
+        if len(fields) != len(header):
+            raise UserError(
+                f"{path}: line {line} has {len(fields)} fields where the header has "
+                f"{len(header)}: {hint}"
+            )
+        yield Row(line, dict(zip(header, fields, strict=True)))
+
+
+def _read_jsonl(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UserError(
+                f"{path}: line {number} is not JSON ({error.msg} at column {error.colno}): "
+                "each line must be one whole object"
+            ) from error
+        if not isinstance(record, dict):
+            raise UserError(f"{path}: line {number} is not a JSON object with {_listed(columns)}")
+        _require(path, columns, list(record), where=f"line {number}: ")
+        yield Row(number, {name: _as_text(path, number, name, record[name]) for name in columns})
+
+
+def _as_text(path: Path, line: int, name: str, value: object) -> str:
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    if not isinstance(value, str):
+        raise UserError(f"{path}: line {line}: '{name}' must be a string or a number")
+    try:
+        value.encode()  # JSON can spell half of a surrogate pair, which is no character
+    except UnicodeEncodeError as error:
+        raise UserError(f"{path}: line {line}: '{name}' holds a lone surrogate") from error
+    return value
+
+
+def _require(path: Path, columns: tuple[str, ...], found: list[str], where: str = "") -> None:
+    missing = [name for name in columns if name not in found]
+    if missing:
+        raise UserError(
+            f"{path}: {where}no column {_listed(missing)}; the columns found are {_listed(found)}"
+        )
+
+
+def _listed(names: Iterable[str], most: int = 10, longest: int = 40) -> str:
+    """Names in quotes; cut short, since without a header a whole record stands for the names."""
+    names = list(names)
+    cut = (name if len(name) <= longest else name[: longest - 3] + "..." for name in names[:most])
+    return ", ".join(f"'{name}'" for name in cut) + (", ..." if len(names) > most else "")
+
+
+_PARSERS: dict[str, Callable[[Path, str, tuple[str, ...]], Iterator[Row]]] = {
+    ".csv": _read_csv,
+    ".tsv": _read_tsv,
+    ".jsonl": _read_jsonl,
+}
