@@ -1,1 +1,7 @@
+"""Recurrent layers: the fast loop, stacks of it, and what turns a sequence into one vector."""
+
+from zoo.layers.pooling import MaskedPooling
 from zoo.layers.recurrence import Recurrence
+from zoo.layers.stack import RecurrentStack
+
+__all__ = ["MaskedPooling", "Recurrence", "RecurrentStack"]

@@ -37,7 +37,9 @@ def recur(cell, projected, initial_states, mask, keep):
         def gradient(*upstream):
             if len(upstream) == 1:  # JAX hands over one tuple
                 (upstream,) = upstream
-            everything = kept if keep else _forward(cell, projected, initial, weights, mask, True)[1]
+            everything = (
+                kept if keep else _forward(cell, projected, initial, weights, mask, True)[1]
+            )
             return _backward(cell, everything, initial, weights, mask, upstream)
 
         return (outputs, *final), gradient
@@ -68,7 +70,7 @@ def _backward(cell, kept, initial, weights, mask, upstream):
         ops.concatenate([first[None], state[:-1]], axis=0)
         for first, state in zip(initial, states, strict=True)
     )
-    # A product with a matrix stored transposed is several times slower on a CPU: once, not per step.
+    # A product with a transposed view is several times slower on a CPU: transpose once, not T times.
     transposed = tuple(ops.transpose(weight) for weight in weights)
     d_outputs, *d_final = upstream
     n = len(initial)

@@ -47,9 +47,7 @@ def _tensorflow_scan(step, initial, sequences, reverse):
         arrays = tuple(array.write(t, y) for array, y in zip(arrays, outputs, strict=True))
         return i + 1, tuple(carry), arrays
 
-    _, carry, arrays = tf.while_loop(
-        lambda i, *_: i < timesteps, body, (0, tuple(initial), arrays)
-    )
+    _, carry, arrays = tf.while_loop(lambda i, *_: i < timesteps, body, (0, tuple(initial), arrays))
     return carry, tuple(array.stack() for array in arrays)
 
 

@@ -1,0 +1,139 @@
+"""Recurrence against the recurrent layers of Keras and PyTorch: one run, same shapes, ratios.
+
+    python -m benchmarks.recurrence [--json] [--rounds N] [--shape B,T,I,U]... [--jit]
+
+A training step is forward and backward, with gradients of weights and inputs; the loss is the mean
+of all outputs. Above 1 means that the zoo is faster. PyTorch is left out where not installed.
+"""
+
+import importlib.util
+import json
+import os
+import statistics
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import click
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.timing import ratio, time_in_turn
+from zoo.cells import LSTMCell, ResetAfterGRUCell, RNNCell
+from zoo.layers import Recurrence
+
+SHAPES = ((32, 100, 128, 256), (64, 200, 64, 128), (64, 100, 100, 64), (1, 100, 128, 256))
+PEERS = {
+    "LSTM": (LSTMCell, keras.layers.LSTM, "LSTM"),
+    "GRU": (ResetAfterGRUCell, keras.layers.GRU, "GRU"),
+    "RNN": (RNNCell, keras.layers.SimpleRNN, "RNN"),
+}
+
+
+def tensorflow_candidates(layer, x, jit_compile):
+    """The training step and the inference of a Keras layer, as callables."""
+    layer.build(x.shape)
+
+    @tf.function(jit_compile=jit_compile)
+    def train(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_mean(layer(x, training=True))
+        return tape.gradient(loss, [x, *layer.trainable_variables])
+
+    @tf.function(jit_compile=jit_compile)
+    def infer(x):
+        return layer(x)
+
+    x = tf.constant(x)
+    return lambda: [g.numpy() for g in train(x)], lambda: infer(x).numpy()
+
+
+def torch_candidates(name, x, units):
+    """The training step and the inference of a torch.nn layer, as callables."""
+    import torch
+
+    torch.set_num_threads(os.cpu_count())
+    layer = getattr(torch.nn, name)(x.shape[-1], units, batch_first=True)
+    x = torch.tensor(x, requires_grad=True)
+
+    def train():
+        layer.zero_grad()
+        x.grad = None
+        layer(x)[0].mean().backward()
+
+    def infer():
+        with torch.inference_mode():
+            layer(x)
+
+    return train, infer
+
+
+def measure(kind, shape, rounds, jit_compile):
+    """Times one kind of layer at one shape; returns a row of milliseconds and ratios."""
+    batch, timesteps, input_dim, units = shape
+    cell, keras_layer, torch_name = PEERS[kind]
+    x = np.random.default_rng(0).normal(size=(batch, timesteps, input_dim)).astype("float32")
+    layers = {
+        "zoo": Recurrence(cell(units), return_sequences=True),
+        "keras": keras_layer(units, return_sequences=True),
+    }
+    candidates = {
+        name: tensorflow_candidates(layer, x, jit_compile) for name, layer in layers.items()
+    }
+    if importlib.util.find_spec("torch"):
+        candidates["torch"] = torch_candidates(torch_name, x, units)
+    row = {"layer": kind, "shape": list(shape)}
+    for i, phase in enumerate(("train", "inference")):
+        seconds = time_in_turn({name: c[i] for name, c in candidates.items()}, rounds=rounds)
+        row[phase] = {
+            **{f"{name}_ms": statistics.median(s) * 1e3 for name, s in seconds.items()},
+            **{f"{n}/zoo": ratio(s, seconds["zoo"]) for n, s in seconds.items() if n != "zoo"},
+        }
+    return row
+
+
+def parse_shape(context, parameter, values):
+    """Click callback: "32,100,128,256" -> (32, 100, 128, 256)."""
+    shapes = []
+    for value in values:
+        try:
+            shape = tuple(int(n) for n in value.split(","))
+        except ValueError:
+            shape = ()
+        if len(shape) != 4 or min(shape) < 1:
+            raise click.BadParameter(f"{value!r} is not four positive integers, B,T,I,U.")
+        shapes.append(shape)
+    return shapes or SHAPES
+
+
+@click.command(help=__doc__.split("\n")[0])
+@click.option("--rounds", default=20, show_default=True, type=click.IntRange(1))
+@click.option("--shape", "shapes", multiple=True, callback=parse_shape, help="B,T,I,U; repeatable.")
+@click.option("--layer", "kinds", multiple=True, type=click.Choice(tuple(PEERS)), default=PEERS)
+@click.option("--jit", is_flag=True, help="Compile the zoo's and Keras' functions with XLA.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+def main(rounds, shapes, kinds, jit, as_json):
+    rows = []
+    header = f"{'layer':6}{'batch,steps,inputs,units':>26}{'phase':>11}"
+    click.echo(f"{header}{'zoo ms':>9}{'keras/zoo':>11}{'torch/zoo':>11}", err=as_json)
+    for kind in kinds:
+        for shape in shapes:
+            row = measure(kind, shape, rounds, jit)
+            rows.append(row)
+            for phase in ("train", "inference"):
+                figures = row[phase]
+                torch = f"{figures['torch/zoo']:11.2f}" if "torch/zoo" in figures else f"{'-':>11}"
+                name = ",".join(map(str, shape))
+                click.echo(
+                    f"{kind:6}{name:>26}{phase:>11}{figures['zoo_ms']:9.1f}"
+                    f"{figures['keras/zoo']:11.2f}{torch}",
+                    err=as_json,
+                )
+    if as_json:
+        click.echo(json.dumps({"rows": rows, "jit_compile": jit}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Many-to-one: T_x > 1, T_y = 1. A sequence of tokens in, one class out."""
+
+import keras
+
+from zoo.layers import MaskedPooling, RecurrentStack
+
+
+def many_to_one(
+    vocabulary_size,
+    classes,
+    *,
+    embedding_dim=128,
+    cell="lstm",
+    units=64,
+    layers=1,
+    bidirectional=True,
+    pooling="max",
+    embedding_dropout=0.5,
+    dropout=0.5,
+    residual=False,
+    cell_options=None,
+    seed=None,
+    name="many_to_one",
+):
+    """Builds a classifier of token sequences.
+
+        ids (batch, timesteps) -> embedding -> recurrence -> pooling over time -> logits
+
+    Id 0 is padding: it is masked out of the recurrence and of the pooling, so that a text gives the
+    same result alone and in a batch of longer ones.
+
+    Args:
+        vocabulary_size: number of token ids, padding included.
+        classes: number of classes; the output has one logit for two classes (that of the second),
+            else one per class.
+        embedding_dim: size of the word vectors, learned from scratch.
+        cell, units, layers, bidirectional, residual, cell_options: see `RecurrentStack`.
+        pooling: "max", "mean" or "last", see `MaskedPooling`.
+        embedding_dropout: fraction of the dimensions of the word vectors set to 0 in training, the
+            same in every step of a sequence.
+        dropout: fraction of values set to 0 between layers and before the output, in training.
+        seed: seed of the initial weights and of dropout.
+        name: name of the model.
+
+    Returns:
+        A `keras.Model`: int32 ids (batch, timesteps) -> float32 logits, (batch, 1) or
+        (batch, classes).
+
+    Raises:
+        ValueError: if there are fewer than two classes, or an argument of a layer is wrong.
+    """
+    if classes < 2:
+        raise ValueError(f"`classes` must be at least 2. Received: {classes!r}")
+    if seed is not None:
+        keras.utils.set_random_seed(seed)
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    mask = keras.ops.not_equal(ids, 0)
+    x = keras.layers.Embedding(vocabulary_size, embedding_dim, name="embedding")(ids)
+    x = keras.layers.SpatialDropout1D(embedding_dropout, name="embedding_dropout")(x)
+    x = RecurrentStack(
+        cell,
+        units,
+        layers=layers,
+        bidirectional=bidirectional,
+        dropout=dropout,
+        residual=residual,
+        cell_options=cell_options,
+        name="recurrence",
+    )(x, mask=mask)  # (batch, timesteps, units or 2 * units)
+    x = MaskedPooling(pooling, name="pooling")(x, mask=mask)
+    x = keras.layers.Dropout(dropout, name="output_dropout")(x)
+    logits = keras.layers.Dense(1 if classes == 2 else classes, dtype="float32", name="logits")(x)
+    return keras.Model(ids, logits, name=name)
