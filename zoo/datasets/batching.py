@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-POOL = 64  # batches to draw before sorting by length: little padding, and still much chance
+# Batches to draw before sorting by length. More of them mean less padding, but also that the same
+# examples meet in every epoch, which is why a pool is never more than a quarter of an epoch.
+POOL = 64
 
 
 class BucketedBatches:
     """Groups sequences by length, so that little of a batch is padding.
 
-    Each epoch draws the examples in a new order, sorts them by length within pools of 64 batches,
+    Each epoch draws the examples in a new order, sorts them by length within pools of some batches,
     cuts the pools into batches, and draws the order of the batches. All of it follows from `seed`
     and the number of the epoch: a run that resumes at an epoch sees the batches that it would have
     seen without the interruption. Every epoch has each example once, in the same number of batches.
@@ -69,9 +71,10 @@ class BucketedBatches:
             return self._cut(np.argsort(self.lengths, kind="stable"))
         generator = np.random.default_rng((self.seed, epoch))
         order = generator.permutation(len(self.lengths))
+        pool_size = min(POOL, max(1, len(self) // 4)) * self.batch_size
         batches = []
-        for start in range(0, len(order), POOL * self.batch_size):
-            pool = order[start : start + POOL * self.batch_size]
+        for start in range(0, len(order), pool_size):
+            pool = order[start : start + pool_size]
             batches += self._cut(pool[np.argsort(self.lengths[pool], kind="stable")])
         return [batches[i] for i in generator.permutation(len(batches))]
 

@@ -101,12 +101,11 @@ def read_member(archive: Path, *members: str) -> bytes:
 
 def _read_from(archive: bytes, member: str) -> bytes:
     buffer = io.BytesIO(archive)
-    if zipfile.is_zipfile(buffer):
-        with zipfile.ZipFile(buffer) as opened:
-            return opened.read(member)
-    buffer.seek(0)
-    with tarfile.open(fileobj=buffer) as opened:
-        return opened.extractfile(member).read()
+    if tarfile.is_tarfile(buffer):
+        with tarfile.open(fileobj=buffer) as opened:
+            return opened.extractfile(member).read()
+    with zipfile.ZipFile(buffer) as opened:
+        return opened.read(member)
 
 
 def _sha256(path: Path) -> str:
@@ -195,8 +194,8 @@ def _pip_configuration() -> dict[str, str]:
     for line in listing.stdout.splitlines():
         name, _, value = line.partition("=")
         section, _, option = name.rpartition(".")
-        if section in sections:
-            sections[section][option] = ast.literal_eval(value)
+        if section in sections and (value := ast.literal_eval(value)):  # pip, too, skips ''
+            sections[section][option] = value
     return sections["global"] | sections["download"] | sections[":env:"]
 
 

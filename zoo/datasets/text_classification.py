@@ -19,7 +19,7 @@ from tensorflow_datasets.core.download import downloader
 import zoo.datasets.movie_snippets  # noqa: F401 (registers the builder)
 from zoo.datasets import PACKAGED
 from zoo.datasets.packages import cache_folder
-from zoo.datasets.readers import Row, read_table
+from zoo.datasets.readers import SUFFIXES, Row, read_table
 from zoo.errors import UserError
 
 SPLITS = ("train", "validation", "test")
@@ -221,6 +221,8 @@ def _why_unknown(name: str) -> str:
     if base in names:
         configurations = tuple(tfds.builder_cls(base).builder_configs)
         hint = f"'{base}' has the configurations {', '.join(configurations) or 'of its name only'}"
+    elif name.lower().endswith(SUFFIXES):
+        hint = "read a file of your own with --data"
     elif near := difflib.get_close_matches(name, sorted(names)):
         hint = f"did you mean {' or '.join(repr(match) for match in near)}?"
     else:
@@ -281,8 +283,10 @@ def _few_retries() -> Iterator[None]:
 
 
 def _read(builder: tfds.core.DatasetBuilder, split: str, text: str, label: str) -> LabelledTexts:
-    wanted = tfds.decode.PartialDecoding({text: True, label: True})
-    columns = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1, decoders=wanted))
-    # TFDS does not promise UTF-8; a stray byte in a published corpus is nothing a user can mend.
-    texts = [content.decode(errors="replace") for content in columns[text]]
-    return LabelledTexts(texts, columns[label].astype(np.int32))
+    examples = builder.as_dataset(split=split).map(lambda example: (example[text], example[label]))
+    texts, labels = [], []
+    for some_texts, some_labels in examples.batch(4096).as_numpy_iterator():
+        # TFDS does not promise UTF-8, and nobody can mend a stray byte of a published corpus.
+        texts += [content.decode(errors="replace") for content in some_texts]
+        labels.append(some_labels)
+    return LabelledTexts(texts, np.concatenate(labels).astype(np.int32))

@@ -1,0 +1,129 @@
+"""Batches by length: every example once, little padding, an order that can be resumed."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from zoo.datasets.batching import BucketedBatches
+
+EXAMPLES = 1003
+
+
+@pytest.fixture(scope="module")
+def sequences():
+    generator = np.random.default_rng(0)
+    lengths = generator.integers(1, 60, size=EXAMPLES)
+    return [generator.integers(1, 100, size=length) for length in lengths]
+
+
+@pytest.fixture
+def batches(sequences):
+    return BucketedBatches(sequences, np.arange(EXAMPLES), batch_size=16, shuffle=True, seed=3)
+
+
+def examples(dataset):
+    return np.concatenate([label for _, label, *_ in dataset.as_numpy_iterator()])
+
+
+def test_each_epoch_has_each_example_once_in_the_same_number_of_batches(batches):
+    assert len(batches) == 63
+    for epoch in range(3):
+        dataset = batches.dataset(epoch)
+        assert dataset.cardinality() == len(batches)
+        labels = [label for _, label in dataset.as_numpy_iterator()]
+        assert len(labels) == len(batches)
+        assert sorted(map(len, labels)) == [11] + [16] * 62
+        np.testing.assert_array_equal(np.sort(np.concatenate(labels)), np.arange(EXAMPLES))
+
+
+def test_batches_hold_their_sequences_padded_on_the_right(batches, sequences):
+    for ids, labels in batches.dataset():
+        assert ids.shape[1] == max(len(sequences[label]) for label in labels)
+        for row, label in zip(ids.numpy(), labels.numpy(), strict=True):
+            length = len(sequences[label])
+            np.testing.assert_array_equal(row[:length], sequences[label])
+            assert not row[length:].any()
+
+
+def test_little_is_padding(batches, sequences):
+    def padding(all_indices):
+        cells = sum(len(i) * max(len(sequences[j]) for j in i) for i in all_indices)
+        return 1 - sum(map(len, sequences)) / cells
+
+    at_random = np.split(np.arange(EXAMPLES), range(16, EXAMPLES, 16))
+    assert padding(batches.indices(0)) < 0.2 * padding(at_random)
+
+
+def test_the_order_is_a_function_of_seed_and_epoch(batches, sequences):
+    same = BucketedBatches(sequences, np.arange(EXAMPLES), batch_size=16, shuffle=True, seed=3)
+    batches.dataset(0)  # drawing other epochs leaves no trace
+    np.testing.assert_array_equal(examples(batches.dataset(2)), examples(same.dataset(2)))
+    other = BucketedBatches(sequences, np.arange(EXAMPLES), batch_size=16, shuffle=True, seed=4)
+    assert (examples(batches.dataset(2)) != examples(other.dataset(2))).any()
+
+
+def test_epochs_differ_in_what_shares_a_batch(batches):
+    first, second = ({frozenset(i) for i in map(tuple, batches.indices(e))} for e in (0, 1))
+    assert not first & second
+
+
+def test_batches_do_not_come_by_length(batches, sequences):
+    lengths = [len(sequences[indices[-1]]) for indices in batches.indices(0)]
+    assert lengths != sorted(lengths)
+
+
+def test_endless_goes_on_from_epoch_to_epoch_and_resumes_at_any(batches):
+    two = examples(batches.endless().take(2 * len(batches)))
+    np.testing.assert_array_equal(two[:EXAMPLES], examples(batches.dataset(0)))
+    np.testing.assert_array_equal(two[EXAMPLES:], examples(batches.dataset(1)))
+    resumed = examples(batches.endless(first_epoch=1).take(len(batches)))
+    np.testing.assert_array_equal(two[EXAMPLES:], resumed)
+    assert batches.endless().cardinality() == tf.data.INFINITE_CARDINALITY
+
+
+def test_without_shuffle_all_is_sorted_by_length(sequences):
+    batches = BucketedBatches(sequences, np.arange(EXAMPLES), batch_size=16, shuffle=False)
+    lengths = [len(sequences[i]) for i in np.concatenate(batches.indices(0))]
+    assert lengths == sorted(lengths)
+    np.testing.assert_array_equal(examples(batches.dataset(0)), examples(batches.dataset(5)))
+
+
+def test_lengths_are_padded_to_a_multiple(sequences):
+    labels = np.zeros(EXAMPLES)
+    batches = BucketedBatches(sequences, labels, batch_size=16, shuffle=True, pad_to_multiple=8)
+    widths = {ids.shape[1] for ids, _ in batches.dataset()}
+    assert widths <= {8, 16, 24, 32, 40, 48, 56, 64}
+
+
+def test_sample_weights_follow_their_examples(sequences):
+    batches = BucketedBatches(
+        sequences,
+        np.arange(EXAMPLES),
+        batch_size=16,
+        shuffle=True,
+        sample_weight=np.arange(EXAMPLES) / 2,
+    )
+    for _, labels, weights in batches.dataset().as_numpy_iterator():
+        np.testing.assert_array_equal(weights, labels / 2)
+
+
+def test_ragged_tensors_and_sequences_of_features():
+    steps = [np.full((length, 3), length, dtype="float32") for length in (2, 5, 1)]
+    lists = BucketedBatches(steps, np.arange(3), batch_size=2, shuffle=False)
+    assert lists.dataset().element_spec[0].shape.as_list() == [None, None, 3]
+    shapes = [rows.shape for rows, _ in lists.dataset().as_numpy_iterator()]
+    assert shapes == [(2, 2, 3), (1, 5, 3)]
+
+    ragged = tf.ragged.constant([[1, 2], [3]], dtype=tf.int32)
+    batches = BucketedBatches(ragged, np.arange(2), batch_size=2, shuffle=False)
+    assert next(iter(batches.dataset()))[0].numpy().tolist() == [[3, 0], [1, 2]]
+
+
+def test_an_empty_sequence_is_refused():
+    with pytest.raises(ValueError, match="sequence 1 is empty"):
+        BucketedBatches([[1], [], [2]], [0, 1, 0], batch_size=2, shuffle=False)
+
+
+def test_another_number_of_labels_is_refused():
+    with pytest.raises(ValueError, match="as many"):
+        BucketedBatches([[1], [2]], [0], batch_size=2, shuffle=False)
