@@ -4,7 +4,17 @@ Nothing is imported here, so that the names below can be listed at once; each co
 TensorFlow Datasets when its module, `zoo.datasets.NAME`, is imported.
 """
 
+import importlib
+
 PACKAGED = {
     "movie_snippets": "10,070 sentences from movie reviews, negative or positive",
 }
 """Corpora that need nothing but the package index: name and what they hold."""
+
+_SUBMODULES = {"batching", "text_classification"}
+
+
+def __getattr__(name):
+    if name in _SUBMODULES:
+        return importlib.import_module(f"zoo.datasets.{name}")
+    raise AttributeError(f"module 'zoo.datasets' has no attribute {name!r}")

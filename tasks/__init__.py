@@ -1,0 +1,1 @@
+"""The applications, one a module: `python -m tasks.NAME`."""

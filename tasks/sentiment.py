@@ -1,0 +1,142 @@
+"""Sentiment of a text: many-to-one.
+
+python -m tasks.sentiment                        train on movie-review snippets, test, save
+python -m tasks.sentiment predict "Loved it."    use the model that ships
+python -m tasks.sentiment --help
+"""
+
+import click
+
+import zoo
+from zoo.command_line import run
+from zoo.task import Published, Task
+
+
+class Sentiment(Task):
+    """Text classification with a recurrent network; any number of classes."""
+
+    name = "sentiment"
+    summary = "Sentiment of a text: a recurrent classifier, many-to-one."
+    dataset = "movie_snippets"
+    preset = "sentiment_bilstm_movie_snippets"
+    defaults = {  # noqa: RUF012
+        "cell": "lstm",
+        "units": 64,
+        "layers": 1,
+        "dropout": 0.5,
+        "epochs": 12,
+        "patience": 3,
+        "batch_size": 64,
+        "learning_rate": 1e-3,
+        "clip_norm": 1.0,
+    }
+    options = (
+        click.Option(["--vocabulary-size"], type=click.IntRange(1), default=10_000),
+        click.Option(
+            ["--max-length"],
+            type=click.IntRange(2),
+            default=400,
+            help="Most tokens of a text; a longer one loses its beginning.",
+        ),
+        click.Option(["--embedding-dim"], type=click.IntRange(1), default=100),
+        click.Option(["--pooling"], type=click.Choice(["max", "mean", "last"]), default="max"),
+    )
+    examples = (
+        "A moving, funny and beautifully acted film.",
+        "Two hours of my life that I will never get back.",
+        "It is not nearly as bad as the trailer made me fear.",
+    )
+    published = {  # noqa: RUF012
+        "imdb_reviews": (
+            Published("BiLSTM, Keras code example", "0.843"),
+            Published("LSTM (Dai & Le 2015)", "0.865"),
+            Published("one-hot BiLSTM with pooling (Johnson & Zhang 2016)", "0.919"),
+        ),
+    }
+    limits = (
+        "English film reviews. Other kinds of text, other languages, irony and quotations of "
+        "opinions that are not the writer's are beyond what it was tested on.",
+        "Two labels: a neutral text gets one of them, with a probability that is not calibrated.",
+        "Not a means of judging people by what they write.",
+    )
+
+    def load_data(self, settings):
+        corpus = zoo.datasets.text_classification
+        if settings.data:
+            files = (settings.data, settings.validation, settings.test)
+            return corpus.from_files(*files, limit=settings.limit)
+        return corpus.load(settings.dataset or self.dataset, limit=settings.limit)
+
+    def load_test(self, predictor, settings, metrics):
+        corpus = zoo.datasets.text_classification
+        if settings.data:
+            examples = corpus.from_file(settings.data, predictor.label_names, limit=settings.limit)
+            return examples, settings.data
+        name = settings.dataset or metrics.get("dataset", self.dataset)
+        data = corpus.load(name, limit=settings.limit)
+        if data.label_names != predictor.label_names:
+            raise zoo.errors.UserError(
+                f"{name} has the labels {', '.join(data.label_names)}, "
+                f"the model {', '.join(predictor.label_names)}: give another --dataset"
+            )
+        return data.test, name
+
+    def build(self, data, settings):
+        tokenizer = zoo.text.WordTokenizer.from_texts(
+            data.train.texts, settings.vocabulary_size, max_length=settings.max_length
+        )
+        model = zoo.networks.many_to_one(
+            len(tokenizer.vocabulary),
+            len(data.label_names),
+            embedding_dim=settings.embedding_dim,
+            cell=settings.cell,
+            units=settings.units,
+            layers=settings.layers,
+            bidirectional=settings.bidirectional,
+            residual=settings.residual,
+            pooling=settings.pooling,
+            embedding_dropout=settings.dropout,
+            dropout=settings.dropout,
+            name=self.name,
+        )
+        return zoo.predictors.TextClassifier(model, tokenizer, data.label_names)
+
+    def compile(self, predictor, settings):
+        predictor.compile(
+            zoo.training.ClippedAdam(settings.learning_rate, clip_norm=settings.clip_norm)
+        )
+
+    def batches(self, predictor, examples, settings, shuffle):
+        return zoo.datasets.batching.BucketedBatches(
+            predictor.tokenizer.ragged(examples.texts),
+            examples.labels,
+            batch_size=settings.batch_size,
+            shuffle=shuffle,
+            seed=settings.seed,
+        )
+
+    def evaluate(self, predictor, examples):
+        return predictor.evaluate(examples.texts, examples.labels)
+
+    def fit_baseline(self, data):
+        return zoo.baselines.LinearTextBaseline.fit(data.train.texts, data.train.labels)
+
+    def load_baseline(self, path):
+        return zoo.baselines.LinearTextBaseline.load(path)
+
+    def evaluate_baseline(self, baseline, examples):
+        return {"accuracy": baseline.accuracy(examples.texts, examples.labels)}
+
+    def draw(self, metrics, predictor, folder):
+        name = "confusion_matrix.png"
+        zoo.training.figures.confusion_matrix(
+            metrics["confusion_matrix"], predictor.label_names, folder / name
+        )
+        return (name,)
+
+    def show(self, prediction):
+        return f"{prediction['label']:>8} {prediction['probability']:.3f}  {prediction['input']}"
+
+
+if __name__ == "__main__":
+    run(Sentiment())

@@ -1,0 +1,116 @@
+"""What a task has to say for itself; the command line and the workflow do the rest."""
+
+from dataclasses import dataclass, field
+
+COMMON_DEFAULTS = {
+    "bidirectional": True,
+    "residual": False,
+    "seed": 1,
+    "mixed_precision": False,
+}
+"""Defaults of the options of `train` that are the same for every task."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published figure on the same data, for model cards."""
+
+    system: str
+    figure: str
+
+
+class Task:
+    """One application. A module in `tasks/` subclasses it and calls `zoo.command_line.run`.
+
+    Everything that needs TensorFlow is reached through `zoo.…` inside the methods, so that the
+    command line can parse arguments and print help without loading it.
+
+    Attributes:
+        name: of the module in `tasks/`, and the beginning of the names of its models.
+        summary: one line for `--help`.
+        dataset: the default dataset.
+        preset: the model that ships, the default for `evaluate` and `predict`.
+        defaults: default of each option of `train` that depends on the task, by parameter name.
+        options: further `click.Option`s of `train`.
+        metric: name of the figure that is reported first.
+        examples: a few inputs whose predictions are shown after training.
+        published: figures of others, by dataset name.
+        limits: what a user must not expect, for model cards.
+    """
+
+    name: str
+    summary: str
+    dataset: str
+    preset: str
+    defaults: dict
+    options: tuple = ()
+    metric: str = "accuracy"
+    examples: tuple[str, ...] = ()
+    published: dict[str, tuple[Published, ...]] = {}  # noqa: RUF012 (subclasses replace it)
+    limits: tuple[str, ...] = ()
+
+    def default_of(self, option):
+        """The default of an option of `train`, by parameter name; None where it has none."""
+        own = {o.name: o.default for o in self.options}
+        return {"dataset": self.dataset, **COMMON_DEFAULTS, **own, **self.defaults}.get(option)
+
+    def load_data(self, settings):
+        """The corpus that `--dataset` or `--data` name: an object with `name`, `train`,
+        `validation` and `test`."""
+        raise NotImplementedError
+
+    def load_test(self, predictor, settings, metrics):
+        """The examples on which `evaluate` measures a saved model, and their name.
+
+        `metrics` is what its training recorded, `dataset` above all.
+        """
+        raise NotImplementedError
+
+    def build(self, data, settings):
+        """An untrained predictor for this data."""
+        raise NotImplementedError
+
+    def compile(self, predictor, settings):
+        """Gives the predictor's model its optimizer, loss and metrics."""
+        raise NotImplementedError
+
+    def batches(self, predictor, examples, settings, shuffle):
+        """Batches of encoded examples for `zoo.training.fit`."""
+        raise NotImplementedError
+
+    def evaluate(self, predictor, examples):
+        """Metrics of a predictor: a dict that JSON can hold."""
+        raise NotImplementedError
+
+    def fit_baseline(self, data):
+        """The simple model that the network has to beat, with `save`."""
+        raise NotImplementedError
+
+    def load_baseline(self, path):
+        """The baseline that `fit_baseline(...).save(path)` wrote."""
+        raise NotImplementedError
+
+    def evaluate_baseline(self, baseline, examples):
+        """Metrics of the baseline, named as `evaluate` names them."""
+        raise NotImplementedError
+
+    def draw(self, metrics, predictor, folder):
+        """Draws pictures of an evaluation into a folder; returns their file names."""
+        return ()
+
+    def show(self, prediction):
+        """A prediction as one line for a terminal."""
+        raise NotImplementedError
+
+
+@dataclass
+class Settings:
+    """The options of a run, by parameter name: `settings.batch_size`; kept beside the run."""
+
+    values: dict = field(default_factory=dict)
+
+    def __getattr__(self, name):
+        try:
+            return self.__dict__["values"][name]
+        except KeyError:
+            raise AttributeError(name) from None
