@@ -39,6 +39,12 @@ class Sentiment(Task):
             help="Most tokens of a text; a longer one loses its beginning.",
         ),
         click.Option(["--embedding-dim"], type=click.IntRange(1), default=100),
+        click.Option(
+            ["--word-dropout"],
+            type=click.FloatRange(0, 1, max_open=True),
+            default=0.15,
+            help="Fraction of words replaced by <UNK> in training.",
+        ),
         click.Option(["--pooling"], type=click.Choice(["max", "mean", "last"]), default="max"),
     )
     examples = (
@@ -95,6 +101,7 @@ class Sentiment(Task):
             bidirectional=settings.bidirectional,
             residual=settings.residual,
             pooling=settings.pooling,
+            word_dropout=settings.word_dropout,
             embedding_dropout=settings.dropout,
             dropout=settings.dropout,
             name=self.name,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from zoo.vocabularies import END, PADDING_ID, UNKNOWN_ID, Vocabulary
+from zoo.special_tokens import END, PADDING_ID, UNKNOWN_ID
+from zoo.vocabularies import Vocabulary
 
 # What parts tokens and leaves no trace: HTML line breaks, white space, control characters.
 _SEPARATORS = r"(?i)<br\s*/?>|[\s\p{Z}\p{Cc}\x{200B}\x{FEFF}]+"

@@ -7,9 +7,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from zoo.errors import UserError
+from zoo.special_tokens import END, PADDING, UNKNOWN, UNKNOWN_ID
 
-PADDING, UNKNOWN, END = "<PAD>", "<UNK>", "<EOS>"
-PADDING_ID, UNKNOWN_ID, END_ID = range(3)
 _SPECIAL = (PADDING, UNKNOWN, END)
 
 

@@ -3,5 +3,6 @@
 from zoo.layers.pooling import MaskedPooling
 from zoo.layers.recurrence import Recurrence
 from zoo.layers.stack import RecurrentStack
+from zoo.layers.word_dropout import WordDropout
 
-__all__ = ["MaskedPooling", "Recurrence", "RecurrentStack"]
+__all__ = ["MaskedPooling", "Recurrence", "RecurrentStack", "WordDropout"]

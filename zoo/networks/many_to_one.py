@@ -2,7 +2,8 @@
 
 import keras
 
-from zoo.layers import MaskedPooling, RecurrentStack
+from zoo.layers import MaskedPooling, RecurrentStack, WordDropout
+from zoo.special_tokens import PADDING_ID
 
 
 def many_to_one(
@@ -15,6 +16,7 @@ def many_to_one(
     layers=1,
     bidirectional=True,
     pooling="max",
+    word_dropout=0.0,
     embedding_dropout=0.5,
     dropout=0.5,
     residual=False,
@@ -36,6 +38,7 @@ def many_to_one(
         embedding_dim: size of the word vectors, learned from scratch.
         cell, units, layers, bidirectional, residual, cell_options: see `RecurrentStack`.
         pooling: "max", "mean" or "last", see `MaskedPooling`.
+        word_dropout: fraction of the words replaced by `<UNK>` in training.
         embedding_dropout: fraction of the dimensions of the word vectors set to 0 in training, the
             same in every step of a sequence.
         dropout: fraction of values set to 0 between layers and before the output, in training.
@@ -54,8 +57,9 @@ def many_to_one(
     if seed is not None:
         keras.utils.set_random_seed(seed)
     ids = keras.Input((None,), dtype="int32", name="ids")
-    mask = keras.ops.not_equal(ids, 0)
-    x = keras.layers.Embedding(vocabulary_size, embedding_dim, name="embedding")(ids)
+    mask = keras.ops.not_equal(ids, PADDING_ID)
+    x = WordDropout(word_dropout, name="word_dropout")(ids)
+    x = keras.layers.Embedding(vocabulary_size, embedding_dim, name="embedding")(x)
     x = keras.layers.SpatialDropout1D(embedding_dropout, name="embedding_dropout")(x)
     x = RecurrentStack(
         cell,

@@ -1,0 +1,50 @@
+"""Dropout of whole words."""
+
+import keras
+from keras import ops
+
+from zoo.special_tokens import END_ID, UNKNOWN_ID
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class WordDropout(keras.layers.Layer):
+    """Replaces words by `<UNK>` at random in training (Iyyer et al. 2015; Dai & Le 2015).
+
+    It keeps a network from leaning on single words, and trains the vector of `<UNK>`, which a small
+    vocabulary otherwise leaves with few examples. Padding and `<EOS>` are never replaced.
+
+    Args:
+        rate: the probability of a word's replacement, in [0, 1).
+        seed: of the draws.
+
+    Call arguments:
+        ids: integers, any shape.
+        training: whether words are replaced.
+
+    Returns:
+        Integers of the same shape.
+
+    Raises:
+        ValueError: if `rate` is not in [0, 1).
+    """
+
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise ValueError(f"`rate` must be in [0, 1). Received: {rate!r}")
+        self.rate = rate
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, ids, training=False):
+        if not training or self.rate == 0:
+            return ids
+        draws = keras.random.uniform(ops.shape(ids), seed=self.seed_generator, dtype="float32")
+        replaced = (draws < self.rate) & (ids > END_ID)
+        return ops.where(replaced, UNKNOWN_ID, ids)
+
+    def compute_output_shape(self, ids_shape):
+        return ids_shape
+
+    def get_config(self):
+        return super().get_config() | {"rate": self.rate, "seed": self.seed}
