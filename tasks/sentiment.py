@@ -108,11 +108,6 @@ class Sentiment(Task):
         )
         return zoo.predictors.TextClassifier(model, tokenizer, data.label_names)
 
-    def compile(self, predictor, settings):
-        predictor.compile(
-            zoo.training.ClippedAdam(settings.learning_rate, clip_norm=settings.clip_norm)
-        )
-
     def batches(self, predictor, examples, settings, shuffle):
         return zoo.datasets.batching.BucketedBatches(
             predictor.tokenizer.ragged(examples.texts),

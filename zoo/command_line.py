@@ -129,6 +129,18 @@ def _train(task):
             default=default("clip_norm"),
             help="Largest global norm of the gradient.",
         ),
+        click.Option(
+            ["--clip-order"],
+            type=click.Choice(["1", "2"]),
+            default=default("clip_order"),
+            help="Which norm: L1 or L2.",
+        ),
+        click.Option(
+            ["--schedule"],
+            type=click.Choice(["constant", "cosine"]),
+            default=default("schedule"),
+            help="Of the learning rate; cosine falls to 0 over all epochs.",
+        ),
         click.Option(["--seed"], type=click.IntRange(0), default=default("seed")),
         *task.options,
         click.Option(["--out"], help="Folder of the model.  [default: a new one in saved_models/]"),

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 COMMON_DEFAULTS = {
     "bidirectional": True,
     "residual": False,
+    "clip_order": "2",
+    "schedule": "cosine",
     "seed": 1,
     "mixed_precision": False,
 }
@@ -67,11 +69,7 @@ class Task:
         raise NotImplementedError
 
     def build(self, data, settings):
-        """An untrained predictor for this data."""
-        raise NotImplementedError
-
-    def compile(self, predictor, settings):
-        """Gives the predictor's model its optimizer, loss and metrics."""
+        """An untrained predictor for this data; its `compile(optimizer)` chooses the loss."""
         raise NotImplementedError
 
     def batches(self, predictor, examples, settings, shuffle):

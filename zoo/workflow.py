@@ -45,14 +45,15 @@ def train(task, settings, given, console):
     with _strategy().scope():
         keras.utils.set_random_seed(settings.seed)
         predictor = task.build(data, settings)
-        task.compile(predictor, settings)
+        train_batches = task.batches(predictor, data.train, settings, shuffle=True)
+        predictor.compile(_optimizer(settings, settings.epochs * len(train_batches)))
     _describe(console, data, predictor)
     if not settings.resume:
         _write_settings(folder / RUN_NAME, settings)
     try:
         history = training.fit(
             predictor.model,
-            task.batches(predictor, data.train, settings, shuffle=True),
+            train_batches,
             task.batches(predictor, data.validation, settings, shuffle=False).dataset(),
             epochs=settings.epochs,
             seed=settings.seed,
@@ -189,6 +190,16 @@ def _how_to_resume(task, folder, interrupt):
     return (
         f"interrupted: {interrupt.finished_epochs} finished epoch(s) are kept. Resume with\n"
         f"  python -m tasks.{task.name} train --resume --out {_shown(folder)}"
+    )
+
+
+def _optimizer(settings, steps):
+    """Adam with clipped gradients; `steps` is the length of the whole training."""
+    rate = settings.learning_rate
+    if settings.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    return training.ClippedAdam(
+        rate, clip_norm=settings.clip_norm, norm_order=int(settings.clip_order)
     )
 
 

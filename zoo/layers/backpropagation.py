@@ -70,7 +70,7 @@ def _backward(cell, kept, initial, weights, mask, upstream):
         ops.concatenate([first[None], state[:-1]], axis=0)
         for first, state in zip(initial, states, strict=True)
     )
-    # A product with a transposed view is several times slower on a CPU: transpose once, not T times.
+    # On a CPU a product with a transposed view is several times slower: transpose once.
     transposed = tuple(ops.transpose(weight) for weight in weights)
     d_outputs, *d_final = upstream
     n = len(initial)
