@@ -1,0 +1,249 @@
+"""The training loop: what it keeps, when it stops, what it says."""
+
+import csv
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny_training as tiny
+from tensorflow.core.util.event_pb2 import Event
+
+from zoo.errors import UserError
+from zoo.training import Interrupted, checkpoints, fit
+
+
+def train(folder, model=None, *, epochs=2, validation=True, **arguments):
+    model = model or tiny.network()
+    data = tiny.validation() if validation else None
+    return fit(
+        model,
+        tiny.Batches(),
+        data,
+        **{"epochs": epochs, "seed": 0, "run_folder": folder} | arguments,
+    )
+
+
+class Monitored(keras.callbacks.Callback):
+    """Adds a made-up validation metric, one value per epoch, and remembers the weights."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.values = values
+        self.weights = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_score"] = self.values[epoch]
+        self.weights.append(self.model.get_weights())
+
+
+class ControlC(keras.callbacks.Callback):
+    """Presses Control-C in the middle of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch == self.epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.now and batch == 2:
+            raise KeyboardInterrupt
+
+
+def test_record_of_a_run(tmp_path, capsys):
+    history = train(tmp_path, epochs=3)
+    assert history.epoch == [0, 1, 2]
+    assert set(history.history) == {"loss", "val_loss"}
+
+    with (tmp_path / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3]
+    assert [float(row["val_loss"]) for row in rows] == history.history["val_loss"]
+
+    assert events(tmp_path / "tensorboard" / "train") == pytest.approx(history.history["loss"])
+    validation = events(tmp_path / "tensorboard" / "validation")
+    assert validation == pytest.approx(history.history["val_loss"])
+
+    assert (tmp_path / "learning_curves.png").stat().st_size < 100_000
+    assert not list(tmp_path.glob("*.partial"))
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("val_loss") == len(err.splitlines()) - 1 == 3
+
+
+def events(folder):
+    """The scalars named epoch_loss, in order of their steps."""
+    scalars = {}
+    for file in folder.iterdir():
+        for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+            event = Event.FromString(record)
+            for value in event.summary.value:
+                assert value.tag == "epoch_loss"
+                assert value.metadata.plugin_data.plugin_name == "scalars"
+                scalars[event.step] = tf.make_ndarray(value.tensor).item()
+    return [scalars[step] for step in sorted(scalars)]
+
+
+def test_it_trains_as_keras_fit_does(tmp_path):
+    ours, expected = tiny.network(dropout=0), tiny.network(dropout=0)
+    history = train(tmp_path, ours, epochs=2)
+    losses = []
+    for epoch in range(2):
+        batches = tiny.Batches().dataset(epoch)
+        losses += expected.fit(batches, shuffle=False, verbose=0).history["loss"]
+    assert history.history["loss"] == losses
+    for one, other in zip(ours.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_training_step_is_traced_once(tmp_path):
+    traces = []
+
+    @keras.saving.register_keras_serializable(package="tests")
+    class Counted(keras.layers.Layer):
+        def call(self, inputs, training=None):
+            traces.append(training)
+            return inputs
+
+    tokens = keras.Input((None,), dtype="int32")
+    logits = keras.layers.Embedding(tiny.CLASSES, tiny.CLASSES)(tokens)
+    model = keras.Model(tokens, Counted()(logits))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    traces.clear()
+    train(tmp_path, model, epochs=1)
+    first_epoch = list(traces)
+    assert True in first_epoch
+    train(tmp_path / "more", model, epochs=3)
+    assert traces == first_epoch
+
+
+def test_callbacks_see_one_training(tmp_path):
+    calls = []
+    record = keras.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: calls.append("begin"),
+        on_epoch_end=lambda epoch, logs: calls.append(epoch),
+        on_train_end=lambda logs: calls.append("end"),
+    )
+    train(tmp_path, epochs=3, callbacks=[record])
+    assert calls == ["begin", 0, 1, 2, "end"]
+
+
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_early_stopping_and_the_best_weights(tmp_path, mode):
+    sign = 1 if mode == "max" else -1
+    score = Monitored([sign * value for value in (1, 3, 2, 3, 9)])
+    model = tiny.network()
+    history = train(
+        tmp_path,
+        model,
+        epochs=5,
+        patience=2,
+        monitor="val_score",
+        mode=mode,
+        callbacks=[score],
+    )
+    assert history.epoch == [0, 1, 2, 3]  # epochs 2 and 3 do not improve on epoch 1
+    assert history.history["val_score"] == score.values[:4]
+    for one, other in zip(model.get_weights(), score.weights[1], strict=True):
+        np.testing.assert_array_equal(one, other)
+    state = checkpoints.load(tmp_path)
+    assert (state.best_epoch, state.wait, state.complete) == (1, 2, True)
+
+
+def test_without_patience_training_never_stops_early(tmp_path):
+    score = Monitored([3, 2, 1, 0])
+    arguments = {"monitor": "val_score", "mode": "max", "callbacks": [score]}
+    assert train(tmp_path, epochs=4, **arguments).epoch == [0, 1, 2, 3]
+
+
+def test_without_validation_the_training_loss_chooses(tmp_path):
+    history = train(tmp_path, validation=False, monitor="loss")
+    assert set(history.history) == {"loss"}
+    with pytest.raises(ValueError, match="validation_data"):
+        train(tmp_path / "other", validation=False)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+def explodes(y_true, y_pred):
+    return keras.ops.exp(100 * keras.ops.mean(y_pred**2, axis=-1))
+
+
+def test_an_infinite_loss_stops_with_advice_and_keeps_the_checkpoint(tmp_path):
+    model = tiny.network(loss=explodes, optimizer=keras.optimizers.SGD(1e-4))
+    rates = [1e-9, 1.0, 1e9]
+    faster = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: model.optimizer.learning_rate.assign(rates[epoch])
+    )
+    with pytest.raises(UserError) as error:
+        train(tmp_path, model, epochs=3, callbacks=[faster])
+    message = str(error.value)
+    assert "\n" not in message
+    assert "learning rate" in message
+    assert "gradient norm" in message
+    state = checkpoints.load(tmp_path)
+    assert f"checkpoint of epoch {state.finished_epochs} " in message
+    assert not state.complete
+    assert all(np.isfinite(v).all() for v in state.variables)
+    assert all(math.isfinite(loss) for loss in state.history["loss"])
+
+
+def test_an_infinite_validation_loss_stops_too(tmp_path):
+    model = tiny.network()
+    spoil = keras.callbacks.LambdaCallback(
+        on_test_begin=lambda logs: model.set_weights(
+            [np.full_like(w, np.nan) for w in model.get_weights()]
+        )
+    )
+    with pytest.raises(UserError, match="val_loss became nan in epoch 1"):
+        train(tmp_path, model, callbacks=[spoil])
+    assert checkpoints.load(tmp_path) is None
+
+
+@pytest.mark.parametrize(("values", "message"), [(None, "no metric"), ([math.nan], "NaN")])
+def test_a_monitor_that_says_nothing_is_an_error(tmp_path, values, message):
+    callbacks = [Monitored(values)] if values else []
+    with pytest.raises(UserError, match=f"{message}.*|val_score.*{message}"):
+        train(tmp_path, monitor="val_score", mode="max", callbacks=callbacks)
+
+
+def test_control_c_keeps_the_last_finished_epoch(tmp_path):
+    with pytest.raises(Interrupted, match="holds 2 finished") as interrupted:
+        train(tmp_path, epochs=4, callbacks=[ControlC(epoch=2)])
+    assert interrupted.value.run_folder == tmp_path
+    assert interrupted.value.finished_epochs == 2
+    assert checkpoints.load(tmp_path).finished_epochs == 2
+
+
+def test_control_c_in_the_first_epoch_leaves_nothing_to_resume(tmp_path):
+    with pytest.raises(Interrupted, match="nothing to resume") as interrupted:
+        train(tmp_path, callbacks=[ControlC(epoch=0)])
+    assert interrupted.value.finished_epochs == 0
+    assert checkpoints.load(tmp_path) is None
+
+
+def test_a_new_run_replaces_a_finished_one_only(tmp_path):
+    train(tmp_path, epochs=3)
+    with pytest.raises(Interrupted):
+        train(tmp_path, epochs=4, callbacks=[ControlC(epoch=1)])
+    assert checkpoints.load(tmp_path).finished_epochs == 1
+    assert len(events(tmp_path / "tensorboard" / "train")) == 1
+    before = (tmp_path / checkpoints.FILE_NAME).read_bytes()
+    with pytest.raises(UserError, match="unfinished run"):
+        train(tmp_path)
+    assert (tmp_path / checkpoints.FILE_NAME).read_bytes() == before
+
+
+def test_models_that_cannot_be_trained_here(tmp_path):
+    with pytest.raises(ValueError, match="compile"):
+        train(tmp_path, keras.Sequential([keras.layers.Dense(1)]))
+    with pytest.raises(ValueError, match="use_ema"):
+        train(tmp_path, tiny.network(optimizer=keras.optimizers.Adam(0.1, use_ema=True)))
+
+
+def test_no_epochs_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="at least 1"):
+        train(tmp_path, epochs=0)

@@ -1,0 +1,65 @@
+"""Losses, clipping and checkpoints under the mixed precision policies."""
+
+import keras
+import numpy as np
+import pytest
+import tiny_training as tiny
+
+from zoo.training import ClippedAdam, SequenceCrossentropy, checkpoints, fit
+
+
+@pytest.fixture(params=["mixed_float16", "mixed_bfloat16"])
+def policy(request):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(request.param)
+    yield request.param
+    keras.config.set_dtype_policy(before)
+
+
+def train(folder, epochs, **arguments):
+    model = tiny.network(optimizer=ClippedAdam(0.05, clip_norm=0.5))
+    data = tiny.Batches(), tiny.validation()
+    history = fit(model, *data, epochs=epochs, seed=0, run_folder=folder, **arguments)
+    return model, history.history
+
+
+def test_it_trains_and_resumes(policy, tmp_path):
+    model, history = train(tmp_path / "unbroken", 3)
+    assert history["loss"][2] < history["loss"][1] < history["loss"][0]
+    assert model(tiny.corpus()[0]).dtype == policy.removeprefix("mixed_")
+    assert {w.dtype for w in model.weights} == {"float32"}
+
+    train(tmp_path / "broken", 1)
+    resumed, _ = train(tmp_path / "broken", 3, resume=True)
+    for one, other in zip(model.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for folder in ("unbroken", "broken"):
+        state = checkpoints.load(tmp_path / folder)
+        assert len(state.optimizer_variables) == len(model.optimizer.variables)
+
+
+def test_the_gradient_is_clipped_after_it_is_unscaled():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = tiny.network(dropout=0, optimizer=ClippedAdam(0.01, clip_norm=0.1))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    tokens, targets, mask = tiny.corpus()
+    model.fit(tokens, targets, sample_weight=mask, batch_size=len(tokens), verbose=0)
+    inner = model.optimizer.inner_optimizer
+    moments = [v for v in inner.variables if v.name.endswith("momentum")]
+    assert len(moments) == 3
+    gradient = np.concatenate([np.ravel(m) for m in moments]) / (1 - inner.beta_1)
+    np.testing.assert_allclose(np.linalg.norm(gradient), 0.1, rtol=1e-3)
+
+
+def test_the_loss_is_computed_in_single_precision(policy):
+    inputs = keras.Input((None,), dtype="int32")
+    model = keras.Model(inputs, keras.layers.Embedding(2, 2)(inputs))
+    model.compile(loss=SequenceCrossentropy())
+    model.set_weights([np.full((2, 2), 8.0)])
+    tokens = np.zeros((1, 5000), "int32")  # 5000 log 2 is no number of either half precision
+    np.testing.assert_allclose(
+        model.evaluate(tokens, tokens, verbose=0), 5000 * np.log(2), rtol=1e-5
+    )

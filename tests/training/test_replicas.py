@@ -1,0 +1,39 @@
+"""Training on several replicas is the training on one, only faster."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    process = subprocess.run(
+        [sys.executable, HERE / "replicas_script.py", tmp_path_factory.mktemp("replicas")],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(HERE.parents[1])},
+    )
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("case", ["a part larger", "a part empty"])
+def test_two_replicas_give_the_weights_and_losses_of_one(results, case):
+    assert results["replicas"] == 2
+    assert results[case]["weights"] < 1e-5
+    assert results[case]["losses"] < 1e-5
+
+
+def test_a_run_on_two_replicas_can_be_resumed(results):
+    assert results["resume"] < 1e-6
+
+
+def test_loss_scaling_on_two_replicas(results):
+    first, second = results["float16"]
+    assert second < first

@@ -1,0 +1,145 @@
+"""The callbacks that every training has, on top of Keras' own."""
+
+import math
+import random
+
+import keras
+import numpy as np
+
+from zoo.errors import UserError
+
+
+class RunCallbacks(keras.callbacks.CallbackList):
+    """Callbacks that see one training, although `Model.fit` is called once per epoch.
+
+    `Model.fit` tells its callbacks that training begins and ends, and Keras' callbacks then start
+    afresh. Here only `begin` and `end` say so.
+    """
+
+    begin = keras.callbacks.CallbackList.on_train_begin
+    end = keras.callbacks.CallbackList.on_train_end
+
+    def on_train_begin(self, logs=None):
+        """An epoch's call of `fit`, not the training, begins."""
+
+    def on_train_end(self, logs=None):
+        """An epoch's call of `fit`, not the training, ends."""
+
+
+class EpochSeed(keras.callbacks.Callback):
+    """Makes what is drawn from a global generator a function of the seed and the epoch.
+
+    A resumed run then draws what an unbroken one would have drawn, also if Keras has drawn before
+    it, while it traced the model.
+
+    Args:
+        seed: integer seed of the run, at least 0.
+    """
+
+    def __init__(self, seed):
+        super().__init__()
+        self._seed = seed
+
+    def on_train_begin(self, logs=None):
+        # TensorFlow combines its global seed with those of `tf.data`. It is set once only, because
+        # setting it throws away all compiled kernels.
+        keras.utils.set_random_seed(self._seed)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        (seed,) = np.random.SeedSequence((self._seed, epoch)).generate_state(1).tolist()
+        random.seed(seed)
+        np.random.seed(seed)
+        if keras.backend.backend() == "torch":  # where Keras' dropout has no state of its own
+            import torch
+
+            torch.manual_seed(seed)
+
+
+class FiniteLoss(keras.callbacks.Callback):
+    """Stops training as soon as the loss is NaN or infinite.
+
+    Keras' `TerminateOnNaN` ends the epoch as if it were a good one, so that its weights would be
+    validated and saved.
+
+    Args:
+        run_folder: folder of the run, for the message.
+
+    Raises:
+        UserError: from the hooks, in the step or the validation with such a loss.
+    """
+
+    # Keras may then call the batch hook from a thread, and training does not wait for the loss.
+    async_safe = True
+
+    def __init__(self, run_folder):
+        super().__init__()
+        self._run_folder = run_folder
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._check("loss", logs["loss"], f"batch {batch + 1} of epoch {self._epoch + 1}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        for name in ("loss", "val_loss"):
+            if name in logs:
+                self._check(name, logs[name], f"epoch {epoch + 1}")
+
+    def _check(self, name, value, when):
+        if math.isfinite(value):
+            return
+        kept = (
+            f"; the checkpoint of epoch {self._epoch} in {self._run_folder} is kept"
+            if self._epoch
+            else ""
+        )
+        raise UserError(
+            f"{name} became {value} in {when}: train again with a lower learning rate or a smaller "
+            f"gradient norm{kept}"
+        )
+
+
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """Keras' `EarlyStopping` that keeps the best weights and can be taken up again.
+
+    Args:
+        monitor: name of the metric.
+        mode: "min", "max" or "auto".
+        patience: epochs without improvement after which training stops; None never stops.
+
+    Raises:
+        UserError: at the end of an epoch that has no such metric, or has NaN for it, which Keras
+            would keep as the best value for ever.
+    """
+
+    def __init__(self, monitor, mode, patience):
+        super().__init__(
+            monitor=monitor,
+            mode=mode,
+            patience=math.inf if patience is None else patience,
+            restore_best_weights=True,
+        )
+
+    def restore(self, state):
+        """Takes over the best epoch and the patience spent from a `checkpoints.TrainingState`."""
+        self.best = state.best
+        self.best_epoch = state.best_epoch
+        self.best_weights = state.best_weights
+        self.wait = state.wait
+
+    @property
+    def exhausted(self):
+        """Whether patience has run out."""
+        return self.wait >= max(self.patience, 1)
+
+    def get_monitor_value(self, logs):
+        if self.monitor not in logs:
+            raise UserError(
+                f"there is no metric {self.monitor!r} to choose the best epoch by; "
+                f"this training has {', '.join(logs)}"
+            )
+        value = logs[self.monitor]
+        if math.isnan(value):
+            raise UserError(f"{self.monitor} is NaN, so the best epoch cannot be chosen by it")
+        return value

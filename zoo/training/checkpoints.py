@@ -1,0 +1,250 @@
+"""One file per run that holds everything the rest of a training depends on.
+
+`checkpoint.npz` is written after each epoch, first beside its place and then renamed, so that an
+interrupt at any moment leaves either the old one or the new one. It holds the weights, the state
+of every `keras.random.SeedGenerator` (dropout), the optimizer's state, the history, the state of
+early stopping with the best weights, and the settings that must be the same for a resumed run to
+end where an unbroken one would have ended.
+
+Keras' `BackupAndRestore` and `save_weights` know nothing of the seed generators or of the best
+weights so far. The file is a NumPy archive without pickled objects: opening one runs no code.
+"""
+
+import dataclasses
+import json
+import os
+import re
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.errors import UserError
+
+FILE_NAME = "checkpoint.npz"
+
+
+class Interrupted(Exception):
+    """Control-C during training. The last finished epoch can be resumed.
+
+    Attributes:
+        run_folder: folder of the run, a `pathlib.Path`.
+        finished_epochs: how many epochs the checkpoint in that folder holds; with 0 there is none.
+    """
+
+    def __init__(self, run_folder, finished_epochs):
+        self.run_folder = Path(run_folder)
+        self.finished_epochs = finished_epochs
+        kept = (
+            f"the checkpoint in {run_folder} holds {finished_epochs} finished epoch(s); "
+            "resume to go on from there"
+            if finished_epochs
+            else "no epoch was finished, so there is nothing to resume"
+        )
+        super().__init__(f"training was interrupted: {kept}")
+
+
+@dataclasses.dataclass
+class TrainingState:
+    """What a checkpoint holds.
+
+    Attributes:
+        variables: the values of `model.variables`: weights and seed generators.
+        optimizer_variables: the values of `model.optimizer.variables`.
+        best_weights: the values of `model.weights` after the best epoch.
+        best: the monitored value after the best epoch.
+        best_epoch: that epoch, counted from 0.
+        wait: how many epochs have passed since.
+        history: one list per metric, one value per finished epoch.
+        complete: whether the run was over: all epochs done, or stopped early.
+        settings: what `settings_of` gave when the run was begun.
+    """
+
+    variables: list
+    optimizer_variables: list
+    best_weights: list
+    best: float
+    best_epoch: int
+    wait: int
+    history: dict
+    complete: bool
+    settings: dict
+
+    @property
+    def finished_epochs(self):
+        return len(next(iter(self.history.values())))
+
+
+_ARRAYS = ("variables", "optimizer_variables", "best_weights")
+
+
+def capture(model, early_stopping, history, *, complete, settings):
+    """The state of a training at the end of an epoch.
+
+    Args:
+        model: a compiled model after `fit`.
+        early_stopping: the run's `keras.callbacks.EarlyStopping`.
+        history: one list per metric, one value per finished epoch.
+        complete: see `TrainingState`.
+        settings: see `TrainingState`.
+    """
+    return TrainingState(
+        variables=[_to_array(v) for v in model.variables],
+        optimizer_variables=[_to_array(v) for v in model.optimizer.variables],
+        best_weights=[_to_array(w) for w in early_stopping.best_weights],
+        best=float(early_stopping.best),
+        best_epoch=early_stopping.best_epoch,
+        wait=early_stopping.wait,
+        history=history,
+        complete=complete,
+        settings=settings,
+    )
+
+
+def _to_array(value):
+    array = ops.convert_to_numpy(value)
+    # NumPy's file format has no bfloat16; float32 holds every bfloat16 exactly.
+    return array.astype("float32") if array.dtype.name == "bfloat16" else array
+
+
+def restore(model, state):
+    """Gives `model` and its optimizer the values in `state`.
+
+    Raises:
+        UserError: if the model has other variables than the checkpoint.
+    """
+    model.optimizer.build(model.trainable_variables)
+    for variables, values in (
+        (model.variables, state.variables),
+        (model.optimizer.variables, state.optimizer_variables),
+    ):
+        if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
+            raise UserError(
+                "the checkpoint is of a model with other weights: resume with the settings the "
+                "run was begun with, or start a new run in another folder"
+            )
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+
+def save(state, run_folder):
+    """Replaces the checkpoint in `run_folder` by `state`, all of it or nothing."""
+    path = Path(run_folder) / FILE_NAME
+    metadata = {
+        field.name: getattr(state, field.name)
+        for field in dataclasses.fields(state)
+        if field.name not in _ARRAYS
+    }
+    arrays = {
+        f"{name}/{index}": array
+        for name in _ARRAYS
+        for index, array in enumerate(getattr(state, name))
+    }
+    partial = path.with_suffix(".partial")
+    try:
+        with partial.open("wb") as file:
+            np.savez(file, metadata=json.dumps(metadata), **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load(run_folder):
+    """The state in the checkpoint of `run_folder`, or None if there is no checkpoint.
+
+    Raises:
+        UserError: if the file is not a checkpoint.
+    """
+    path = Path(run_folder) / FILE_NAME
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            metadata = json.loads(archive["metadata"].item())
+            sizes = {name: sum(k.startswith(f"{name}/") for k in archive) for name in _ARRAYS}
+            arrays = {
+                name: [archive[f"{name}/{index}"] for index in range(size)]
+                for name, size in sizes.items()
+            }
+            return TrainingState(**arrays, **metadata)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path} is not a checkpoint of this program: remove it and start the run again"
+        ) from error
+
+
+def settings_of(model, *, seed, batches_per_epoch, monitor):
+    """What must be the same for a resumed run to continue the same training, as plain JSON.
+
+    The model's layers, the optimizer, the loss, the metrics, the seed, the number of batches and
+    the monitored metric. A subclassed model without `get_config` is known by its weights alone.
+    """
+    try:
+        layers = keras.saving.serialize_keras_object(model.get_config())
+    except NotImplementedError:
+        layers = None
+    compiled = model.get_compile_config()
+    settings = {
+        "seed": seed,
+        "batches per epoch": batches_per_epoch,
+        "monitor": monitor,
+        "model": layers,
+        "weights": [[w.name, list(w.shape), w.dtype] for w in model.weights],
+        **{name: compiled.get(name) for name in _COMPILED},
+    }
+    return _canonical(json.loads(json.dumps(settings)))
+
+
+_COMPILED = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
+
+
+def _canonical(config):
+    """`config` without what differs between two builds of the same model.
+
+    That is the counter in Keras' automatic names ("dense_1" in the next model of a process) and
+    the digits of a learning rate beyond float32.
+    """
+    if isinstance(config, dict):
+        return {key: _canonical(value) for key, value in config.items()}
+    if isinstance(config, list):
+        return [_canonical(value) for value in config]
+    if isinstance(config, float):
+        return float(f"{config:.7g}")
+    return re.sub(r"_\d+$", "", config) if isinstance(config, str) else config
+
+
+def check_same_settings(begun, now):
+    """Compares the settings a run was begun with and those it is to be resumed with.
+
+    Raises:
+        UserError: naming the first difference.
+    """
+    difference = _first_difference(begun, now)
+    if difference:
+        where, before, after = difference
+        raise UserError(
+            f"the run was begun with {where} = {before}, not {after}: resume with the same "
+            "settings, or start a new run in another folder"
+        )
+
+
+def _first_difference(begun, now, where=()):
+    """(path, value, value) of the first leaf in which two JSON values differ, else None."""
+    if isinstance(begun, dict) and isinstance(now, dict) and begun.keys() == now.keys():
+        pairs = ((key, begun[key], now[key]) for key in begun)
+    elif isinstance(begun, list) and isinstance(now, list) and len(begun) == len(now):
+        pairs = ((index, *pair) for index, pair in enumerate(zip(begun, now, strict=True)))
+    else:
+        name = ".".join(key for key in where if key != "config")
+        return None if begun == now else (name, _short(begun), _short(now))
+    differences = (_first_difference(a, b, (*where, str(key))) for key, a, b in pairs)
+    return next(filter(None, differences), None)
+
+
+def _short(value, limit=60):
+    text = json.dumps(value)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

@@ -1,0 +1,135 @@
+"""Gradient clipping by global norm, the remedy for exploding gradients.
+
+With g the gradient of all weights in one vector,
+
+    g ← g · threshold / ‖g‖    if ‖g‖ > threshold,
+
+for ‖·‖₁ or ‖·‖₂: the direction is kept, the length is bounded. Source: Pascanu, Mikolov & Bengio,
+"On the difficulty of training recurrent neural networks" (2013), section 3.2.
+"""
+
+import keras
+from keras import ops
+
+from zoo.training.replicas import replica_count, sum_over_replicas
+
+
+def global_norm(gradients, order=2):
+    """‖g‖ of all `gradients` taken as one vector, a float32 scalar.
+
+    Args:
+        gradients: dense tensors; None entries are skipped.
+        order: 1 or 2.
+    """
+    gradients = [ops.cast(g, "float32") for g in gradients if g is not None]
+    if order == 1:
+        return sum(ops.sum(ops.abs(g)) for g in gradients)
+    return ops.sqrt(sum(ops.sum(ops.square(g)) for g in gradients))
+
+
+def clip_by_global_norm(gradients, threshold, order=2):
+    """Scales `gradients` down together so that their global norm is at most `threshold`.
+
+    A NaN in any gradient makes all of them NaN, so that it shows in the loss instead of being
+    hidden. Sparse gradients (`tf.IndexedSlices`, from embeddings) come back dense: a row that a
+    batch uses several times has several slices, and only their sum has the right norm.
+
+    Args:
+        gradients: list of tensors; None entries (a weight without gradient) stay None.
+        threshold: the largest norm left as it is, above 0.
+        order: 1 for ‖g‖₁, 2 for ‖g‖₂.
+
+    Returns:
+        The clipped gradients, in the order given.
+
+    Raises:
+        ValueError: for a threshold not above 0, or another order.
+    """
+    _check(threshold, order)
+    gradients = [_dense(g) for g in gradients]
+    norm = global_norm(gradients, order)
+    scale = threshold / ops.maximum(norm, threshold)  # 1 below the threshold, also for norm 0
+    return [None if g is None else g * ops.cast(scale, g.dtype) for g in gradients]
+
+
+def _check(threshold, order):
+    if not threshold > 0:
+        raise ValueError(f"the threshold of the gradient norm is {threshold}; it must be above 0")
+    if order not in (1, 2):
+        raise ValueError(f"the order of the gradient norm is {order}; it must be 1 or 2")
+
+
+def _dense(gradient):
+    """`gradient` as a dense tensor, the slices of a repeated row added up."""
+    if keras.backend.backend() != "tensorflow":
+        return gradient
+    import tensorflow as tf
+
+    return tf.convert_to_tensor(gradient) if isinstance(gradient, tf.IndexedSlices) else gradient
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class ClippedAdam(keras.optimizers.Adam):
+    """Adam on gradients clipped by their global norm.
+
+    What is clipped is the gradient of the batch: after loss scaling is undone, summed over the
+    replicas of a `tf.distribute` strategy, before Adam's moments see it. Keras' own
+    `global_clipnorm` differs in both points that matter here: it clips each replica's part by
+    itself, and it counts the repeated rows of a sparse embedding gradient separately. (So does
+    Keras' Adam in its second moment; here it receives dense gradients and is right.)
+
+    Under a "mixed_float16" policy `Model.compile` wraps this optimizer in a
+    `keras.optimizers.LossScaleOptimizer`, which hands it unscaled gradients.
+
+    Args:
+        learning_rate: a float, or a `keras.optimizers.schedules.LearningRateSchedule`.
+        clip_norm: the largest norm left as it is; None leaves every gradient as it is.
+        norm_order: 1 for ‖g‖₁, 2 for ‖g‖₂.
+        **kwargs: further arguments of `keras.optimizers.Adam`.
+
+    Raises:
+        ValueError: for a threshold not above 0, another order, or an argument of Keras that clips,
+            scales or accumulates gradients after this optimizer has clipped them.
+    """
+
+    def __init__(self, learning_rate=0.001, clip_norm=1.0, norm_order=2, **kwargs):
+        if clip_norm is not None:
+            _check(clip_norm, norm_order)
+        for name in _AFTER_CLIPPING:
+            if kwargs.get(name) is not None:
+                raise ValueError(f"{name} would act on gradients that are already clipped")
+        super().__init__(learning_rate=learning_rate, **kwargs)
+        self.clip_norm = clip_norm
+        self.norm_order = norm_order
+
+    def apply(self, grads, trainable_variables=None):
+        """Clips, then updates; see `keras.Optimizer.apply`."""
+        grads = [_dense(g) for g in grads]
+        if self.clip_norm is not None:
+            grads = self._clip(grads)
+        return super().apply(grads, trainable_variables)
+
+    def _clip(self, grads):
+        present = [g for g in grads if g is not None]
+        if not present:
+            return grads
+        clipped = clip_by_global_norm(sum_over_replicas(present), self.clip_norm, self.norm_order)
+        # Every replica now holds the whole gradient, and Keras will sum over them once more.
+        clipped = iter([g / replica_count() for g in clipped])
+        return [None if g is None else next(clipped) for g in grads]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "clip_norm": self.clip_norm,
+            "norm_order": self.norm_order,
+        }
+
+
+_AFTER_CLIPPING = (
+    "clipnorm",
+    "global_clipnorm",
+    "clipvalue",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+)

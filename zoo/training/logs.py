@@ -1,0 +1,70 @@
+"""The record of a run: a table for people and programs, event files for TensorBoard."""
+
+import csv
+from pathlib import Path
+
+CSV_NAME = "history.csv"
+EVENTS_FOLDER = "tensorboard"
+
+
+def write_csv(history, path):
+    """Writes one row per epoch, counted from 1, and one column per metric.
+
+    The whole table is written each time, to a file beside it that then takes its place. Keras'
+    `CSVLogger` appends rows: a run killed between its row and its checkpoint would have that
+    epoch twice after resuming.
+
+    Args:
+        history: one list per metric, one value per epoch; `keras.callbacks.History.history`.
+        path: the CSV file.
+    """
+    path = Path(path)
+    partial = path.with_suffix(".partial")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["epoch", *history])
+        for epoch, values in enumerate(zip(*history.values(), strict=True), start=1):
+            writer.writerow([epoch, *values])
+    partial.replace(path)
+
+
+class EventLog:
+    """Writes the metrics of each epoch where `tensorboard --logdir` finds them.
+
+    The curves of training and validation carry the same name in two folders, so that TensorBoard
+    draws them in one chart. Keras' `TensorBoard` callback does the same, but needs the tensorboard
+    package for writing; this needs it for looking only.
+
+    Args:
+        folder: where the event files go; made with the first epoch.
+    """
+
+    def __init__(self, folder):
+        self._folder = Path(folder)
+        self._writers = {}
+
+    def write(self, epoch, metrics):
+        """Adds the values of one epoch.
+
+        Args:
+            epoch: the step on TensorBoard's axis.
+            metrics: name to number; names of validation metrics begin with `val_`.
+        """
+        import tensorflow as tf
+
+        summary = tf.compat.v1.SummaryMetadata
+        scalar = summary(plugin_data=summary.PluginData(plugin_name="scalars"))
+        for name, value in metrics.items():
+            part = "validation" if name.startswith("val_") else "train"
+            if part not in self._writers:
+                self._writers[part] = tf.summary.create_file_writer(str(self._folder / part))
+            with self._writers[part].as_default():
+                tag = f"epoch_{name.removeprefix('val_')}"
+                tf.summary.write(tag, tf.cast(value, tf.float32), step=epoch, metadata=scalar)
+        for writer in self._writers.values():
+            writer.flush()
+
+    def close(self):
+        for writer in self._writers.values():
+            writer.close()
+        self._writers = {}

@@ -1,0 +1,242 @@
+"""Training: `keras.Model.fit` with early stopping, checkpoints, resume and logs around it."""
+
+import shutil
+from pathlib import Path
+
+import keras
+
+from zoo.errors import UserError
+from zoo.training import checkpoints, logs
+from zoo.training.callbacks import EarlyStopping, EpochSeed, FiniteLoss, RunCallbacks
+from zoo.training.figures import learning_curves
+from zoo.training.progress import Progress
+from zoo.training.replicas import uneven_batches_allowed
+
+CURVES_NAME = "learning_curves.png"
+
+
+def fit(
+    model,
+    train_batches,
+    validation_data=None,
+    *,
+    epochs,
+    seed,
+    run_folder,
+    patience=None,
+    monitor="val_loss",
+    mode="auto",
+    resume=False,
+    callbacks=(),
+):
+    """Trains `model`, leaves it with the weights of its best epoch, and keeps a record.
+
+    `run_folder` receives `checkpoint.npz` after each epoch, `history.csv`, `tensorboard/` and, at
+    the end, `learning_curves.png`. A resumed run ends with the same weights as an unbroken one:
+    the checkpoint restores what the model carries, and each epoch seeds the global generators of
+    Python, NumPy and PyTorch from (seed, epoch). It cannot restore the state of the caller's
+    own callbacks (prefer a learning rate schedule to `ReduceLROnPlateau`), nor of `tf.random`
+    operations inside the model (draw with `keras.random` and a `SeedGenerator`).
+
+    Mixed precision: `keras.config.set_dtype_policy("mixed_bfloat16")` or `"mixed_float16"` before
+    the model is built; losses and norms are computed in float32. Several GPUs: build and compile
+    the model under `tf.distribute.MirroredStrategy().scope()`; batches are split over the GPUs. On
+    several GPUs prefer bfloat16: with float16 Keras looks at the first GPU's gradients alone to
+    decide whether a step has to be skipped.
+
+    Args:
+        model: a compiled `keras.Model`, built under `keras.utils.set_random_seed` for a run that
+            can be repeated.
+        train_batches: `len(train_batches)` is the number of batches of every epoch, and
+            `train_batches.dataset(epoch)` a `tf.data.Dataset` of them, the order a function of
+            the epoch and a seed alone.
+        validation_data: what `Model.fit` takes under this name, or None.
+        epochs: number of epochs in all, those before a resume included.
+        seed: integer seed of the run.
+        run_folder: folder of the run; made if missing.
+        patience: epochs without improvement after which training stops; None never stops early.
+        monitor: the metric that chooses the best epoch; "loss" where nothing is validated.
+        mode: "min", "max", or "auto" if Keras can tell from the metric.
+        resume: continue from the checkpoint in `run_folder`.
+        callbacks: further Keras callbacks. They run first, so that values they add to `logs` at
+            the end of an epoch can be monitored and are recorded.
+
+    Returns:
+        The `keras.callbacks.History` of all epochs, also those before a resume.
+
+    Raises:
+        UserError: if the loss is NaN or infinite, the monitored metric is missing, there is
+            nothing to resume, the settings are not those of the run, or an unfinished run would be
+            overwritten.
+        Interrupted: on Control-C; the checkpoint of the last finished epoch is kept.
+        ValueError: for arguments that contradict each other, or a model that is not compiled.
+    """
+    _check_arguments(model, validation_data, epochs=epochs, monitor=monitor, resume=resume)
+    run_folder = Path(run_folder)
+    settings = checkpoints.settings_of(
+        model, seed=seed, batches_per_epoch=len(train_batches), monitor=monitor
+    )
+    state = _resumable_state(run_folder, settings) if resume else _fresh_folder(run_folder)
+    run = _Run(
+        model,
+        run_folder,
+        settings,
+        epochs=epochs,
+        steps=len(train_batches),
+        seed=seed,
+        early_stopping=EarlyStopping(monitor, mode, patience),
+        callbacks=callbacks,
+    )
+    try:
+        run.begin(state)
+        with uneven_batches_allowed(model, train_batches.dataset(0)):
+            while not run.over:
+                run.fit_epoch(train_batches, validation_data)
+                run.record_epoch()
+        run.end()
+    except KeyboardInterrupt as interrupt:
+        kept = checkpoints.load(run_folder)
+        finished_epochs = kept.finished_epochs if kept else 0
+        raise checkpoints.Interrupted(run_folder, finished_epochs) from interrupt
+    finally:
+        run.close()
+    return run.history
+
+
+def _check_arguments(model, validation_data, *, epochs, monitor, resume):
+    if not model.compiled:
+        raise ValueError("compile the model before fit")
+    if getattr(model.optimizer, "inner_optimizer", model.optimizer).use_ema:
+        # Model.fit puts the averages into the model when it ends: here, after every epoch.
+        raise ValueError("use_ema is not supported: the averages would replace the weights")
+    if resume and not model.built:
+        raise ValueError("build the model before resuming, for example by calling it on a batch")
+    if epochs < 1:
+        raise UserError(f"epochs is {epochs}; it must be at least 1")
+    if validation_data is None and monitor.startswith("val_"):
+        raise ValueError(f"monitor is {monitor!r} but there is no validation_data")
+
+
+def _resumable_state(run_folder, settings):
+    """The checkpoint in `run_folder`, if it is of a run with these settings."""
+    state = checkpoints.load(run_folder)
+    if state is None:
+        raise UserError(
+            f"there is no {checkpoints.FILE_NAME} in {run_folder} to resume from: "
+            "start the run without resuming"
+        )
+    checkpoints.check_same_settings(state.settings, settings)
+    return state
+
+
+def _fresh_folder(run_folder):
+    """Makes the folder of a new run, or clears it of a run that had come to its end."""
+    state = checkpoints.load(run_folder)
+    if state is not None:
+        if not state.complete:
+            raise UserError(
+                f"{run_folder} holds an unfinished run, {state.finished_epochs} epoch(s) long: "
+                f"resume it, choose another folder, or remove {checkpoints.FILE_NAME} there"
+            )
+        for name in (checkpoints.FILE_NAME, logs.CSV_NAME, CURVES_NAME):
+            (run_folder / name).unlink(missing_ok=True)
+        shutil.rmtree(run_folder / logs.EVENTS_FOLDER, ignore_errors=True)
+    run_folder.mkdir(parents=True, exist_ok=True)
+
+
+class _Run:
+    """One training: its callbacks, its record, and how far it has come."""
+
+    def __init__(
+        self, model, run_folder, settings, *, epochs, steps, seed, early_stopping, callbacks
+    ):
+        self.history = keras.callbacks.History()
+        self._model = model
+        self._run_folder = run_folder
+        self._settings = settings
+        self._epochs = epochs
+        self._early_stopping = early_stopping
+        self._progress = Progress(early_stopping)
+        self._events = logs.EventLog(run_folder / logs.EVENTS_FOLDER)
+        self._epoch_seed = EpochSeed(seed)
+        self._callbacks = RunCallbacks(
+            [
+                self._epoch_seed,
+                FiniteLoss(run_folder),
+                *callbacks,
+                early_stopping,
+                self._progress,
+                self.history,
+            ],
+            model=model,
+            epochs=epochs,
+            steps=steps,
+        )
+
+    @property
+    def finished_epochs(self):
+        return len(self.history.epoch)
+
+    @property
+    def over(self):
+        return (
+            self.finished_epochs >= self._epochs
+            or self._early_stopping.exhausted
+            or self._model.stop_training
+        )
+
+    def begin(self, state):
+        """Starts at the first epoch, or after those of `state`, a `checkpoints.TrainingState`."""
+        self._model.stop_training = False
+        if state is None:
+            self._callbacks.begin()
+            return
+        checkpoints.restore(self._model, state)
+        self._callbacks.begin()
+        self._early_stopping.restore(state)
+        self.history.history = state.history
+        self.history.epoch = list(range(state.finished_epochs))
+        if self.over:
+            self._progress.say(f"training had already ended, after epoch {self.finished_epochs}")
+
+    def fit_epoch(self, train_batches, validation_data):
+        """Trains for one epoch and validates."""
+        epoch = self.finished_epochs
+        self._epoch_seed.on_epoch_begin(epoch)  # for the dataset; Keras does it for the model
+        self._model.fit(
+            train_batches.dataset(epoch),
+            validation_data=validation_data,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            # A bucketed dataset does not know its own length, and Keras warns at its end.
+            steps_per_epoch=len(train_batches),
+            shuffle=False,
+            callbacks=self._callbacks,
+            verbose=0,
+        )
+
+    def record_epoch(self):
+        """Writes the checkpoint, then the logs: they never tell of an epoch that is not kept."""
+        history = self.history.history
+        state = checkpoints.capture(
+            self._model,
+            self._early_stopping,
+            history,
+            complete=self.over,
+            settings=self._settings,
+        )
+        checkpoints.save(state, self._run_folder)
+        logs.write_csv(history, self._run_folder / logs.CSV_NAME)
+        last = {name: values[-1] for name, values in history.items()}
+        self._events.write(self.finished_epochs, last)
+
+    def end(self):
+        """Puts the best weights into the model and draws the learning curves."""
+        self._callbacks.end()
+        best = self._early_stopping.best_epoch
+        learning_curves(self.history.history, self._run_folder / CURVES_NAME, best_epoch=best)
+        self._progress.say(f"the model has the weights of epoch {best + 1}, its best")
+
+    def close(self):
+        self._progress.close()
+        self._events.close()

@@ -1,0 +1,66 @@
+"""Progress on standard error; standard output belongs to results."""
+
+import time
+
+import keras
+from rich import progress
+from rich.console import Console
+
+
+class Progress(keras.callbacks.Callback):
+    """One line per epoch, and a bar while it runs if standard error is a terminal.
+
+    Args:
+        early_stopping: the run's `keras.callbacks.EarlyStopping`, placed before this callback; it
+            tells which epoch is the best so far.
+    """
+
+    # Keras may then call the batch hooks from a thread, and training does not wait for them.
+    async_safe = True
+
+    def __init__(self, early_stopping):
+        super().__init__()
+        self._early_stopping = early_stopping
+        self._console = Console(stderr=True, highlight=False)
+        self._bar = None
+
+    def say(self, line):
+        """Prints one line of plain text."""
+        self._console.print(line, markup=False, soft_wrap=True)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._begun = time.monotonic()
+        if self._console.is_terminal:
+            self._bar = progress.Progress(
+                "epoch {task.fields[epoch]}",
+                progress.BarColumn(),
+                progress.MofNCompleteColumn(),
+                progress.TimeRemainingColumn(),
+                "loss {task.fields[loss]}",
+                console=self._console,
+                transient=True,
+            )
+            self._task = self._bar.add_task(
+                "", total=self.params["steps"], epoch=self._number(epoch), loss="-"
+            )
+            self._bar.start()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._bar is not None:
+            self._bar.update(self._task, completed=batch + 1, loss=f"{logs['loss']:.4f}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.close()
+        seconds = time.monotonic() - self._begun
+        values = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
+        best = "  best so far" if self._early_stopping.best_epoch == epoch else ""
+        self.say(f"epoch {self._number(epoch)}  {seconds:.1f} s  {values}{best}")
+
+    def close(self):
+        """Takes the bar away, also when an epoch was broken off."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _number(self, epoch):
+        return f"{epoch + 1}/{self.params['epochs']}"
