@@ -1,6 +1,7 @@
 """From a sequence to one vector."""
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -32,18 +33,21 @@ class MaskedPooling(keras.layers.Layer):
     def call(self, sequences, mask=None):
         if mask is None:
             mask = ops.ones(ops.shape(sequences)[:2], dtype="bool")
-        counts = ops.cast(mask, sequences.dtype)[..., None]  # (batch, timesteps, 1)
+        mask = ops.cast(mask, "bool")
+        if self.mode == "max":
+            counted = ops.where(mask[..., None], sequences, -np.inf)
+            pooled = ops.max(counted, axis=1)  # -inf in a row without steps
+            return ops.where(ops.any(mask, axis=1, keepdims=True), pooled, 0)
+        counted = ops.where(mask[..., None], sequences, 0)  # (batch, timesteps, features)
         if self.mode == "mean":
-            steps = ops.maximum(ops.sum(counts, axis=1), 1)
-            return ops.sum(sequences * counts, axis=1) / steps
-        if self.mode == "last":
-            positions = ops.arange(ops.shape(mask)[1]) * ops.cast(mask, "int32")
-            last = ops.max(positions, axis=1, keepdims=True)[..., None]  # (batch, 1, 1)
-            return ops.take_along_axis(sequences * counts, last, axis=1)[:, 0]
-        # The least finite number, so that a masked step never wins, and rows without steps get 0.
-        lowest = -1e9 if keras.backend.standardize_dtype(sequences.dtype) != "float16" else -6e4
-        pooled = ops.max(ops.where(mask[..., None], sequences, lowest), axis=1)
-        return ops.where(ops.any(mask, axis=1, keepdims=True), pooled, ops.zeros_like(pooled))
+            # A long sum is beyond the range and the precision of float16.
+            dtype = keras.backend.result_type(sequences.dtype, "float32")
+            total = ops.sum(ops.cast(counted, dtype), axis=1)
+            steps = ops.sum(ops.cast(mask, dtype), axis=1, keepdims=True)
+            return ops.cast(total / ops.maximum(steps, 1), sequences.dtype)
+        positions = ops.arange(ops.shape(mask)[1]) * ops.cast(mask, "int32")
+        last = ops.max(positions, axis=1, keepdims=True)[..., None]  # (batch, 1, 1)
+        return ops.take_along_axis(counted, last, axis=1)[:, 0]
 
     def compute_mask(self, sequences, mask=None):
         return None  # no time axis is left
