@@ -21,7 +21,7 @@ class RecurrentStack(keras.layers.Layer):
         bidirectional: whether a layer runs in both directions.
         dropout: fraction of values set to 0 between layers in training.
         residual: whether a layer's input is added to its output where the two have equal width
-            (that is, from the second layer on).
+            (always so from the second layer on).
         cell_options: more arguments of the cell, a dict.
 
     Call arguments:
@@ -60,14 +60,21 @@ class RecurrentStack(keras.layers.Layer):
         self.residual = residual
         self.cell_options = dict(cell_options or {})
         self.recurrences = [self._recurrence(i) for i in range(layers)]
-        self.dropouts = [keras.layers.Dropout(dropout) for _ in range(layers - 1)]
+        self.dropouts = [
+            keras.layers.Dropout(dropout, dtype=self.dtype_policy) for _ in range(layers - 1)
+        ]
 
     def _recurrence(self, index):
-        cell = CELLS[self.cell](self.units, **self.cell_options)
-        recurrence = Recurrence(cell, return_sequences=True, name=f"recurrence_{index}")
+        # The policy is handed down: a model trained in mixed precision is loaded where it is not
+        # the global one.
+        dtype = self.dtype_policy
+        cell = CELLS[self.cell](self.units, **({"dtype": dtype} | self.cell_options))
+        name = f"recurrence_{index}"
+        recurrence = Recurrence(cell, return_sequences=True, name=name, dtype=dtype)
         if not self.bidirectional:
             return recurrence
-        return keras.layers.Bidirectional(recurrence, name=f"bidirectional_{index}")
+        name = f"bidirectional_{index}"
+        return keras.layers.Bidirectional(recurrence, name=name, dtype=dtype)
 
     @property
     def output_width(self):
