@@ -1,5 +1,6 @@
 """The simple models that a network has to beat on the same data."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,14 @@ from sklearn.pipeline import make_pipeline
 
 from zoo.errors import UserError
 
+_TOKENS = r"\w+|[^\w\s]"
+
 
 class LinearTextBaseline:
-    """TF-IDF weighted words and logistic regression, at scikit-learn's defaults.
+    """TF-IDF weighted words and logistic regression, at scikit-learn's defaults but for the words.
 
-    Words that occur in one training text only are left out.
+    A word is a run of letters and digits, of a single one too, or a punctuation mark. Words that
+    occur in one training text only are left out, unless there are no more than 100 texts.
 
     Args:
         pipeline: a fitted scikit-learn pipeline of the two; use `fit` or `load`.
@@ -29,9 +33,25 @@ class LinearTextBaseline:
         Args:
             texts: list of strings.
             labels: (examples,) integers.
+
+        Raises:
+            UserError: all labels are the same, or there are no words to go by.
         """
-        vectorizer = TfidfVectorizer(min_df=2 if len(texts) > 100 else 1, dtype=np.float32)
-        return cls(make_pipeline(vectorizer, LogisticRegression(max_iter=1000)).fit(texts, labels))
+        if len(np.unique(labels)) < 2:
+            raise UserError(
+                f"the {len(texts)} training examples are all of one class: give more, of two "
+                "classes or more (a higher --limit, if you set one)"
+            )
+        vectorizer = _vectorizer(min_df=2 if len(texts) > 100 else 1)
+        try:
+            features = vectorizer.fit_transform(texts)
+        except ValueError as error:  # the vocabulary is empty
+            raise UserError(
+                "the training texts have no words in common: a classifier needs texts whose words "
+                "recur"
+            ) from error
+        regression = LogisticRegression(max_iter=1000).fit(features, labels)
+        return cls(make_pipeline(vectorizer, regression))
 
     def accuracy(self, texts, labels):
         """Share of texts whose label is predicted right."""
@@ -42,7 +62,8 @@ class LinearTextBaseline:
         vectorizer, regression = (step for _, step in self._pipeline.steps)
         np.savez_compressed(
             path,
-            words=vectorizer.get_feature_names_out().astype(str),
+            # One string: in an array of strings each takes the space of the longest.
+            words="\n".join(vectorizer.get_feature_names_out()),
             idf=vectorizer.idf_.astype("float32"),
             coefficients=regression.coef_.astype("float16"),
             intercepts=regression.intercept_,
@@ -59,13 +80,16 @@ class LinearTextBaseline:
         try:
             with np.load(Path(path), allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
-            words = arrays["words"].tolist()
-            vectorizer = TfidfVectorizer(vocabulary=words, dtype=np.float32)
+            vectorizer = _vectorizer(vocabulary=arrays["words"].item().split("\n"))
             vectorizer.idf_ = arrays["idf"]
             regression = LogisticRegression()
             regression.coef_ = arrays["coefficients"].astype("float64")
             regression.intercept_ = arrays["intercepts"]
             regression.classes_ = arrays["classes"]
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise UserError(f"{path}: the baseline cannot be read: restore the file") from error
         return cls(make_pipeline(vectorizer, regression))
+
+
+def _vectorizer(**options):
+    return TfidfVectorizer(token_pattern=_TOKENS, dtype=np.float32, **options)
