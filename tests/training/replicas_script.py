@@ -36,8 +36,7 @@ def train(name, strategy=None, *, reduction="sum_over_time", order=2, batch_size
             optimizer=ClippedAdam(0.01, clip_norm=0.1, norm_order=order),
             **arguments,
         )
-        batches = tiny.Batches(batch_size)
-        history = fit(model, batches, tiny.validation(), **fit_arguments)
+    history = fit(model, tiny.Batches(batch_size), tiny.validation(), **fit_arguments)
     return model.get_weights(), history.history
 
 

@@ -34,7 +34,7 @@ class Monitored(keras.callbacks.Callback):
         self.weights = []
 
     def on_epoch_end(self, epoch, logs=None):
-        logs["val_score"] = self.values[epoch]
+        logs["val_score"] = np.float32(self.values[epoch])  # as from a NumPy computation
         self.weights.append(self.model.get_weights())
 
 
@@ -244,6 +244,25 @@ def test_models_that_cannot_be_trained_here(tmp_path):
         train(tmp_path, tiny.network(optimizer=keras.optimizers.Adam(0.1, use_ema=True)))
 
 
-def test_no_epochs_is_an_error(tmp_path):
-    with pytest.raises(UserError, match="at least 1"):
-        train(tmp_path, epochs=0)
+@pytest.mark.parametrize("number", [{"epochs": 0}, {"patience": 0}, {"seed": -1}, {"seed": 2**32}])
+def test_a_number_out_of_range_is_an_error(tmp_path, number):
+    with pytest.raises(UserError, match=f"{next(iter(number))} is .*at least"):
+        train(tmp_path, **number)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_in_the_place_of_the_folder_is_an_error(tmp_path):
+    (tmp_path / "run").write_text("precious")
+    with pytest.raises(UserError, match="cannot be made a folder"):
+        train(tmp_path / "run")
+    assert (tmp_path / "run").read_text() == "precious"
+
+
+def test_a_bar_is_shown_on_a_terminal(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # which makes rich take a pipe for a terminal
+    train(tmp_path)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "6/6" in err
+    assert "epoch 2/2" in err
+    assert "\x1b[?25h" in err  # the cursor is back

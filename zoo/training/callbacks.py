@@ -106,7 +106,8 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
     Args:
         monitor: name of the metric.
         mode: "min", "max" or "auto".
-        patience: epochs without improvement after which training stops; None never stops.
+        patience: epochs without improvement after which training stops, at least 1; None never
+            stops.
 
     Raises:
         UserError: at the end of an epoch that has no such metric, or has NaN for it, which Keras
@@ -131,7 +132,7 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
     @property
     def exhausted(self):
         """Whether patience has run out."""
-        return self.wait >= max(self.patience, 1)
+        return self.wait >= self.patience
 
     def get_monitor_value(self, logs):
         if self.monitor not in logs:

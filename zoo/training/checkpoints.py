@@ -22,6 +22,7 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import UserError
+from zoo.training.replicas import scope_of
 
 FILE_NAME = "checkpoint.npz"
 
@@ -115,7 +116,9 @@ def restore(model, state):
     Raises:
         UserError: if the model has other variables than the checkpoint.
     """
-    model.optimizer.build(model.trainable_variables)
+    if not model.optimizer.built:
+        with scope_of(model):
+            model.optimizer.build(model.trainable_variables)
     for variables, values in (
         (model.variables, state.variables),
         (model.optimizer.variables, state.optimizer_variables),
@@ -145,7 +148,7 @@ def save(state, run_folder):
     partial = path.with_suffix(".partial")
     try:
         with partial.open("wb") as file:
-            np.savez(file, metadata=json.dumps(metadata), **arrays)
+            np.savez(file, metadata=json.dumps(metadata, default=float), **arrays)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -169,7 +172,7 @@ def load(run_folder):
                 for name, size in sizes.items()
             }
             return TrainingState(**arrays, **metadata)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(

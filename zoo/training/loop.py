@@ -50,11 +50,13 @@ def fit(
         train_batches: `len(train_batches)` is the number of batches of every epoch, and
             `train_batches.dataset(epoch)` a `tf.data.Dataset` of them, the order a function of
             the epoch and a seed alone.
-        validation_data: what `Model.fit` takes under this name, or None.
+        validation_data: what `Model.fit` takes under this name, or None. Keras warns at the end of
+            a `tf.data.Dataset` of unknown cardinality.
         epochs: number of epochs in all, those before a resume included.
-        seed: integer seed of the run.
+        seed: integer seed of the run, at least 0.
         run_folder: folder of the run; made if missing.
-        patience: epochs without improvement after which training stops; None never stops early.
+        patience: epochs without improvement after which training stops, at least 1; None never
+            stops early.
         monitor: the metric that chooses the best epoch; "loss" where nothing is validated.
         mode: "min", "max", or "auto" if Keras can tell from the metric.
         resume: continue from the checkpoint in `run_folder`.
@@ -66,12 +68,15 @@ def fit(
 
     Raises:
         UserError: if the loss is NaN or infinite, the monitored metric is missing, there is
-            nothing to resume, the settings are not those of the run, or an unfinished run would be
-            overwritten.
+            nothing to resume, the settings are not those of the run, an unfinished run would be
+            overwritten, the folder cannot be made, or a number is out of range.
         Interrupted: on Control-C; the checkpoint of the last finished epoch is kept.
         ValueError: for arguments that contradict each other, or a model that is not compiled.
     """
-    _check_arguments(model, validation_data, epochs=epochs, monitor=monitor, resume=resume)
+    _check_model(model, resume)
+    _check_numbers(epochs, seed, patience)
+    if validation_data is None and monitor.startswith("val_"):
+        raise ValueError(f"monitor is {monitor!r} but there is no validation_data")
     run_folder = Path(run_folder)
     settings = checkpoints.settings_of(
         model, seed=seed, batches_per_epoch=len(train_batches), monitor=monitor
@@ -103,7 +108,7 @@ def fit(
     return run.history
 
 
-def _check_arguments(model, validation_data, *, epochs, monitor, resume):
+def _check_model(model, resume):
     if not model.compiled:
         raise ValueError("compile the model before fit")
     if getattr(model.optimizer, "inner_optimizer", model.optimizer).use_ema:
@@ -111,10 +116,15 @@ def _check_arguments(model, validation_data, *, epochs, monitor, resume):
         raise ValueError("use_ema is not supported: the averages would replace the weights")
     if resume and not model.built:
         raise ValueError("build the model before resuming, for example by calling it on a batch")
+
+
+def _check_numbers(epochs, seed, patience):
     if epochs < 1:
         raise UserError(f"epochs is {epochs}; it must be at least 1")
-    if validation_data is None and monitor.startswith("val_"):
-        raise ValueError(f"monitor is {monitor!r} but there is no validation_data")
+    if patience is not None and patience < 1:
+        raise UserError(f"patience is {patience}; it must be at least 1 epoch")
+    if not 0 <= seed < 2**32:
+        raise UserError(f"seed is {seed}; it must be at least 0 and below 2**32")
 
 
 def _resumable_state(run_folder, settings):
@@ -141,7 +151,10 @@ def _fresh_folder(run_folder):
         for name in (checkpoints.FILE_NAME, logs.CSV_NAME, CURVES_NAME):
             (run_folder / name).unlink(missing_ok=True)
         shutil.rmtree(run_folder / logs.EVENTS_FOLDER, ignore_errors=True)
-    run_folder.mkdir(parents=True, exist_ok=True)
+    try:
+        run_folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{run_folder} cannot be made a folder: {error.strerror}") from error
 
 
 class _Run:

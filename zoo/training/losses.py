@@ -7,7 +7,9 @@ For m examples and a loss L<t>⁽ʲ⁾ at step t of example j,
 
 The first is the loss of the maximum-likelihood derivation: its gradient grows with the length of
 the sequence. The second does not, which makes learning rates comparable between corpora, and its
-exponential is the perplexity. Many-to-one networks have T_y = 1; both are then the ordinary mean.
+exponential is the perplexity of the batch. (For an epoch Keras averages the batches by their
+examples, not by their steps: measure perplexity with a metric.) Many-to-one networks have T_y = 1;
+both reductions are then the ordinary mean.
 
 Steps are left out by a mask, given as `sample_weight` (0 at padding) or carried by the predictions
 (`_keras_mask`); a step counts when both allow it. Weights other than 0 and 1 weigh the steps.

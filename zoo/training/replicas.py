@@ -40,6 +40,18 @@ def sum_over_replicas(tensors):
     return context.all_reduce(tf.distribute.ReduceOp.SUM, tensors)
 
 
+def scope_of(model):
+    """The context in which variables for `model` are made: its strategy's scope, if it has one."""
+    strategy = _strategy(model)
+    return contextlib.nullcontext() if strategy is None else strategy.scope()
+
+
+def _strategy(model):
+    """The strategy of several replicas that `model` was built under, else None."""
+    strategy = getattr(model, "distribute_strategy", None)  # TensorFlow's models have one always
+    return None if strategy is None or strategy.num_replicas_in_sync == 1 else strategy
+
+
 @contextlib.contextmanager
 def uneven_batches_allowed(model, dataset):
     """Lets `model.fit` begin with a batch that its replicas cannot share evenly.
@@ -52,11 +64,10 @@ def uneven_batches_allowed(model, dataset):
         model: a compiled model; of another backend or without several replicas it stays as it is.
         dataset: a `tf.data.Dataset` as `model.fit` takes it.
     """
-    strategy = getattr(model, "distribute_strategy", None)
-    if strategy is None or strategy.num_replicas_in_sync == 1:
+    if _strategy(model) is None:
         yield
         return
-    with strategy.scope():
+    with scope_of(model):
         model._symbolic_build(data_batch=next(iter(dataset)))
     model._maybe_symbolic_build = lambda **_: None
     try:
