@@ -17,6 +17,7 @@ class Sentiment(Task):
 
     name = "sentiment"
     summary = "Sentiment of a text: a recurrent classifier, many-to-one."
+    predictor = "text_classifier"
     dataset = "movie_snippets"
     preset = "sentiment_bilstm_movie_snippets"
     defaults = {  # noqa: RUF012
@@ -31,21 +32,36 @@ class Sentiment(Task):
         "clip_norm": 1.0,
     }
     options = (
-        click.Option(["--vocabulary-size"], type=click.IntRange(1), default=10_000),
+        click.Option(
+            ["--vocabulary-size"],
+            type=click.IntRange(1),
+            default=10_000,
+            help="The most frequent words that get a vector of their own.",
+        ),
         click.Option(
             ["--max-length"],
             type=click.IntRange(2),
             default=400,
             help="Most tokens of a text; a longer one loses its beginning.",
         ),
-        click.Option(["--embedding-dim"], type=click.IntRange(1), default=100),
+        click.Option(
+            ["--embedding-dim"],
+            type=click.IntRange(1),
+            default=100,
+            help="Size of the word vectors.",
+        ),
         click.Option(
             ["--word-dropout"],
             type=click.FloatRange(0, 1, max_open=True),
             default=0.15,
             help="Fraction of words replaced by <UNK> in training.",
         ),
-        click.Option(["--pooling"], type=click.Choice(["max", "mean", "last"]), default="max"),
+        click.Option(
+            ["--pooling"],
+            type=click.Choice(["max", "mean", "last"]),
+            default="max",
+            help="How the steps become one vector.",
+        ),
     )
     examples = (
         "A moving, funny and beautifully acted film.",
@@ -60,9 +76,10 @@ class Sentiment(Task):
         ),
     }
     limits = (
-        "English film reviews. Other kinds of text, other languages, irony and quotations of "
-        "opinions that are not the writer's are beyond what it was tested on.",
-        "Two labels: a neutral text gets one of them, with a probability that is not calibrated.",
+        "Tested on texts like those it was trained on. Other kinds of text, other languages, irony "
+        "and quotations of opinions that are not the writer's are beyond that.",
+        "Every text gets one of the labels, a neutral one too, with a probability that is not "
+        "calibrated.",
         "Not a means of judging people by what they write.",
     )
 
@@ -137,7 +154,8 @@ class Sentiment(Task):
         return (name,)
 
     def show(self, prediction):
-        return f"{prediction['label']:>8} {prediction['probability']:.3f}  {prediction['input']}"
+        text = " ".join(prediction["input"].split())
+        return f"{prediction['label']:>8} {prediction['probability']:.3f}  {text}"
 
 
 if __name__ == "__main__":

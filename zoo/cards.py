@@ -1,15 +1,16 @@
 """Model cards: what a saved model is, what it was trained on, how well it does, where it ends."""
 
-import shlex
+import json
 from importlib.metadata import version
 
-from zoo import presets
+from zoo import catalogue
+from zoo.command_line import training_command
 
 NAME = "README.md"
 
 
-def write(task, folder, data, metrics, pictures):
-    """Writes the card of a saved model into its folder.
+def card(task, folder, data, metrics, pictures):
+    """The card of a saved model, in Markdown.
 
     Args:
         task: the `zoo.task.Task`.
@@ -19,7 +20,7 @@ def write(task, folder, data, metrics, pictures):
         pictures: file names of figures in the folder.
     """
     sections = [
-        f"# {folder.name}\n\n{task.summary}",
+        f"# {folder.resolve().name}\n\n{task.summary}",
         _use(task, folder),
         _results(task, data, metrics),
         _training(task, metrics),
@@ -27,24 +28,30 @@ def write(task, folder, data, metrics, pictures):
         _limits(task),
         "\n\n".join(f"![{name.split('.')[0].replace('_', ' ')}]({name})" for name in pictures),
     ]
-    text = "\n\n".join(section for section in sections if section) + "\n"
-    (folder / NAME).write_text(text, encoding="utf-8")
+    return "\n\n".join(section for section in sections if section) + "\n"
 
 
 def _use(task, folder):
     example = task.examples[0] if task.examples else "..."
     return (
         "```python\nimport zoo\n\n"
-        f'model = zoo.load("{folder.name}")\n'
-        f'model.predict(["{example}"])\n```'
+        f"model = zoo.load({_quoted(catalogue.reference(folder))})\n"
+        f"model.predict([{_quoted(example)}])\n```"
     )
 
 
+def _quoted(text):
+    """A string as a Python literal; those of JSON are."""
+    return json.dumps(text, ensure_ascii=False)
+
+
 def _results(task, data, metrics):
+    # Published figures are of the whole test split.
+    published = () if metrics["settings"]["limit"] else task.published.get(data.name, ())
     rows = [
         f"| this model | {metrics[task.metric]:.4f} |",
         f"| simple baseline on the same data | {metrics[f'baseline_{task.metric}']:.4f} |",
-        *(f"| {p.system} (published) | {p.figure} |" for p in task.published.get(data.name, ())),
+        *(f"| {p.system} (published) | {p.figure} |" for p in published),
     ]
     return (
         f"## Results\n\nTest split, {metrics['examples']:,} examples, used once. The best epoch "
@@ -57,30 +64,21 @@ def _results(task, data, metrics):
 def _training(task, metrics):
     return (
         "## Training\n\n"
-        f"    {command(task, metrics['settings'])}\n\n"
+        f"    {training_command(task, metrics['settings'])}\n\n"
         f"Seed {metrics['settings']['seed']}, {metrics['epochs']} epochs, "
         f"{metrics['parameters']:,} parameters; "
         f"Keras {version('keras')}, TensorFlow {version('tensorflow')}. All settings are in "
-        f"`{presets.METRICS_NAME}`."
+        f"`{catalogue.METRICS_NAME}`."
     )
-
-
-def command(task, settings):
-    """The command that trains with these settings: what differs from the task's defaults."""
-    words = ["python", "-m", f"tasks.{task.name}", "train"]
-    for name, value in settings.items():
-        option = f"--{name.replace('_', '-')}"
-        if value is None or value == task.default_of(name):
-            continue
-        if isinstance(value, bool):
-            words.append(option if value else option.replace("--", "--no-", 1))
-        else:
-            words += [option, str(value)]
-    return shlex.join(words)
 
 
 def _data(data, metrics):
     lines = [f"## Data\n\n`{data.name}`: {metrics['train_examples']:,} training examples."]
+    if metrics["settings"]["data"]:
+        lines.append(
+            "A file of whoever trained this model. Before it is passed on: say here where the data "
+            "come from, under what licence, and whom they speak of."
+        )
     if data.description:
         lines.append(data.description)
     if data.homepage:

@@ -1,5 +1,6 @@
 """Saved models: a folder each, loaded by name or path without training code or network."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,37 +11,11 @@ import keras
 
 import zoo
 import zoo.layers
-import zoo.training
+from zoo.catalogue import CONFIG_NAME, METRICS_NAME, find_model
 from zoo.errors import UserError
 from zoo.predictors import PREDICTORS
 
-FOLDER = Path(__file__).resolve().parent.parent / "saved_models"
-CONFIG_NAME, MODEL_NAME, METRICS_NAME = "config.json", "model.keras", "metrics.json"
-
-
-def names():
-    """Names of the models in `saved_models/`, those that ship and those that users trained."""
-    return sorted(path.parent.name for path in FOLDER.glob(f"*/{CONFIG_NAME}"))
-
-
-def holds_model(folder):
-    """Whether a folder holds a saved model."""
-    return (Path(folder) / CONFIG_NAME).exists()
-
-
-def find(preset):
-    """The folder of a model, from its name or path.
-
-    Raises:
-        UserError: there is none; the message lists the names.
-    """
-    for folder in (FOLDER / preset, Path(preset)):
-        if holds_model(folder):
-            return folder
-    known = ", ".join(names()) or "none"
-    if Path(preset).is_dir():
-        raise UserError(f"{preset} holds no saved model ({CONFIG_NAME} is missing)")
-    raise UserError(f"unknown model '{preset}': give a folder or one of: {known}")
+MODEL_NAME = "model.keras"
 
 
 def load(preset):
@@ -56,7 +31,7 @@ def load(preset):
     Raises:
         UserError: there is no such model, or it is damaged.
     """
-    folder = find(preset)
+    folder = find_model(preset)
     config = _read_config(folder)
     try:
         model = keras.saving.load_model(folder / MODEL_NAME, compile=False)
@@ -76,7 +51,9 @@ def _read_config(folder):
         config = json.loads(path.read_text(encoding="utf-8"))
         kind = config["predictor"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: not the configuration of a saved model: restore it") from error
+        raise UserError(
+            f"{path}: not the configuration of a saved model: restore it, or train the model again"
+        ) from error
     if kind not in PREDICTORS:
         raise UserError(
             f"{path}: '{kind}' is not a kind of model that this version of the zoo knows "
@@ -85,42 +62,56 @@ def _read_config(folder):
     return config
 
 
-def read_metrics(folder):
-    """What training recorded of a saved model: figures, data and settings; {} if nothing."""
-    path = Path(folder) / METRICS_NAME
-    if not path.exists():
-        return {}
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path}: damaged: restore it") from error
-
-
 def save(predictor, folder, metrics):
     """Writes a model so that `load` finds all of it or, if interrupted, nothing.
 
-    The Keras archive holds no optimizer state: it is for inference, and a third of the size.
-
     Args:
         predictor: one of `zoo.predictors`.
-        folder: where to; other files there stay. The caller decides whether it may be overwritten.
+        folder: where to; other files there stay. The caller decides whether a model that is there
+            may be overwritten.
         metrics: dict of what to remember of the training, written as JSON.
+    """
+    with replacing(folder) as new:
+        write(predictor, new, metrics)
+
+
+@contextlib.contextmanager
+def replacing(folder):
+    """Context of a temporary folder whose files, if nothing fails, are moved to `folder` together.
+
+    If anything fails while they are written, `folder` stays as it was; if the moving itself is
+    broken off, it holds no model: a folder is a saved model once the configuration is there, which
+    leaves first and comes last.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=folder, prefix=".saving-"))
+    new = Path(tempfile.mkdtemp(dir=folder, prefix=".saving-"))
     try:
-        predictor.model.save(aside / MODEL_NAME, include_optimizer=False)
-        assets = predictor.save_assets(aside)
-        config = {"predictor": predictor.kind, "zoo_version": zoo.__version__, **assets}
-        _write_json(aside / METRICS_NAME, metrics)
-        _write_json(aside / CONFIG_NAME, config)
+        yield new
         (folder / CONFIG_NAME).unlink(missing_ok=True)
-        # The configuration is moved last: a folder is a saved model once it is there.
-        for path in sorted(aside.iterdir(), key=lambda path: path.name == CONFIG_NAME):
+        for path in sorted(new.iterdir(), key=lambda path: path.name == CONFIG_NAME):
             os.replace(path, folder / path.name)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def write(predictor, folder, metrics):
+    """Writes the files of a model into a folder that nobody reads yet; see `save`."""
+    _for_inference(predictor.model).save(folder / MODEL_NAME)
+    assets = predictor.save_assets(folder)
+    config = {"predictor": predictor.kind, "zoo_version": zoo.__version__, **assets}
+    _write_json(folder / METRICS_NAME, metrics)
+    _write_json(folder / CONFIG_NAME, config)
+
+
+def _for_inference(model):
+    """The same layers and weights without the optimizer's state, which is twice their size.
+
+    Keras leaves it in the archive of any compiled model.
+    """
+    plain = type(model).from_config(model.get_config())
+    plain.set_weights(model.get_weights())
+    return plain
 
 
 def _write_json(path, content):

@@ -30,6 +30,7 @@ class Task:
     Attributes:
         name: of the module in `tasks/`, and the beginning of the names of its models.
         summary: one line for `--help`.
+        predictor: the kind of predictor that it builds, by name in `zoo.predictors.PREDICTORS`.
         dataset: the default dataset.
         preset: the model that ships, the default for `evaluate` and `predict`.
         defaults: default of each option of `train` that depends on the task, by parameter name.
@@ -42,6 +43,7 @@ class Task:
 
     name: str
     summary: str
+    predictor: str
     dataset: str
     preset: str
     defaults: dict

@@ -57,7 +57,9 @@ class Vocabulary:
         try:
             tokens = Path(path).read_bytes().decode().split("\n")
         except OSError as error:
-            raise UserError(f"{path}: cannot read the vocabulary ({error.strerror})") from error
+            raise UserError(
+                f"{path}: cannot read the vocabulary ({error.strerror}): restore the file"
+            ) from error
         except UnicodeDecodeError as error:
             raise _damaged(path, f"byte {error.start} is not UTF-8") from error
         if tuple(tokens[:3]) != _SPECIAL or tokens.pop() != "":

@@ -20,11 +20,17 @@ class TextClassifier:
             (batch, labels).
         tokenizer: `WordTokenizer`, strings -> ids.
         label_names: the labels in the order of the classes.
+
+    Raises:
+        ValueError: the model has another number of classes than there are labels.
     """
 
     kind = "text_classifier"
 
     def __init__(self, model, tokenizer, label_names):
+        classes = max(2, model.output_shape[-1])
+        if classes != len(label_names):
+            raise ValueError(f"{len(label_names)} labels for a model of {classes} classes")
         self.model = model
         self.tokenizer = tokenizer
         self.label_names = tuple(label_names)
@@ -105,12 +111,28 @@ class TextClassifier:
 
     def save_assets(self, folder):
         """Writes what the Keras archive does not hold; returns what else to remember of it."""
-        self.tokenizer.vocabulary.save(folder / VOCABULARY_NAME)
-        return {"labels": list(self.label_names), "tokenizer": self.tokenizer.get_config()}
+        vocabulary = self.tokenizer.vocabulary
+        vocabulary.save(folder / VOCABULARY_NAME)
+        return {
+            "labels": list(self.label_names),
+            "tokenizer": self.tokenizer.get_config(),
+            "vocabulary_size": len(vocabulary),
+        }
 
     @classmethod
     def load_assets(cls, folder, config, model):
-        """The predictor of a model and what `save_assets` wrote and returned."""
+        """The predictor of a model and what `save_assets` wrote and returned.
+
+        Raises:
+            UserError: the vocabulary cannot be read.
+            KeyError, TypeError, ValueError: the parts are not those of one model.
+        """
         path = folder / VOCABULARY_NAME
-        tokenizer = WordTokenizer.from_config(config["tokenizer"], Vocabulary.load(path), path)
+        vocabulary = Vocabulary.load(path)
+        if len(vocabulary) != config["vocabulary_size"]:
+            raise ValueError(
+                f"{VOCABULARY_NAME} has {len(vocabulary)} tokens instead of "
+                f"{config['vocabulary_size']}"
+            )
+        tokenizer = WordTokenizer.from_config(config["tokenizer"], vocabulary, path)
         return cls(model, tokenizer, config["labels"])

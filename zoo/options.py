@@ -1,0 +1,192 @@
+"""The options of the verbs that every task has."""
+
+import click
+
+from zoo.cells import CELLS
+
+HELP = ["-h", "--help"]
+
+
+class Text(click.ParamType):
+    """Text that is not empty: an unset variable in a script must not pass for the default.
+
+    Args:
+        name: what the text is, for the help.
+    """
+
+    def __init__(self, name):
+        self.name = name
+
+    def convert(self, value, parameter, context):
+        if not value:
+            self.fail(f"it is empty: give a {self.name} or leave the option out")
+        return value
+
+
+def as_json():
+    """`--json`."""
+    return click.Option(
+        ["--json", "as_json"], is_flag=True, help="One JSON object as the last line of output."
+    )
+
+
+def of_train(task):
+    """The options of `train`: the common ones, with the task's defaults, and the task's own."""
+    default = task.default_of
+    parameters = [
+        *_of_data(f"[default: {task.dataset}]", "Use so many examples of each split."),
+        _file("--validation", "Your validation file.  [default: a tenth of --data]"),
+        _file("--test", "Your test file.  [default: a tenth of --data]"),
+        *_of_network(default),
+        *_of_training(default),
+        *task.options,
+        click.Option(
+            ["--out"],
+            type=Text("folder"),
+            help="Folder of the model.  [default: a new one in saved_models/]",
+        ),
+        click.Option(["--resume"], is_flag=True, help="Go on with the run in --out."),
+        click.Option(["--overwrite"], is_flag=True, help="Replace the model in --out."),
+    ]
+    return [*_with_defaults_shown(parameters), as_json()]
+
+
+def of_evaluate(task):
+    """The options of `evaluate`."""
+    parameters = [
+        _model(task),
+        *_of_data("[default: that of the model]", "Use so many of the examples."),
+    ]
+    return [*_with_defaults_shown(parameters), as_json()]
+
+
+def of_predict(task):
+    """The arguments and options of `predict`."""
+    inputs = click.Argument(["inputs"], nargs=-1, required=True, metavar="INPUT... | -")
+    return [inputs, *_with_defaults_shown([_model(task)]), as_json()]
+
+
+def _model(task):
+    return click.Option(
+        ["--model"],
+        type=Text("model"),
+        default=task.preset,
+        help="Name or folder of a saved model; `python -m zoo` lists them.",
+    )
+
+
+def _of_data(default, limit):
+    return [
+        click.Option(
+            ["--dataset"], type=Text("name"), help=f"Packaged corpus or TFDS name.  {default}"
+        ),
+        _file("--data", "Your file instead: CSV, TSV or JSON Lines."),
+        click.Option(["--limit"], type=click.IntRange(1), help=limit),
+    ]
+
+
+def _file(name, help_text):
+    return click.Option([name], type=Text("file"), help=help_text)
+
+
+def _of_network(default):
+    return [
+        click.Option(
+            ["--cell"],
+            type=click.Choice(list(CELLS)),
+            default=default("cell"),
+            help="The recurrent cell.",
+        ),
+        click.Option(
+            ["--units"],
+            type=click.IntRange(1),
+            default=default("units"),
+            help="Units of a layer, in each direction.",
+        ),
+        click.Option(
+            ["--layers"],
+            type=click.IntRange(1),
+            default=default("layers"),
+            help="Recurrent layers on top of each other.",
+        ),
+        click.Option(
+            ["--bidirectional/--no-bidirectional"],
+            default=default("bidirectional"),
+            help="Read the sequence in both directions.",
+        ),
+        click.Option(
+            ["--residual/--no-residual"],
+            default=default("residual"),
+            help="Add each layer's input to its output.",
+        ),
+        click.Option(
+            ["--dropout"],
+            type=click.FloatRange(0, 1, max_open=True),
+            default=default("dropout"),
+            help="Fraction of values set to 0 in training.",
+        ),
+    ]
+
+
+def _of_training(default):
+    return [
+        click.Option(
+            ["--epochs"],
+            type=click.IntRange(1),
+            default=default("epochs"),
+            help="Most passes over the training split.",
+        ),
+        click.Option(
+            ["--patience"],
+            type=click.IntRange(1),
+            default=default("patience"),
+            help="Stop after so many epochs without a better validation loss.",
+        ),
+        click.Option(
+            ["--batch-size"],
+            type=click.IntRange(1),
+            default=default("batch_size"),
+            help="Examples in a step of training.",
+        ),
+        click.Option(
+            ["--learning-rate"],
+            type=click.FloatRange(0, min_open=True),
+            default=default("learning_rate"),
+            help="Of Adam, at the beginning.",
+        ),
+        click.Option(
+            ["--schedule"],
+            type=click.Choice(["constant", "cosine"]),
+            default=default("schedule"),
+            help="Of the learning rate; cosine falls to 0 over all epochs.",
+        ),
+        click.Option(
+            ["--clip-norm"],
+            type=click.FloatRange(0, min_open=True),
+            default=default("clip_norm"),
+            help="Largest global norm of the gradient.",
+        ),
+        click.Option(
+            ["--clip-order"],
+            type=click.Choice(["1", "2"]),
+            default=default("clip_order"),
+            help="Which norm: L1 or L2.",
+        ),
+        click.Option(
+            ["--mixed-precision/--no-mixed-precision"],
+            default=default("mixed_precision"),
+            help="Compute in bfloat16, keep weights in float32.",
+        ),
+        click.Option(
+            ["--seed"],
+            type=click.IntRange(0, 2**32 - 1),
+            default=default("seed"),
+            help="Of initial weights, dropout and the order of examples.",
+        ),
+    ]
+
+
+def _with_defaults_shown(parameters):
+    for option in parameters:
+        option.show_default = not option.is_flag or bool(option.secondary_opts)
+    return parameters
