@@ -1,5 +1,7 @@
 """What all recurrent cells share: weights in named column blocks, and the two halves of a step."""
 
+from numbers import Integral
+
 import keras
 from keras import ops
 
@@ -26,8 +28,8 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
     one after the other, so `keras.layers.RNN`, `StackedRNNCells` and `Bidirectional` take any cell.
 
     A new cell defines `gates`, `state_size` if it has more than one state, `recurrent_weights` and
-    `forward`. With `backward` and `weight_gradients` as well, `zoo.layers.Recurrence` uses them for
-    backpropagation through time; without, it leaves the gradient to the backend.
+    `transition`. With `backward` and `weight_gradients` as well, `zoo.layers.Recurrence` uses them
+    for backpropagation through time; without, it leaves the gradient to the backend.
 
     Args:
         units: number of units, the size of each state and of the output.
@@ -76,12 +78,12 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         seed=None,
         **kwargs,
     ):
-        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
+        if isinstance(units, bool) or not isinstance(units, Integral) or units < 1:
             raise ValueError(f"`units` must be a positive integer. Received: units={units!r}")
         if not 0 <= dropout < 1:
             raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={dropout!r}")
         super().__init__(**kwargs)
-        self.units = units
+        self.units = int(units)
         self.activation = keras.activations.get(activation)
         self.recurrent_activation = keras.activations.get(recurrent_activation)
         self.use_bias = use_bias
@@ -149,8 +151,12 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
 
     def project(self, x):
         """x W + b, for one step (batch, input_dim) or for a sequence (..., input_dim)."""
-        projected = ops.matmul(x, self.kernel)  # (..., G * units)
-        return ops.add(projected, self.bias) if self.use_bias else projected
+        # One matrix product of all steps, and one for the gradient of W: on TensorFlow a product
+        # of three axes by two is a batch of small ones.
+        projected = ops.matmul(flatten_steps(x), self.kernel)
+        if self.use_bias:
+            projected = ops.add(projected, self.bias)
+        return ops.reshape(projected, (*ops.shape(x)[:-1], projected.shape[-1]))
 
     def step(self, projected, states):
         """One step of the recurrence.
@@ -162,7 +168,7 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         Returns:
             The output, (batch, units), and the list of new states.
         """
-        new_states, _ = self.forward(projected, states, self.recurrent_weights())
+        new_states, _ = self.transition(projected, states, self.recurrent_weights())
         return new_states[0], list(new_states)
 
     def call(self, inputs, states, training=False):
@@ -178,10 +184,14 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         return inputs * (mask if len(inputs.shape) == 2 else mask[:, None, :])
 
     def recurrent_weights(self):
-        """The tensors that `forward` uses at every step, cut to the blocks it multiplies by."""
-        return (ops.convert_to_tensor(self.recurrent_kernel),)
+        """The tensors that `transition` uses at every step, cut to the blocks it multiplies by.
 
-    def forward(self, projected, states, weights):
+        Tensors, not variables: TensorFlow refuses to differentiate a function of a variable by a
+        gradient of one's own unless it is handed the variable.
+        """
+        return (ops.copy(self.recurrent_kernel),)
+
+    def transition(self, projected, states, weights):
         """The equations of the cell.
 
         Args:
@@ -192,7 +202,7 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         Returns:
             The tuple of new states, and a tuple of what `backward` needs besides the states.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define `forward`.")
+        raise NotImplementedError(f"{type(self).__name__} must define `transition`.")
 
     @property
     def has_backward(self):

@@ -25,7 +25,7 @@ class SimplifiedGRUCell(RecurrentCell):
 
     gates = ("candidate", "update")
 
-    def forward(self, projected, states, weights):
+    def transition(self, projected, states, weights):
         (c,) = states
         (W,) = weights
         z = projected + ops.matmul(c, W)  # (batch, 2 * units)
@@ -79,7 +79,7 @@ class GRUCell(_RelevanceGatedCell):
 
     gates = ("update", "relevance", "candidate")
 
-    def forward(self, projected, states, weights):
+    def transition(self, projected, states, weights):
         (c,) = states
         W_ur, W_c = weights
         x_ur, x_c = self._split(projected)
@@ -128,7 +128,7 @@ class ResetAfterGRUCell(_RelevanceGatedCell):
 
     gates = ("update", "reset", "candidate")
 
-    def forward(self, projected, states, weights):
+    def transition(self, projected, states, weights):
         (h,) = states
         U_zr, U_h = weights
         x_zr, x_h = self._split(projected)

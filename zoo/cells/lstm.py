@@ -32,8 +32,17 @@ class LSTMCell(RecurrentCell):
 
     gates = ("candidate", "update", "forget", "output")
 
-    def __init__(self, units, output_activation="tanh", unit_forget_bias=True, **kwargs):
-        super().__init__(units, **kwargs)
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        *,
+        output_activation="tanh",
+        unit_forget_bias=True,
+        **kwargs,
+    ):
+        super().__init__(units, activation, recurrent_activation, **kwargs)
         self.output_activation = keras.activations.get(output_activation)
         self.unit_forget_bias = unit_forget_bias
 
@@ -48,7 +57,7 @@ class LSTMCell(RecurrentCell):
             bias = ops.where(forget[:, None], ops.ones_like(bias), bias)
         return ops.reshape(bias, shape)
 
-    def forward(self, projected, states, weights):
+    def transition(self, projected, states, weights):
         a, c = states
         (W,) = weights
         z = projected + ops.matmul(a, W)  # (batch, 4 * units)
@@ -120,6 +129,9 @@ class PeepholeLSTMCell(LSTMCell):
     def __init__(
         self,
         units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        *,
         peephole="full",
         peephole_initializer=None,
         peephole_regularizer=None,
@@ -128,7 +140,7 @@ class PeepholeLSTMCell(LSTMCell):
     ):
         if peephole not in ("full", "diagonal"):
             raise ValueError(f'`peephole` must be "full" or "diagonal". Received: {peephole!r}')
-        super().__init__(units, **kwargs)
+        super().__init__(units, activation, recurrent_activation, **kwargs)
         self.peephole = peephole
         if peephole_initializer is None:
             peephole_initializer = "orthogonal" if peephole == "full" else "zeros"
@@ -148,12 +160,9 @@ class PeepholeLSTMCell(LSTMCell):
         )
 
     def recurrent_weights(self):
-        return (
-            ops.convert_to_tensor(self.recurrent_kernel),
-            ops.convert_to_tensor(self.peephole_kernel),
-        )
+        return (*super().recurrent_weights(), ops.copy(self.peephole_kernel))
 
-    def forward(self, projected, states, weights):
+    def transition(self, projected, states, weights):
         a, c = states
         W, P = weights
         z = projected + ops.matmul(a, W)  # (batch, 4 * units)

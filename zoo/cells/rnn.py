@@ -23,9 +23,10 @@ class RNNCell(RecurrentCell):
     gates = ("activation",)
 
     def __init__(self, units, activation="tanh", **kwargs):
-        super().__init__(units, activation=activation, **kwargs)
+        # Naming the gates' activation here refuses it as an argument.
+        super().__init__(units, activation, recurrent_activation=None, **kwargs)
 
-    def forward(self, projected, states, weights):
+    def transition(self, projected, states, weights):
         (a,) = states
         (W_aa,) = weights
         a = self.activation(projected + ops.matmul(a, W_aa))

@@ -53,7 +53,7 @@ def _forward(cell, projected, initial, weights, mask, keep):
 
     def step(states, slices):
         projected, active = slices
-        new_states, residuals = cell.forward(projected, states, weights)
+        new_states, residuals = cell.transition(projected, states, weights)
         if active is not None:
             new_states = tuple(
                 ops.where(active, new, old) for new, old in zip(new_states, states, strict=True)
