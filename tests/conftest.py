@@ -1,0 +1,17 @@
+"""Settings for every test: a quiet TensorFlow and fixed seeds."""
+
+import os
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def fixed_seed():
+    """Draws of Python, NumPy and Keras are the same in every run and in any order of tests."""
+    import keras
+
+    keras.utils.set_random_seed(1)

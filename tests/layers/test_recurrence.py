@@ -1,0 +1,288 @@
+"""`Recurrence` returns and differentiates what `keras.layers.RNN` does, for every cell."""
+
+import keras
+import numpy as np
+import pytest
+from differentiation import outputs_and_gradients
+from reference import Equations, central_differences, weighted_sum
+from sequences import (
+    BATCH,
+    INPUT_DIM,
+    MASK,
+    TIMESTEPS,
+    UNITS,
+    VARIANTS,
+    arrays,
+    assert_all_close,
+    build_cell,
+    sample,
+)
+
+from zoo.layers import Recurrence
+
+ALL_OUTPUTS = {"return_sequences": True, "return_state": True}
+
+
+def both(cell, **options):
+    """The layer under test and the one it stands in for, around the same cell."""
+    return Recurrence(cell, **options), keras.layers.RNN(cell, **options)
+
+
+def assert_same(cell, x, states=None, mask=None, tolerance=1e-5, **options):
+    """Both layers agree in outputs and in the gradients of inputs, states and weights."""
+    ours, of_keras = (outputs_and_gradients(y, x, states, mask) for y in both(cell, **options))
+    assert_all_close(ours[0], of_keras[0], tolerance)
+    assert_all_close(ours[1], of_keras[1], tolerance)
+    return ours
+
+
+@pytest.mark.parametrize(
+    ("mask", "options"),
+    [
+        (None, {}),
+        (MASK, {}),
+        (MASK, {"go_backwards": True}),
+        (MASK, {"zero_output_for_mask": True}),
+    ],
+    ids=["unmasked", "masked", "backwards", "zero output"],
+)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_same_as_keras(variant, mask, options):
+    cell = build_cell(variant)
+    x, states = sample(cell, dtype="float32")
+    assert_same(cell, x, states, mask, **options, **ALL_OUTPUTS)
+
+
+@pytest.mark.parametrize("return_state", [False, True])
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_what_is_returned(return_sequences, return_state):
+    """Also where the gradient comes from a part of what the loop computes."""
+    cell = build_cell("lstm")
+    x, states = sample(cell, dtype="float32")
+    options = {"return_sequences": return_sequences, "return_state": return_state}
+    outputs, _ = assert_same(cell, x, states, MASK, **options)
+    assert len(outputs) == 1 + (len(states) if return_state else 0)
+    assert_same(cell, x, zero_output_for_mask=True, mask=MASK, **options)
+    assert_same(cell, x, **options)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_gradients_are_central_differences(variant):
+    cell = build_cell(variant, dtype="float64")
+    x, states = sample(cell)
+    assert_true_gradients(cell, x, states, MASK)
+
+
+@pytest.mark.parametrize("variant", ["gru", "peephole_lstm"])
+def test_gradients_in_inference(variant):
+    """Where nothing was kept for them, as saliency maps ask for."""
+    cell = build_cell(variant, dtype="float64")
+    x, states = sample(cell)
+    assert_true_gradients(cell, x, states, MASK, training=False)
+
+
+@pytest.mark.parametrize(
+    ("activation", "recurrent_activation"),
+    [("relu", "hard_sigmoid"), ("linear", "softplus"), ("softplus", "relu")],
+)
+@pytest.mark.parametrize(
+    "variant", ["rnn", "gru", "reset_after_gru", "peephole_lstm", "diagonal_peephole_lstm"]
+)
+def test_gradients_through_other_activations(variant, activation, recurrent_activation):
+    gates = {} if variant == "rnn" else {"recurrent_activation": recurrent_activation}
+    if variant in ("lstm", "peephole_lstm"):
+        gates["output_activation"] = activation
+    cell = build_cell(variant, activation=activation, dtype="float64", **gates)
+    assert cell.has_backward
+    x, states = sample(cell, batch=2)
+    assert_true_gradients(cell, x, states, MASK[2:4])
+
+
+def assert_true_gradients(cell, x, states, mask, training=True):
+    weights = arrays(cell)
+
+    def loss():
+        return weighted_sum(Equations(cell, weights).over_time(x, states, mask))
+
+    layer = Recurrence(cell, dtype="float64", **ALL_OUTPUTS)
+    outputs, gradients = outputs_and_gradients(layer, x, states, mask, training)
+    assert_all_close(outputs, Equations(cell, weights).over_time(x, states, mask), 1e-9)
+    expected = [central_differences(loss, a) for a in (x, *states, *weights.values())]
+    assert_all_close(gradients, expected, 1e-7)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_activations_of_unknown_derivative(variant):
+    """gelu' does not follow from the value of gelu: the loop of Keras takes over."""
+    cell = build_cell(variant, activation="gelu")
+    assert not cell.has_backward
+    x, states = sample(cell, dtype="float32")
+    assert_same(cell, x, states, MASK, **ALL_OUTPUTS)
+
+
+@pytest.mark.parametrize("variant", ["gru", "lstm"])
+def test_without_bias(variant):
+    cell = build_cell(variant, use_bias=False)
+    x, states = sample(cell, dtype="float32")
+    assert_same(cell, x, states, MASK, **ALL_OUTPUTS)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_masked_steps_have_no_gradient(variant):
+    cell = build_cell(variant)
+    x, states = sample(cell, dtype="float32")
+    outputs, gradients = outputs_and_gradients(Recurrence(cell, **ALL_OUTPUTS), x, states, MASK)
+    d_x, *d_states = gradients[: 1 + len(states)]
+    assert not np.any(d_x[~MASK])
+    assert np.all(np.any(d_x[MASK], axis=-1))
+
+    # The last row is masked throughout: states stay, and nothing but they sees a gradient.
+    sequence, *final = outputs
+    assert not np.any(sequence[-1])
+    assert_all_close([state[-1] for state in final], [state[-1] for state in states], 0)
+    _, alone = outputs_and_gradients(
+        Recurrence(cell, **ALL_OUTPUTS),
+        x[-1:],
+        [state[-1:] for state in states],
+        MASK[-1:],
+    )
+    assert all(np.any(d) for d in d_states)
+    assert not any(np.any(d) for d in alone[1 + len(states) :])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_not_a_number_at_masked_steps(variant):
+    """Padding never reaches an output, whatever it holds."""
+    cell = build_cell(variant)
+    x, states = sample(cell, dtype="float32")
+    spoilt = np.where(MASK[..., None], x, np.nan)
+    ours, of_keras = both(cell, **ALL_OUTPUTS)
+    expected = ours(x, initial_state=states, mask=MASK)
+    for layer in (ours, of_keras):
+        assert_all_close(layer(spoilt, initial_state=states, mask=MASK), expected, 1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
+def test_masks_of_numbers(dtype):
+    cell = build_cell("lstm")
+    x, _ = sample(cell, dtype="float32")
+    ours, _ = both(cell)
+    assert_all_close([ours(x, mask=MASK.astype(dtype))], [ours(x, mask=MASK)], 0)
+
+
+def test_mask_of_an_embedding():
+    tokens = np.where(MASK, np.arange(1, MASK.size + 1).reshape(MASK.shape) % 7 + 1, 0)
+    embedding = keras.layers.Embedding(9, INPUT_DIM, mask_zero=True)
+    ours, of_keras = both(build_cell("gru"), return_sequences=True)
+    vectors = embedding(tokens)
+    assert_all_close([ours(vectors)], [of_keras(vectors)], 1e-5)
+    assert_all_close([ours(vectors)], [ours(np.array(vectors), mask=MASK)], 0)
+
+
+@pytest.mark.parametrize("variant", ["rnn", "peephole_lstm"])
+@pytest.mark.parametrize(("batch", "timesteps"), [(0, 4), (1, 4), (3, 1), (1, 1)])
+def test_sizes_at_the_edge(variant, batch, timesteps):
+    cell = build_cell(variant)
+    x, states = sample(cell, batch=batch, timesteps=timesteps, dtype="float32")
+    outputs, gradients = assert_same(cell, x, states, **ALL_OUTPUTS)
+    assert outputs[0].shape == (batch, timesteps, UNITS)
+    assert all(np.any(gradient) == (batch > 0) for gradient in gradients)
+
+
+@pytest.mark.parametrize("variant", ["rnn", "gru", "lstm", "diagonal_peephole_lstm"])
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision(variant, policy):
+    half = policy.removeprefix("mixed_")
+    x, states = sample(build_cell(variant), dtype=half.replace("bfloat16", "float32"))
+    expected, expected_gradients = outputs_and_gradients(
+        Recurrence(build_cell(variant), **ALL_OUTPUTS),
+        x.astype("float32"),
+        [state.astype("float32") for state in states],
+        MASK,
+    )
+    layer = Recurrence(build_cell(variant, dtype=policy), dtype=policy, **ALL_OUTPUTS)
+    outputs, gradients = outputs_and_gradients(layer, x, states, MASK)
+
+    assert {str(y.dtype) for y in outputs} == {half}
+    assert {w.dtype for w in layer.trainable_variables} == {"float32"}
+    given = 1 + len(states)
+    assert {str(g.dtype) for g in gradients[given:]} == {"float32"}
+    tolerance = {"float16": 0.02, "bfloat16": 0.15}[half]
+    as_single = [np.array(y, "float32") for y in (*outputs, *gradients)]
+    for y, close in zip(as_single, (*expected, *expected_gradients), strict=True):
+        scale = np.max(np.abs(close))
+        np.testing.assert_allclose(y / scale, close / scale, atol=tolerance)
+
+
+def test_cells_of_keras_run_in_its_loop():
+    for cell in (keras.layers.LSTMCell(UNITS), keras.layers.GRUCell(UNITS)):
+        cell.build((None, INPUT_DIM))
+        x, states = sample(build_cell("lstm" if cell.state_size != UNITS else "gru"))
+        x, states = x.astype("float32"), [state.astype("float32") for state in states]
+        assert_same(cell, x, states, MASK, tolerance=1e-6, **ALL_OUTPUTS)
+
+
+@pytest.mark.parametrize("variant", ["lstm", "gru"])
+def test_unrolled(variant):
+    cell = build_cell(variant)
+    x, states = sample(cell, dtype="float32")
+    rolled, unrolled = (Recurrence(cell, unroll=unroll, **ALL_OUTPUTS) for unroll in (False, True))
+    results = [outputs_and_gradients(layer, x, states, MASK) for layer in (rolled, unrolled)]
+    assert_all_close(results[0][0], results[1][0], 1e-5)
+    assert_all_close(results[0][1], results[1][1], 1e-5)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_configuration_round_trip(variant):
+    layer = Recurrence(
+        build_cell(variant),
+        go_backwards=True,
+        zero_output_for_mask=True,
+        name="memory",
+        **ALL_OUTPUTS,
+    )
+    serialized = keras.saving.serialize_keras_object(layer)
+    assert serialized["registered_name"] == "zoo>Recurrence"
+    again = keras.saving.deserialize_keras_object(serialized)
+    assert type(again) is Recurrence
+    assert type(again.cell) is type(layer.cell)
+    assert again.get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("variant", ["gru", "lstm"])
+def test_initial_state_from_another_layer(variant):
+    """As a decoder takes the state of its encoder."""
+    cells = [build_cell(variant), build_cell(variant, seed=3)]
+    x, _ = sample(cells[0], dtype="float32")
+    inputs = keras.Input((None, INPUT_DIM))
+    _, *states = Recurrence(cells[0], return_state=True)(inputs)
+    outputs = Recurrence(cells[1], return_sequences=True)(inputs, initial_state=states)
+    model = keras.Model(inputs, outputs)
+
+    _, *states = Equations(cells[0], arrays(cells[0])).over_time(x)
+    expected = Equations(cells[1], arrays(cells[1])).over_time(x, states)[0]
+    assert_all_close([model(x)], [expected], 1e-5)
+
+
+@pytest.mark.parametrize("timesteps", [None, TIMESTEPS])
+def test_shapes_known_before_any_input(timesteps):
+    inputs = keras.Input((timesteps, INPUT_DIM), batch_size=None)
+    for options in ({}, {"return_sequences": True}, ALL_OUTPUTS):
+        for variant in ("gru", "lstm"):
+            shapes = [
+                [y.shape for y in keras.tree.flatten(layer(inputs))]
+                for layer in both(build_cell(variant), **options)
+            ]
+            assert shapes[0] == shapes[1]
+
+
+def test_wrong_use_is_refused():
+    x, _ = sample(build_cell("lstm"), dtype="float32")
+    with pytest.raises(ValueError, match="cell"):
+        Recurrence("lstm")
+    with pytest.raises(ValueError, match="batch size"):
+        Recurrence(build_cell("lstm"), stateful=True)(keras.Input((None, INPUT_DIM)))
+    stateful = Recurrence(build_cell("lstm"), stateful=True)
+    stateful(x)
+    with pytest.raises(ValueError, match=f"batch size: {BATCH}"):
+        stateful(x[:2])
