@@ -30,10 +30,10 @@ def test_two_replicas_give_the_weights_and_losses_of_one(results, case):
     assert results[case]["losses"] < 1e-5
 
 
-def test_a_run_on_two_replicas_can_be_resumed(results):
-    assert results["resume"] < 1e-6
-
-
-def test_loss_scaling_on_two_replicas(results):
+def test_mixed_precision_on_two_replicas(results):
     first, second = results["float16"]
     assert second < first
+
+
+def test_a_run_in_mixed_precision_on_two_replicas_can_be_resumed(results):
+    assert results["resume"] < 1e-6
