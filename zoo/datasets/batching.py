@@ -1,7 +1,7 @@
 """Batches of sequences of similar length, in an order that depends on the seed and epoch alone."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -85,8 +85,10 @@ class BucketedBatches:
             A dataset of (sequences, labels) or (sequences, labels, sample_weight), the sequences
             (batch, timesteps, ...) padded with 0 on the right.
         """
-        batches = self._batches(lambda: iter(self.indices(epoch)))
-        return batches.apply(tf.data.experimental.assert_cardinality(len(self)))
+        # TensorFlow's own threads make the batches: no Python runs between the steps of training.
+        batches = self.indices(epoch)
+        chosen = tf.RaggedTensor.from_row_lengths(np.concatenate(batches), list(map(len, batches)))
+        return self._gathered(tf.data.Dataset.from_tensor_slices(chosen))
 
     def endless(self, first_epoch: int = 0) -> tf.data.Dataset:
         """The batches of one epoch after another, without end, as `dataset` has them.
@@ -99,16 +101,16 @@ class BucketedBatches:
             for epoch in itertools.count(first_epoch):
                 yield from self.indices(epoch)
 
-        batches = self._batches(all_indices)
+        signature = tf.TensorSpec((None,), tf.int64)
+        chosen = tf.data.Dataset.from_generator(all_indices, output_signature=signature)
+        batches = self._gathered(chosen)
         return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
     def _cut(self, order: np.ndarray) -> list[np.ndarray]:
         return np.split(order, range(self.batch_size, len(order), self.batch_size))
 
-    def _batches(self, indices: Callable[[], Iterator[np.ndarray]]) -> tf.data.Dataset:
-        # Only indices pass through Python; the examples are gathered by TensorFlow's own threads.
-        signature = tf.TensorSpec((None,), tf.int64)
-        chosen = tf.data.Dataset.from_generator(indices, output_signature=signature)
+    def _gathered(self, chosen: tf.data.Dataset) -> tf.data.Dataset:
+        """The batches of examples, from a dataset of their indices."""
         batches = chosen.map(self._gather, num_parallel_calls=tf.data.AUTOTUNE)
         return batches.prefetch(tf.data.AUTOTUNE)
 
