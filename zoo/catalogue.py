@@ -16,9 +16,15 @@ CONFIG_NAME, METRICS_NAME = "config.json", "metrics.json"
 
 def tasks():
     """The tasks: a dict of their names and the first lines of their modules' docstrings."""
-    modules = sorted(TASKS.glob("[!_]*.py"))
-    docstrings = {path.stem: ast.get_docstring(ast.parse(path.read_bytes())) for path in modules}
-    return {name: (text or "").partition("\n")[0] for name, text in docstrings.items()}
+    return {path.stem: _summary(path) for path in sorted(TASKS.glob("[!_]*.py"))}
+
+
+def _summary(module):
+    try:
+        docstring = ast.get_docstring(ast.parse(module.read_bytes()))
+    except (SyntaxError, ValueError) as error:
+        return f"not Python: {error}"
+    return (docstring or "").partition("\n")[0]
 
 
 def models():

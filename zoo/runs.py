@@ -79,10 +79,11 @@ def output_folder(task, settings):
 
 
 def _refuse_to_overwrite(folder, overwrite):
-    if not folder.exists():
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir():
+        raise UserError(f"{existing} is a file: give a folder as --out")
+    if existing != folder:
         return
-    if not folder.is_dir():
-        raise UserError(f"{folder} is a file: give a folder as --out")
     run, is_model = folder / RUN_NAME, catalogue.holds_model(folder)
     if any(folder.iterdir()) and not is_model and not (run / SETTINGS_NAME).exists():
         raise UserError(f"{folder} holds other files than a model: give a new folder as --out")
