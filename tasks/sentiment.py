@@ -57,6 +57,12 @@ class Sentiment(Task):
             help="Fraction of words replaced by <UNK> in training.",
         ),
         click.Option(
+            ["--adversarial"],
+            type=click.FloatRange(0),
+            default=0.0,
+            help="Size of the changes in adversarial training, 0.02 for example; 0 for none.",
+        ),
+        click.Option(
             ["--pooling"],
             type=click.Choice(["max", "mean", "last"]),
             default="max",
@@ -119,6 +125,7 @@ class Sentiment(Task):
             residual=settings.residual,
             pooling=settings.pooling,
             word_dropout=settings.word_dropout,
+            adversarial=settings.adversarial,
             embedding_dropout=settings.dropout,
             dropout=settings.dropout,
             name=self.name,

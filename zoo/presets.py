@@ -109,9 +109,7 @@ def _for_inference(model):
 
     Keras leaves it in the archive of any compiled model.
     """
-    plain = type(model).from_config(model.get_config())
-    plain.set_weights(model.get_weights())
-    return plain
+    return keras.Model(model.inputs, model.outputs, name=model.name)
 
 
 def _write_json(path, content):

@@ -2,7 +2,8 @@
 
 import keras
 
-from zoo.layers import MaskedPooling, RecurrentStack, WordDropout
+from zoo.layers import MaskedPooling, Perturbation, RecurrentStack, WordDropout
+from zoo.networks.adversarial import AdversarialModel
 from zoo.special_tokens import PADDING_ID
 
 
@@ -19,6 +20,7 @@ def many_to_one(
     word_dropout=0.0,
     embedding_dropout=0.5,
     dropout=0.5,
+    adversarial=0.0,
     residual=False,
     cell_options=None,
     seed=None,
@@ -42,6 +44,8 @@ def many_to_one(
         embedding_dropout: fraction of the dimensions of the word vectors set to 0 in training, the
             same in every step of a sequence.
         dropout: fraction of values set to 0 between layers and before the output, in training.
+        adversarial: size of the changes of the word vectors in adversarial training, 0 for none;
+            see `AdversarialModel`.
         seed: seed of the initial weights and of dropout.
         name: name of the model.
 
@@ -60,6 +64,8 @@ def many_to_one(
     mask = keras.ops.not_equal(ids, PADDING_ID)
     x = WordDropout(word_dropout, name="word_dropout")(ids)
     x = keras.layers.Embedding(vocabulary_size, embedding_dim, name="embedding")(x)
+    if adversarial:
+        x = Perturbation(name="perturbation")(x)
     x = keras.layers.SpatialDropout1D(embedding_dropout, name="embedding_dropout")(x)
     x = RecurrentStack(
         cell,
@@ -74,4 +80,6 @@ def many_to_one(
     x = MaskedPooling(pooling, name="pooling")(x, mask=mask)
     x = keras.layers.Dropout(dropout, name="output_dropout")(x)
     logits = keras.layers.Dense(1 if classes == 2 else classes, dtype="float32", name="logits")(x)
+    if adversarial:
+        return AdversarialModel(ids, logits, size=adversarial, name=name)
     return keras.Model(ids, logits, name=name)
