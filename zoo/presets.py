@@ -109,7 +109,7 @@ def _for_inference(model):
 
     Keras leaves it in the archive of any compiled model.
     """
-    return keras.Model(model.inputs, model.outputs, name=model.name)
+    return keras.Model(model.input, model.output, name=model.name)
 
 
 def _write_json(path, content):
