@@ -28,8 +28,15 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
     one after the other, so `keras.layers.RNN`, `StackedRNNCells` and `Bidirectional` take any cell.
 
     A new cell defines `gates`, `state_size` if it has more than one state, `recurrent_weights` and
-    `transition`. With `backward` and `weight_gradients` as well, `zoo.layers.Recurrence` uses them
-    for backpropagation through time; without, it leaves the gradient to the backend.
+    `transition`. Three more methods let `zoo.layers.Recurrence` run backpropagation through time
+    as written out for the cell; without them it leaves the gradient to the backend:
+
+    - `slopes(states, residuals)`: from the previous states and the residuals of all steps,
+      (timesteps, batch, units) each, the factors that `backward` multiplies by;
+    - `backward(gradients, slopes, transposed_weights)`: from the gradients of the new states at one
+      step, those of z = projected + ... (batch, G * units) and of the previous states;
+    - `weight_gradients(states, residuals, d_projected)`: from all steps, those of
+      `recurrent_weights`.
 
     Args:
         units: number of units, the size of each state and of the output.
@@ -200,7 +207,7 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
             weights: what `recurrent_weights` returned.
 
         Returns:
-            The tuple of new states, and a tuple of what `backward` needs besides the states.
+            The tuple of new states, and a tuple of what the gradient needs besides the states.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `transition`.")
 

@@ -34,15 +34,19 @@ class SimplifiedGRUCell(RecurrentCell):
         c = update * candidate + (1 - update) * c
         return (c,), (candidate, update)
 
-    def backward(self, gradients, states, residuals, transposed_weights):
-        (d_c,) = gradients
+    def slopes(self, states, residuals):
         (c,) = states
         candidate, update = residuals
+        by_candidate = update * derivative(self.activation)(candidate)
+        by_update = (candidate - c) * derivative(self.recurrent_activation)(update)
+        return ops.concatenate([by_candidate, by_update], axis=-1), 1 - update
+
+    def backward(self, gradients, slopes, transposed_weights):
+        (d_c,) = gradients
+        by_z, kept = slopes
         (W_T,) = transposed_weights
-        d_candidate = d_c * update * derivative(self.activation)(candidate)
-        d_update = d_c * (candidate - c) * derivative(self.recurrent_activation)(update)
-        d_z = ops.concatenate([d_candidate, d_update], axis=1)
-        return d_z, (d_c * (1 - update) + ops.matmul(d_z, W_T),)
+        d_z = ops.concatenate([d_c, d_c], axis=1) * by_z
+        return d_z, (d_c * kept + ops.matmul(d_z, W_T),)
 
     def weight_gradients(self, states, residuals, d_projected):
         (c,) = states
@@ -90,17 +94,23 @@ class GRUCell(_RelevanceGatedCell):
         c = update * candidate + (1 - update) * c
         return (c,), (gates, candidate, relevant)
 
-    def backward(self, gradients, states, residuals, transposed_weights):
-        (d_c,) = gradients
+    def slopes(self, states, residuals):
         (c,) = states
         gates, candidate, _ = residuals
+        update, relevance = ops.split(gates, 2, axis=-1)
+        by_candidate = update * derivative(self.activation)(candidate)
+        by_gates = ops.concatenate([candidate - c, c], axis=-1)
+        by_gates = by_gates * derivative(self.recurrent_activation)(gates)
+        return by_candidate, by_gates, relevance, 1 - update
+
+    def backward(self, gradients, slopes, transposed_weights):
+        (d_c,) = gradients
+        by_candidate, by_gates, relevance, kept = slopes
         W_ur_T, W_c_T = transposed_weights
-        update, relevance = ops.split(gates, 2, axis=1)
-        d_candidate = d_c * update * derivative(self.activation)(candidate)
+        d_candidate = d_c * by_candidate
         d_relevant = ops.matmul(d_candidate, W_c_T)
-        d_gates = ops.concatenate([d_c * (candidate - c), d_relevant * c], axis=1)
-        d_gates = d_gates * derivative(self.recurrent_activation)(gates)
-        d_c = d_c * (1 - update) + d_relevant * relevance + ops.matmul(d_gates, W_ur_T)
+        d_gates = ops.concatenate([d_c, d_relevant], axis=1) * by_gates
+        d_c = d_c * kept + d_relevant * relevance + ops.matmul(d_gates, W_ur_T)
         return ops.concatenate([d_gates, d_candidate], axis=1), (d_c,)
 
     def weight_gradients(self, states, residuals, d_projected):
@@ -139,17 +149,25 @@ class ResetAfterGRUCell(_RelevanceGatedCell):
         h = update * h + (1 - update) * candidate
         return (h,), (gates, candidate, remembered)
 
-    def backward(self, gradients, states, residuals, transposed_weights):
-        (d_h,) = gradients
+    def slopes(self, states, residuals):
         (h,) = states
         gates, candidate, remembered = residuals
+        update, reset = ops.split(gates, 2, axis=-1)
+        by_candidate = (1 - update) * derivative(self.activation)(candidate)
+        by_gates = ops.concatenate([h - candidate, by_candidate * remembered], axis=-1)
+        by_gates = by_gates * derivative(self.recurrent_activation)(gates)
+        by_z = ops.concatenate([by_gates, by_candidate], axis=-1)
+        by_products = ops.concatenate([by_gates, by_candidate * reset], axis=-1)
+        return by_z, by_products, update
+
+    def backward(self, gradients, slopes, transposed_weights):
+        (d_h,) = gradients
+        by_z, by_products, update = slopes
         U_zr_T, U_h_T = transposed_weights
-        update, reset = ops.split(gates, 2, axis=1)
-        d_candidate = d_h * (1 - update) * derivative(self.activation)(candidate)
-        d_gates = ops.concatenate([d_h * (h - candidate), d_candidate * remembered], axis=1)
-        d_gates = d_gates * derivative(self.recurrent_activation)(gates)
-        d_h = d_h * update + ops.matmul(d_gates, U_zr_T) + ops.matmul(d_candidate * reset, U_h_T)
-        return ops.concatenate([d_gates, d_candidate], axis=1), (d_h,)
+        d_h3 = ops.concatenate([d_h, d_h, d_h], axis=1)
+        d_zr, d_remembered = self._split(d_h3 * by_products)
+        d_h = d_h * update + ops.matmul(d_zr, U_zr_T) + ops.matmul(d_remembered, U_h_T)
+        return d_h3 * by_z, (d_h,)
 
     def weight_gradients(self, states, residuals, d_projected):
         (h,) = states

@@ -69,17 +69,22 @@ class LSTMCell(RecurrentCell):
         a = output * shown
         return (a, c), (candidate, gates, shown)
 
-    def backward(self, gradients, states, residuals, transposed_weights):
-        d_a, d_c = gradients
+    def slopes(self, states, residuals):
         _, c = states
-        candidate, gates, shown = residuals
+        candidate, gates, shown, *_ = residuals
+        update, forget, output = ops.split(gates, 3, axis=-1)
+        by_shown = output * derivative(self.output_activation)(shown)
+        by_candidate = update * derivative(self.activation)(candidate)
+        by_gates = ops.concatenate([candidate, c, shown], axis=-1)
+        by_gates = by_gates * derivative(self.recurrent_activation)(gates)
+        return by_shown, ops.concatenate([by_candidate, by_gates], axis=-1), forget
+
+    def backward(self, gradients, slopes, transposed_weights):
+        d_a, d_c = gradients
+        by_shown, by_z, forget = slopes
         (W_T,) = transposed_weights
-        update, forget, output = ops.split(gates, 3, axis=1)
-        d_c = d_c + d_a * output * derivative(self.output_activation)(shown)
-        d_candidate = d_c * update * derivative(self.activation)(candidate)
-        d_gates = ops.concatenate([d_c * candidate, d_c * c, d_a * shown], axis=1)
-        d_gates = d_gates * derivative(self.recurrent_activation)(gates)
-        d_z = ops.concatenate([d_candidate, d_gates], axis=1)
+        d_c = d_c + d_a * by_shown
+        d_z = ops.concatenate([d_c, d_c, d_c, d_a], axis=1) * by_z
         return d_z, (ops.matmul(d_z, W_T), d_c * forget)
 
     def weight_gradients(self, states, residuals, d_projected):
@@ -184,27 +189,21 @@ class PeepholeLSTMCell(LSTMCell):
         a = output * shown
         return (a, c), (candidate, gates, shown, c)
 
-    def backward(self, gradients, states, residuals, transposed_weights):
+    def backward(self, gradients, slopes, transposed_weights):
         d_a, d_c = gradients
-        _, c = states
-        candidate, gates, shown, _ = residuals
+        by_shown, by_z, forget = slopes
         W_T, P_T = transposed_weights
-        slope = derivative(self.recurrent_activation)(gates)
-        update, forget, output = ops.split(gates, 3, axis=1)
-        d_c = d_c + d_a * output * derivative(self.output_activation)(shown)
+        d_c = d_c + d_a * by_shown
         if self.peephole == "diagonal":
+            P_update, P_forget, P_output = ops.split(P_T, 3)
             # The output gate saw c<t>, so its gradient flows into c<t> first.
-            d_output = d_a * shown * slope[:, 2 * self.units :]
-            d_c = d_c + d_output * P_T[2 * self.units :]
-        d_candidate = d_c * update * derivative(self.activation)(candidate)
-        d_gates = ops.concatenate([d_c * candidate, d_c * c, d_a * shown], axis=1) * slope
-        d_z = ops.concatenate([d_candidate, d_gates], axis=1)
+            d_c = d_c + d_a * by_z[:, 3 * self.units :] * P_output
+        d_z = ops.concatenate([d_c, d_c, d_c, d_a], axis=1) * by_z
+        _, d_update, d_forget, _ = ops.split(d_z, 4, axis=1)
         d_c = d_c * forget
         if self.peephole == "full":
-            d_c = d_c + ops.matmul(d_gates, P_T)
+            d_c = d_c + ops.matmul(d_z[:, self.units :], P_T)
         else:
-            d_update, d_forget, _ = ops.split(d_gates, 3, axis=1)
-            P_update, P_forget, _ = ops.split(P_T, 3)
             d_c = d_c + d_update * P_update + d_forget * P_forget
         return d_z, (ops.matmul(d_z, W_T), d_c)
 

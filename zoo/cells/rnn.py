@@ -32,11 +32,15 @@ class RNNCell(RecurrentCell):
         a = self.activation(projected + ops.matmul(a, W_aa))
         return (a,), (a,)
 
-    def backward(self, gradients, states, residuals, transposed_weights):
-        (d_a,) = gradients
+    def slopes(self, states, residuals):
         (a,) = residuals
+        return (derivative(self.activation)(a),)
+
+    def backward(self, gradients, slopes, transposed_weights):
+        (d_a,) = gradients
+        (slope,) = slopes
         (W_aa_T,) = transposed_weights
-        d_z = d_a * derivative(self.activation)(a)
+        d_z = d_a * slope
         return d_z, (ops.matmul(d_z, W_aa_T),)
 
     def weight_gradients(self, states, residuals, d_projected):

@@ -73,22 +73,21 @@ def _backward(cell, kept, initial, weights, mask, upstream):
     # On a CPU a product with a transposed view is several times slower: transpose once.
     transposed = tuple(ops.transpose(weight) for weight in weights)
     d_outputs, *d_final = upstream
-    n = len(initial)
+    slopes = cell.slopes(previous, residuals)
 
     def step(d_states, slices):
-        d_output, active, *kept = slices
+        d_output, active, *slopes = slices
         d_states = (d_states[0] + d_output, *d_states[1:])
-        held = None
-        if active is not None:
-            held = tuple(ops.where(active, ops.zeros_like(d), d) for d in d_states)
-            d_states = tuple(ops.where(active, d, ops.zeros_like(d)) for d in d_states)
-        d_projected, d_states = cell.backward(d_states, kept[:n], kept[n:], transposed)
-        if held is not None:
-            d_states = tuple(d + h for d, h in zip(d_states, held, strict=True))
-        return d_states, (d_projected,)
+        d_projected, d_previous = cell.backward(d_states, slopes, transposed)
+        if active is not None:  # else the state was held, and its gradient passes by the step
+            d_previous = tuple(
+                ops.where(active, through, by)
+                for through, by in zip(d_previous, d_states, strict=True)
+            )
+        return d_previous, (d_projected,)
 
-    d_initial, (d_projected,) = scan(
-        step, d_final, (d_outputs, mask, *previous, *residuals), reverse=True
-    )
+    d_initial, (d_projected,) = scan(step, d_final, (d_outputs, mask, *slopes), reverse=True)
+    if mask is not None:
+        d_projected = ops.where(mask, d_projected, ops.zeros_like(d_projected))
     d_weights = cell.weight_gradients(previous, residuals, d_projected)
     return (d_projected, *d_initial, *d_weights)

@@ -32,13 +32,17 @@ class Recurrence(keras.layers.RNN):
     Call arguments:
         sequences: (batch, timesteps, input_dim).
         initial_state: list of (batch, units); zeros by default.
-        mask: (batch, timesteps), boolean; the state does not change where it is False.
+        mask: (batch, timesteps) or (batch, timesteps, 1), boolean; the state does not change
+            where it is False.
         training: whether the cell's dropout applies.
 
     Returns:
         The last output, (batch, units), or with `return_sequences` all of them,
         (batch, timesteps, units); with `return_state` followed by the final states.
     """
+
+    # Whether the batch may run as two loops. Off where there are two loops already.
+    halves = True
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         cell = self.cell
@@ -53,14 +57,15 @@ class Recurrence(keras.layers.RNN):
         x = cell.drop_inputs(sequences, training)
         x = ops.transpose(x, (1, 0, 2))  # (timesteps, batch, input_dim)
         if mask is not None:
-            mask = ops.transpose(ops.cast(mask, "bool"))[..., None]  # (timesteps, batch, 1)
+            mask = ops.reshape(ops.cast(mask, "bool"), ops.shape(sequences)[:2])
+            mask = ops.transpose(mask)[..., None]  # (timesteps, batch, 1)
         if self.go_backwards:
             x = ops.flip(x, axis=0)
             mask = None if mask is None else ops.flip(mask, axis=0)
 
         parts = [
             recur(cell, cell.project(x), states, mask, keep=training)
-            for x, states, mask in _streams(x, initial_state, mask)
+            for x, states, mask in self._streams(x, initial_state, mask)
         ]
         outputs = _join([outputs for outputs, _ in parts], axis=1)  # (timesteps, batch, units)
         states = [_join(state, axis=0) for state in zip(*(s for _, s in parts), strict=True)]
@@ -68,6 +73,25 @@ class Recurrence(keras.layers.RNN):
         if mask is not None:
             outputs = self._mask_outputs(outputs, mask)
         return outputs[-1], ops.transpose(outputs, (1, 0, 2)), states
+
+    def _streams(self, x, states, mask):
+        """Cuts (timesteps, batch, ...) inputs, states and mask into what runs side by side.
+
+        Two halves of the batch where loops do run side by side, on TensorFlow without a GPU; the
+        whole elsewhere.
+        """
+        if not self.halves or keras.backend.backend() != "tensorflow":
+            return [(x, states, mask)]
+        import tensorflow as tf
+
+        if tf.config.list_logical_devices("GPU"):
+            return [(x, states, mask)]
+        batch = tf.shape(x)[1]
+        sizes = [(batch + 1) // 2, batch // 2]
+        x = tf.split(x, sizes, axis=1, num=2)  # its gradient joins two parts; that of slices pads
+        states = zip(*(tf.split(state, sizes, axis=0, num=2) for state in states), strict=True)
+        mask = (None, None) if mask is None else tf.split(mask, sizes, axis=1, num=2)
+        return list(zip(x, states, mask, strict=True))
 
     def _mask_outputs(self, outputs, mask):
         """A masked step repeats the output before it, or is 0 with `zero_output_for_mask`.
@@ -82,25 +106,5 @@ class Recurrence(keras.layers.RNN):
         return ops.where(shown, outputs, ops.zeros_like(outputs))
 
 
-def _streams(x, states, mask):
-    """Cuts (timesteps, batch, ...) inputs, states and mask into the batches that run side by side.
-
-    Two halves where loops run side by side, on TensorFlow without a GPU; the whole elsewhere.
-    """
-    if keras.backend.backend() != "tensorflow" or not _on_cpu():
-        return [(x, states, mask)]
-    half = (ops.shape(x)[1] + 1) // 2
-    return [
-        (x[:, part], [s[part] for s in states], None if mask is None else mask[:, part])
-        for part in (slice(None, half), slice(half, None))
-    ]
-
-
 def _join(parts, axis):
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=axis)
-
-
-def _on_cpu():
-    import tensorflow as tf
-
-    return not tf.config.list_logical_devices("GPU")

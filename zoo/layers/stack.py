@@ -74,7 +74,9 @@ class RecurrentStack(keras.layers.Layer):
         if not self.bidirectional:
             return recurrence
         name = f"bidirectional_{index}"
-        return keras.layers.Bidirectional(recurrence, name=name, dtype=dtype)
+        both = keras.layers.Bidirectional(recurrence, name=name, dtype=dtype)
+        both.forward_layer.halves = both.backward_layer.halves = False
+        return both
 
     @property
     def output_width(self):
