@@ -38,7 +38,7 @@ def of_train(task):
         _file("--validation", "Your validation file.  [default: a tenth of --data]"),
         _file("--test", "Your test file.  [default: a tenth of --data]"),
         *_of_network(default),
-        *_of_training(default),
+        *_of_training(default, task.metric),
         *task.options,
         click.Option(
             ["--out"],
@@ -128,7 +128,7 @@ def _of_network(default):
     ]
 
 
-def _of_training(default):
+def _of_training(default, metric):
     return [
         click.Option(
             ["--epochs"],
@@ -140,7 +140,13 @@ def _of_training(default):
             ["--patience"],
             type=click.IntRange(1),
             default=default("patience"),
-            help="Stop after so many epochs without a better validation loss.",
+            help="Stop after so many epochs without a better one.",
+        ),
+        click.Option(
+            ["--monitor"],
+            type=click.Choice(["loss", metric]),
+            default=default("monitor"),
+            help="The validation figure by which the best epoch is chosen.",
         ),
         click.Option(
             ["--batch-size"],

@@ -7,6 +7,7 @@ COMMON_DEFAULTS = {
     "residual": False,
     "clip_order": "2",
     "schedule": "cosine",
+    "monitor": "loss",
     "seed": 1,
     "mixed_precision": False,
 }

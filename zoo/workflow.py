@@ -49,6 +49,8 @@ def train(task, settings, given, console):
             seed=settings.seed,
             run_folder=folder / runs.RUN_NAME,
             patience=settings.patience,
+            monitor=f"val_{settings.monitor}",
+            mode="min" if settings.monitor == "loss" else "max",
             resume=settings.resume,
         )
         metrics = _measure(task, predictor, baseline, data) | {
