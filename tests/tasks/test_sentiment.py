@@ -1,0 +1,81 @@
+"""The sentiment task: its data, its labels, and what it shows."""
+
+import json
+
+import numpy as np
+import pytest
+from command_lines import TINY, assert_refused, call, reviews
+
+import zoo
+from tasks.sentiment import Sentiment
+from zoo.datasets import text_classification
+from zoo.datasets.text_classification import LabelledTexts, TextClassificationData
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A model of three labels, from JSON Lines."""
+    folder = tmp_path_factory.mktemp("three")
+    lines = [
+        json.dumps({"text": text, "label": label, "id": i})
+        for i, (text, label) in enumerate(reviews(60, ("neg", "none", "pos")))
+    ]
+    (folder / "reviews.jsonl").write_text("\n".join(lines))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def corpora(monkeypatch):
+    """Packaged corpora by name: "same" and "other" labels."""
+
+    def load(name, *, limit=None):
+        texts, names = zip(*reviews(24, ("neg", "none", "pos")), strict=True)
+        label_names = {"same": ("neg", "none", "pos"), "other": ("bad", "good", "none")}[name]
+        labels = np.array([("neg", "none", "pos").index(n) for n in names], np.int32)
+        split = text_classification.limited(LabelledTexts(list(texts), labels), limit)
+        return TextClassificationData(name, label_names, split, split, split)
+
+    monkeypatch.setattr(text_classification, "load", load)
+
+
+def test_three_labels_of_json_lines(trained, capfd):
+    out = trained / "model"
+    data = trained / "reviews.jsonl"
+    result = call(capfd, "--data", data, "--out", out, *TINY, "--cell=gru", "--json")
+    assert result.code == 0, result.err
+    metrics = json.loads(result.out)
+    assert np.shape(metrics["confusion_matrix"]) == (3, 3)
+    predictor = zoo.load(out)
+    assert predictor.label_names == ("neg", "none", "pos")
+    assert predictor.model.output_shape == (None, 3)
+
+    same = call(capfd, "evaluate", "--model", out, "--dataset", "same", "--limit", 9, "--json")
+    assert json.loads(same.out)["examples"] == 9
+    assert json.loads(same.out)["dataset"] == "same"
+    other = call(capfd, "evaluate", "--model", out, "--dataset", "other")
+    assert_refused(
+        other, "other has the labels bad, good, none", "neg, none, pos", "another --dataset"
+    )
+
+
+def test_trained_on_a_corpus_by_name(tmp_path, capfd):
+    out = tmp_path / "model"
+    options = ("--dataset", "same", "--out", out, *TINY, "--units=2", "--epochs=1", "--json")
+    assert call(capfd, *options).code == 0
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert (metrics["dataset"], metrics["examples"]) == ("same", 24)
+    # Evaluation takes the corpus of the training unless told otherwise.
+    again = json.loads(call(capfd, "evaluate", "--model", out, "--json").out)
+    for name in ("dataset", "examples", "accuracy", "baseline_accuracy", "confusion_matrix"):
+        assert again[name] == metrics[name]
+
+
+def test_too_few_examples_of_each_class(tmp_path, capfd):
+    result = call(capfd, "--dataset", "same", "--limit", 1, "--out", tmp_path / "out")
+    assert_refused(result, "all of one class", "--limit")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_prediction_is_one_line():
+    shown = Sentiment().show({"input": " a\nb\tc ", "label": "pos", "probability": 0.98765})
+    assert shown == "     pos 0.988  a b c"
