@@ -83,8 +83,8 @@ def _data(data, metrics):
         lines.append(data.description)
     if data.homepage:
         lines.append(f"Source: {data.homepage}")
-    if data.licence:
-        lines.append(f"Licence: {data.licence}")
+    if data.licence or data.homepage:
+        lines.append(f"Licence: {data.licence or 'none is stated; see the source'}")
     if data.citation:
         lines.append(f"```bibtex\n{data.citation.strip()}\n```")
     return "\n\n".join(lines)
