@@ -86,7 +86,7 @@ def test_a_fresh_process_prints_predictions_and_nothing_else(trained):
 def test_reader_that_has_seen_enough(trained):
     """`... | head -1`: what is left is not printed, and nothing is said about it."""
     arguments = [sys.executable, "-m", "tasks.sentiment", "predict", "--model", trained, "-"]
-    command = f"yes good | head -20000 | {shlex.join(map(str, arguments))} | head -1"
+    command = f"yes good | head -3000 | {shlex.join(map(str, arguments))} | head -1"
     piped = subprocess.run(
         ["sh", "-c", command], cwd=ROOT, env=clean_environment(), capture_output=True, text=True
     )
