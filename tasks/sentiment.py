@@ -26,7 +26,8 @@ class Sentiment(Task):
         "layers": 1,
         "dropout": 0.5,
         "epochs": 12,
-        "patience": 3,
+        "patience": 5,
+        "monitor": "accuracy",
         "batch_size": 64,
         "learning_rate": 1e-3,
         "clip_norm": 1.0,
@@ -53,14 +54,14 @@ class Sentiment(Task):
         click.Option(
             ["--word-dropout"],
             type=click.FloatRange(0, 1, max_open=True),
-            default=0.15,
+            default=0.3,
             help="Fraction of words replaced by <UNK> in training.",
         ),
         click.Option(
             ["--adversarial"],
             type=click.FloatRange(0),
-            default=0.0,
-            help="Size of the changes in adversarial training, 0.02 for example; 0 for none.",
+            default=0.05,
+            help="Size of the changes of word vectors in adversarial training, 0 for none.",
         ),
         click.Option(
             ["--pooling"],
