@@ -4,7 +4,7 @@ import json
 from importlib.metadata import version
 
 from zoo import catalogue
-from zoo.command_line import training_command
+from zoo.options import training_command
 
 NAME = "README.md"
 

@@ -6,7 +6,6 @@ starts, because it loads TensorFlow.
 
 import json
 import os
-import shlex
 import sys
 import tempfile
 
@@ -51,22 +50,6 @@ def execute(command, prog_name, arguments=None):
     except click.Abort as abort:  # what click makes of Control-C
         click.echo(str(abort.__cause__ or "") or "interrupted", err=True)
         return INTERRUPTED
-
-
-def training_command(task, settings):
-    """The command line of `train` with these settings, as far as they are not the defaults."""
-    command = _train(task)
-    defaults = command.make_context("train", []).params
-    words = ["python", "-m", f"tasks.{task.name}", "train"]
-    for option in command.params:
-        value = settings.get(option.name)
-        if value is None or value == defaults[option.name]:
-            continue
-        if option.is_flag:
-            words += (option.opts if value else option.secondary_opts)[:1]
-        else:
-            words += [option.opts[0], str(value)]
-    return shlex.join(words)
 
 
 def _import_workflow():

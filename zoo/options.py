@@ -1,5 +1,7 @@
 """The options of the verbs that every task has."""
 
+import shlex
+
 import click
 
 from zoo.cells import CELLS
@@ -64,6 +66,27 @@ def of_predict(task):
     """The arguments and options of `predict`."""
     inputs = click.Argument(["inputs"], nargs=-1, required=True, metavar="INPUT... | -")
     return [inputs, *_with_defaults_shown([_model(task)]), as_json()]
+
+
+def training_command(task, settings):
+    """The command line of `train` with these settings, as far as they are not the defaults.
+
+    Args:
+        task: the `zoo.task.Task`.
+        settings: dict of options by parameter name.
+    """
+    parameters = of_train(task)
+    defaults = click.Command("train", params=parameters).make_context("train", []).params
+    words = ["python", "-m", f"tasks.{task.name}", "train"]
+    for option in parameters:
+        value = settings.get(option.name)
+        if value is None or value == defaults[option.name]:
+            continue
+        if option.is_flag:
+            words += (option.opts if value else option.secondary_opts)[:1]
+        else:
+            words += [option.opts[0], str(value)]
+    return shlex.join(words)
 
 
 def _model(task):

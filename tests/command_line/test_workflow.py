@@ -14,7 +14,8 @@ from command_lines import TINY, assert_refused, call, reviews
 import zoo
 from tasks.sentiment import Sentiment
 from zoo import cards, presets, workflow
-from zoo.command_line import commands, training_command
+from zoo.command_line import commands
+from zoo.options import training_command
 
 TRAINED_FILES = {
     "README.md",
