@@ -3,12 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: help sentiment test test-long benchmarks lint clean
+.PHONY: help sentiment test benchmarks lint clean
 
 help:
 	@echo "make sentiment   train the sentiment classifier on real reviews, test it, show predictions"
 	@echo "make test        check style and run the tests"
-	@echo "make test-long   run the tests that train for minutes, too"
 	@echo "make benchmarks  measure against keras.layers and torch.nn"
 	@echo "make clean       remove the environment and caches"
 
@@ -17,9 +16,6 @@ sentiment: $(VENV)/installed
 
 test: $(VENV)/installed-test lint
 	$(RUN) -m pytest
-
-test-long: $(VENV)/installed-test
-	$(RUN) -m pytest -m "long or not long"
 
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .

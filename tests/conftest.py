@@ -15,3 +15,9 @@ def fixed_seed():
     import keras
 
     keras.utils.set_random_seed(1)
+
+
+@pytest.fixture(scope="session")
+def session_cache(tmp_path_factory):
+    """One cache for all tests that read a packaged corpus, so that it is fetched once."""
+    return tmp_path_factory.mktemp("cache")

@@ -10,12 +10,6 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(scope="session")
-def session_cache(tmp_path_factory):
-    """One cache for all tests that read a packaged corpus, so that it is fetched once."""
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
 def shared_cache(session_cache, monkeypatch):
     monkeypatch.setenv("ZOO_CACHE", str(session_cache))
