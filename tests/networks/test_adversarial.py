@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from zoo.errors import UserError
 from zoo.layers import Perturbation
 from zoo.layers.perturbation import adversarial_offset
 from zoo.networks import AdversarialModel, many_to_one
@@ -81,5 +82,5 @@ def test_what_is_saved_needs_no_adversarial_training(tmp_path):
 def test_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     inputs = keras.Input((2,))
-    with pytest.raises(ValueError, match="TensorFlow"):
+    with pytest.raises(UserError, match="TensorFlow"):
         AdversarialModel(inputs, inputs)

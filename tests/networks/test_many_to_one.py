@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from zoo.layers import RecurrentStack
 from zoo.networks import many_to_one
 
 IDS = np.array([[5, 3, 4, 2], [6, 2, 0, 0], [2, 0, 0, 0]])
@@ -74,3 +75,17 @@ def test_configuration_round_trip():
 def test_wrong_arguments_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         network(**wrong)
+
+
+def test_the_last_state_of_each_direction_is_that_of_keras():
+    network = many_to_one(9, 3, embedding_dim=4, units=5, pooling="last", seed=1)
+    ids = np.array([[3, 4, 5, 6, 2], [7, 2, 0, 0, 0]], dtype="int32")
+    (stack,) = (layer for layer in network.layers if isinstance(layer, RecurrentStack))
+    (both,) = stack.recurrences
+    vectors, mask = network.get_layer("embedding")(ids), keras.ops.convert_to_tensor(ids != 0)
+    states = [
+        keras.layers.RNN(both.forward_layer.cell)(vectors, mask=mask),
+        keras.layers.RNN(both.backward_layer.cell, go_backwards=True)(vectors, mask=mask),
+    ]
+    pooled = keras.Model(network.input, network.get_layer("output_dropout").input)(ids)
+    np.testing.assert_allclose(pooled, keras.ops.concatenate(states, axis=-1), atol=1e-6)

@@ -7,7 +7,7 @@ TensorFlow Datasets when its module, `zoo.datasets.NAME`, is imported.
 import importlib
 
 PACKAGED = {
-    "movie_snippets": "10,070 sentences from movie reviews, negative or positive",
+    "movie_snippets": "10,070 English sentences from movie reviews, negative or positive",
 }
 """Corpora that need nothing but the package index: name and what they hold."""
 

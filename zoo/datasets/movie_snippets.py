@@ -53,7 +53,7 @@ def read_snippets() -> Iterator[tuple[str, float]]:
 
 
 class MovieSnippets(tfds.core.GeneratorBasedBuilder):
-    """10,070 sentences from movie reviews, positive or negative by the mean of 20+ ratings.
+    """10,070 English sentences from movie reviews, positive or negative by the mean of 20+ ratings.
 
     The sentences and ratings lie inside the source distribution of vaderSentiment 3.3.2, from where
     they are read. Features: `text`, `label` (neg, pos) and `rating`, the mean that gave the label.

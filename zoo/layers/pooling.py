@@ -4,13 +4,15 @@ import keras
 import numpy as np
 from keras import ops
 
+MODES = ("max", "mean", "first", "last")
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class MaskedPooling(keras.layers.Layer):
     """Pools a sequence over time; masked steps do not count.
 
     Args:
-        mode: "max", "mean" or "last" (the last step that counts).
+        mode: "max", "mean", "first" or "last" (the first or the last step that counts).
 
     Call arguments:
         sequences: (batch, timesteps, features).
@@ -25,8 +27,8 @@ class MaskedPooling(keras.layers.Layer):
 
     def __init__(self, mode="max", **kwargs):
         super().__init__(**kwargs)
-        if mode not in ("max", "mean", "last"):
-            raise ValueError(f'`mode` must be "max", "mean" or "last". Received: {mode!r}')
+        if mode not in MODES:
+            raise ValueError(f"`mode` must be one of {', '.join(MODES)}. Received: {mode!r}")
         self.mode = mode
         self.supports_masking = True
 
@@ -45,9 +47,11 @@ class MaskedPooling(keras.layers.Layer):
             total = ops.sum(ops.cast(counted, dtype), axis=1)
             steps = ops.sum(ops.cast(mask, dtype), axis=1, keepdims=True)
             return ops.cast(total / ops.maximum(steps, 1), sequences.dtype)
-        positions = ops.arange(ops.shape(mask)[1]) * ops.cast(mask, "int32")
-        last = ops.max(positions, axis=1, keepdims=True)[..., None]  # (batch, 1, 1)
-        return ops.take_along_axis(counted, last, axis=1)[:, 0]
+        steps = ops.cast(mask, "int32")
+        if self.mode == "last":
+            steps = steps * ops.arange(1, ops.shape(mask)[1] + 1)
+        position = ops.argmax(steps, axis=1)[:, None, None]  # (batch, 1, 1); the first of equals
+        return ops.take_along_axis(counted, position, axis=1)[:, 0]
 
     def compute_mask(self, sequences, mask=None):
         return None  # no time axis is left

@@ -2,6 +2,7 @@
 
 import keras
 
+from zoo.errors import UserError
 from zoo.layers.perturbation import Perturbation, adversarial_offset
 
 
@@ -23,13 +24,16 @@ class AdversarialModel(keras.Model):
         size: of the change, as a fraction of the norm of a text's word vectors.
 
     Raises:
-        ValueError: on another backend.
+        UserError: on another backend.
     """
 
     def __init__(self, inputs, outputs, size=0.02, **kwargs):
         super().__init__(inputs, outputs, **kwargs)
         if keras.backend.backend() != "tensorflow":
-            raise ValueError("adversarial training needs the TensorFlow backend")
+            raise UserError(
+                "adversarial training needs the TensorFlow backend: unset KERAS_BACKEND, or train "
+                "without it (--adversarial 0)"
+            )
         self.size = size
 
     def train_step(self, data):

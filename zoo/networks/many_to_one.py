@@ -39,7 +39,8 @@ def many_to_one(
             else one per class.
         embedding_dim: size of the word vectors, learned from scratch.
         cell, units, layers, bidirectional, residual, cell_options: see `RecurrentStack`.
-        pooling: "max", "mean" or "last", see `MaskedPooling`.
+        pooling: "max", "mean" or "last", see `MaskedPooling`; "last" takes each direction at its
+            own end, where it has seen the whole sequence.
         word_dropout: fraction of the words replaced by `<UNK>` in training.
         embedding_dropout: fraction of the dimensions of the word vectors set to 0 in training, the
             same in every step of a sequence.
@@ -77,9 +78,18 @@ def many_to_one(
         cell_options=cell_options,
         name="recurrence",
     )(x, mask=mask)  # (batch, timesteps, units or 2 * units)
-    x = MaskedPooling(pooling, name="pooling")(x, mask=mask)
+    x = _pool(x, mask, pooling, bidirectional)
     x = keras.layers.Dropout(dropout, name="output_dropout")(x)
     logits = keras.layers.Dense(1 if classes == 2 else classes, dtype="float32", name="logits")(x)
     if adversarial:
         return AdversarialModel(ids, logits, size=adversarial, name=name)
     return keras.Model(ids, logits, name=name)
+
+
+def _pool(x, mask, pooling, bidirectional):
+    if pooling != "last" or not bidirectional:
+        return MaskedPooling(pooling, name="pooling")(x, mask=mask)
+    forward, backward = keras.ops.split(x, 2, axis=-1)
+    last = MaskedPooling("last", name="last_forward")(forward, mask=mask)
+    first = MaskedPooling("first", name="last_backward")(backward, mask=mask)
+    return keras.ops.concatenate([last, first], axis=-1)

@@ -239,6 +239,7 @@ class _Run:
             settings=self._settings,
         )
         checkpoints.save(state, self._run_folder)
+        self._progress.announce()
         logs.write_csv(history, self._run_folder / logs.CSV_NAME)
         last = {name: values[-1] for name, values in history.items()}
         self._events.write(self.finished_epochs, last)

@@ -54,7 +54,11 @@ class Progress(keras.callbacks.Callback):
         seconds = time.monotonic() - self._begun
         values = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
         best = "  best so far" if self._early_stopping.best_epoch == epoch else ""
-        self.say(f"epoch {self._number(epoch)}  {seconds:.1f} s  {values}{best}")
+        self._line = f"epoch {self._number(epoch)}  {seconds:.1f} s  {values}{best}"
+
+    def announce(self):
+        """Prints the line of the epoch that ended: once its checkpoint is kept, not before."""
+        self.say(self._line)
 
     def close(self):
         """Takes the bar away, also when an epoch was broken off."""
