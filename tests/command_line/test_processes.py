@@ -37,13 +37,14 @@ def test_control_c_and_the_command_that_is_printed(data, unbroken, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell starts what runs in its background with Control-C ignored, these tests perhaps.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    # An epoch is shown before it is kept: the second tells that the first is.
-    shown = [process.stderr.readline() for _ in range(2)]
+    shown = process.stderr.readline()
     process.send_signal(signal.SIGINT)
     _, rest = process.communicate()
     assert process.returncode == 130, rest
-    assert [line[:11] for line in shown] == ["epoch 1/15 ", "epoch 2/15 "]
+    assert shown.startswith("epoch 1/15 ")
     assert "Traceback" not in rest
     *_, said, command = rest.splitlines()
     kept = int(re.fullmatch(r"interrupted: (\d+) finished epoch\(s\) are kept.*", said).group(1))
