@@ -65,7 +65,7 @@ class LinearTextBaseline:
             # One string: in an array of strings each takes the space of the longest.
             words="\n".join(vectorizer.get_feature_names_out()),
             idf=vectorizer.idf_.astype("float32"),
-            coefficients=regression.coef_.astype("float16"),
+            coefficients=regression.coef_.astype("float32"),
             intercepts=regression.intercept_,
             classes=regression.classes_,
         )
