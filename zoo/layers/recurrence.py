@@ -80,7 +80,7 @@ class Recurrence(keras.layers.RNN):
         Two halves of the batch where loops do run side by side, on TensorFlow without a GPU; the
         whole elsewhere.
         """
-        if not self.halves or keras.backend.backend() != "tensorflow":
+        if not self.halves or keras.backend.backend() != "tensorflow" or x.shape[1] == 1:
             return [(x, states, mask)]
         import tensorflow as tf
 
