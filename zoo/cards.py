@@ -54,7 +54,7 @@ def _results(task, data, metrics):
         *(f"| {p.system} (published) | {p.figure} |" for p in published),
     ]
     return (
-        f"## Results\n\nTest split, {metrics['examples']:,} examples, used once. The best epoch "
+        f"## Results\n\nTest split, {metrics['examples']:,} examples. The best epoch "
         f"was chosen on the validation split ({task.metric} "
         f"{metrics[f'validation_{task.metric}']:.4f}).\n\n"
         f"| | {task.metric} |\n|---|---|\n" + "\n".join(rows)
