@@ -19,8 +19,7 @@ weights, is checked before anything is timed. Each may use two threads. A ratio 
 the zoo, with the head named, is faster.
 
 The zoo does more than its peers: it measures F1 of spans while it trains, for which the CRF decodes
-every batch, and `tag` finds the probability of each tag as well. Measure on an idle machine, as
-`benchmarks.sentiment` says.
+every batch. Measure on an idle machine, as `benchmarks.sentiment` says.
 """
 
 import functools

@@ -51,7 +51,7 @@ def of_train(task):
     """The options of `train`: the common ones, with the task's defaults, and the task's own."""
     default = task.default_of
     parameters = [
-        *_of_data(task, f"[default: {task.dataset}]", "Use so many examples of each split."),
+        *_of_data(task, f"[default: {task.dataset}]", task.limit_help),
         _file("--validation", "Your validation file.  [default: a tenth of --data]"),
         _file("--test", "Your test file.  [default: a tenth of --data]"),
         *_of_network(default),
@@ -65,29 +65,30 @@ def of_train(task):
         click.Option(["--resume"], is_flag=True, help="Go on with the run in --out."),
         click.Option(["--overwrite"], is_flag=True, help="Replace the model in --out."),
     ]
-    return [*_with_defaults_shown(parameters), as_json()]
+    parameters = [option for option in parameters if option.name not in task.without]
+    return [*with_defaults_shown(parameters, task.defaults_in_words), as_json()]
 
 
 def of_evaluate(task):
     """The options of `evaluate`."""
     parameters = [
-        _model(task),
+        model(task),
         *_of_data(task, "[default: that of the model]", "Use so many of the examples."),
     ]
-    return [*_with_defaults_shown(parameters), as_json()]
+    return [*with_defaults_shown(parameters), as_json()]
 
 
 def of_predict(task):
     """The arguments and options of `predict`."""
     inputs = click.Argument(["inputs"], nargs=-1, required=True, metavar="INPUT... | -")
-    options = [_model(task), *task.predict_options]
-    return [inputs, *_with_defaults_shown(options), as_json()]
+    options = [model(task), *task.predict_options]
+    return [inputs, *with_defaults_shown(options), as_json()]
 
 
 def of_export(task):
     """The options of `export`."""
     parameters = [
-        _model(task),
+        model(task),
         click.Option(
             ["--out"], type=Text("folder"), required=True, help="Folder of all served models."
         ),
@@ -108,7 +109,7 @@ def of_export(task):
             help="Replace an earlier export; a saved_model becomes a new version anyhow.",
         ),
     ]
-    return [*_with_defaults_shown(parameters), as_json()]
+    return [*with_defaults_shown(parameters), as_json()]
 
 
 def training_command(task, settings):
@@ -132,7 +133,8 @@ def training_command(task, settings):
     return shlex.join(words)
 
 
-def _model(task):
+def model(task):
+    """`--model`, which is the one that ships unless another is given."""
     return click.Option(
         ["--model"],
         type=Text("model"),
@@ -258,7 +260,14 @@ def _of_training(default, metric):
     ]
 
 
-def _with_defaults_shown(parameters):
+def with_defaults_shown(parameters, in_words=None):
+    """The same options, which show their defaults in the help.
+
+    Args:
+        parameters: list of `click.Option`s.
+        in_words: what is shown instead of the value, by parameter name.
+    """
     for option in parameters:
-        option.show_default = not option.is_flag or bool(option.secondary_opts)
+        shown = not option.is_flag or bool(option.secondary_opts)
+        option.show_default = (in_words or {}).get(option.name, shown)
     return parameters

@@ -71,10 +71,8 @@ def output_folder(task, settings):
         if not settings.resume:
             _refuse_to_overwrite(folder, settings.overwrite)
         return folder
-    direction = "bi" if settings.bidirectional else ""
-    dataset = Path(settings.data).name.split(".")[0] if settings.data else settings.dataset
-    stem = f"{task.name}_{direction}{settings.cell}_{dataset or task.dataset}".replace("/", "_")
-    numbered = (catalogue.SAVED_MODELS / f"{stem}_{i}" for i in itertools.count(1))
+    name = task.model_name(settings)
+    numbered = (catalogue.SAVED_MODELS / f"{name}_{i}" for i in itertools.count(1))
     return next(folder for folder in numbered if not folder.exists())
 
 

@@ -1,6 +1,7 @@
 """What a task has to say for itself; the command line and the workflow do the rest."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 COMMON_DEFAULTS = {
     "bidirectional": True,
@@ -37,8 +38,15 @@ class Task:
         defaults: default of each option of `train` that depends on the task, by parameter name.
         options: further `click.Option`s of `train`.
         predict_options: further `click.Option`s of `predict`.
+        without: names of common options of `train` that make no sense for the task.
+        defaults_in_words: where the default of an option depends on another, what `--help` says of
+            it, by parameter name; the default itself is None, until `resolve`.
+        verbs: names of further verbs, in `zoo.verbs.VERBS`.
         file_formats: what `--data` takes.
+        limit_help: what `--limit` counts.
+        replicas: whether training may use all GPUs of the host.
         metric: name of the figure that is reported first.
+        lower_is_better: whether a model is the better, the lower that figure is.
         examples: a few inputs whose predictions are shown after training.
         published: figures of others, by dataset name.
         limits: what a user must not expect, for model cards.
@@ -52,8 +60,14 @@ class Task:
     defaults: dict
     options: tuple = ()
     predict_options: tuple = ()
+    without: frozenset[str] = frozenset()
+    defaults_in_words: dict[str, str] = {}  # noqa: RUF012 (subclasses replace it)
+    verbs: tuple[str, ...] = ()
     file_formats: str = "CSV, TSV or JSON Lines"
+    limit_help: str = "Use so many examples of each split."
+    replicas: bool = True
     metric: str = "accuracy"
+    lower_is_better: bool = False
     examples: tuple[str, ...] = ()
     published: dict[str, tuple[Published, ...]] = {}  # noqa: RUF012 (subclasses replace it)
     limits: tuple[str, ...] = ()
@@ -62,6 +76,16 @@ class Task:
         """The default of an option of `train`, by parameter name; None where it has none."""
         own = {o.name: o.default for o in self.options}
         return {"dataset": self.dataset, **COMMON_DEFAULTS, **own, **self.defaults}.get(option)
+
+    def resolve(self, settings):
+        """Fills in the options whose defaults depend on others, before a training begins."""
+
+    def model_name(self, settings):
+        """The name of a trained model: `<task>_<architecture>_<dataset>`."""
+        direction = "bi" if settings.values.get("bidirectional") else ""
+        file = Path(settings.data).name.split(".")[0] if settings.data else None
+        corpus = (file or settings.dataset or self.dataset).replace("/", "_")
+        return f"{self.name}_{direction}{settings.cell}_{corpus}"
 
     def load_data(self, settings):
         """The corpus that `--dataset` or `--data` name: an object with `name`, `train`,
@@ -78,6 +102,11 @@ class Task:
     def build(self, data, settings):
         """An untrained predictor for this data; its `compile(optimizer)` chooses the loss."""
         raise NotImplementedError
+
+    def compile(self, predictor, optimizer, settings):
+        """Compiles a predictor; returns the `keras.Model` that `zoo.training.fit` trains."""
+        predictor.compile(optimizer)
+        return predictor.model
 
     def batches(self, predictor, examples, settings, shuffle):
         """Batches of encoded examples for `zoo.training.fit`."""

@@ -34,16 +34,17 @@ def train(task, settings, given, console):
     if settings.resume:
         runs.restore_settings(settings, given)
     _check(settings)
+    task.resolve(settings)
     folder = runs.output_folder(task, settings)
     data = task.load_data(settings)
     baseline = task.fit_baseline(data)  # first, because it takes seconds and may refuse the data
-    predictor, batches = _build(task, data, settings)
+    predictor, model, batches = _build(task, data, settings)
     _describe(console, data, predictor)
     with runs.kept(task, folder):
         if not settings.resume:
             runs.begin(folder, settings)
         history = training.fit(
-            predictor.model,
+            model,
             batches,
             task.batches(predictor, data.validation, settings, shuffle=False).dataset(),
             epochs=settings.epochs,
@@ -51,7 +52,7 @@ def train(task, settings, given, console):
             run_folder=folder / runs.RUN_NAME,
             patience=settings.patience,
             monitor=f"val_{settings.monitor}",
-            mode="min" if settings.monitor == "loss" else "max",
+            mode="min" if settings.monitor == "loss" or task.lower_is_better else "max",
             resume=settings.resume,
         )
         metrics = _measure(task, predictor, baseline, data) | {
@@ -61,20 +62,21 @@ def train(task, settings, given, console):
         }
         _save(task, predictor, baseline, data, metrics, folder)
     _report(task, metrics, console)
-    for prediction in _predictions(_load(task, folder), task.examples):
+    for prediction in _predictions(load(task, folder), task.examples):
         console.print(Text.from_ansi(task.show(prediction)))
     console.print(f"saved: {runs.shown(folder)}")
     return {"model": catalogue.reference(folder), **metrics}
 
 
 def _build(task, data, settings):
-    """An untrained, compiled predictor, and the batches to train it with."""
-    with _strategy().scope(), _precision(settings.mixed_precision):
+    """An untrained predictor, its model as it is trained, and the batches to train it with."""
+    with _strategy(task).scope(), _precision(settings.mixed_precision):
         keras.utils.set_random_seed(settings.seed)
         predictor = task.build(data, settings)
         batches = task.batches(predictor, data.train, settings, shuffle=True)
-        predictor.compile(_optimizer(settings, settings.epochs * len(batches)))
-    return predictor, batches
+        optimizer = _optimizer(settings, settings.epochs * len(batches))
+        model = task.compile(predictor, optimizer, settings)
+    return predictor, model, batches
 
 
 def _measure(task, predictor, baseline, data):
@@ -115,7 +117,7 @@ def evaluate(task, settings, console):
     """
     _check(settings)
     folder = catalogue.find_model(settings.model)
-    predictor = _load(task, folder)
+    predictor = load(task, folder)
     examples, name = task.load_test(predictor, settings, catalogue.read_metrics(folder))
     metrics = {
         "model": catalogue.reference(folder),
@@ -144,7 +146,7 @@ def predict(task, settings, inputs):
     Raises:
         UserError: the model is unknown or damaged.
     """
-    return task.recorded(_predictions(_load(task, settings.model), inputs), settings)
+    return task.recorded(_predictions(load(task, settings.model), inputs), settings)
 
 
 def _predictions(predictor, inputs):
@@ -163,7 +165,7 @@ def export(task, settings, console):
     Raises:
         UserError: for wrong input, or if the format cannot hold the model.
     """
-    predictor = _load(task, settings.model)
+    predictor = load(task, settings.model)
     name = settings.name or catalogue.find_model(settings.model).resolve().name
     folder = serving.export(predictor, name, settings.out, settings.file_format, settings.overwrite)
     console.print(f"exported and checked: {folder}")
@@ -174,12 +176,17 @@ def export(task, settings, console):
     }
 
 
-def _load(task, model):
+def load(task, model):
+    """A saved model, if it is one for the task.
+
+    Raises:
+        UserError: the model is unknown or damaged, or of another task.
+    """
     predictor = presets.load(model)
     if predictor.kind != task.predictor:
         raise UserError(
-            f"{model} is a {predictor.kind}, {task.name} needs a {task.predictor}: give another "
-            "--model (`python -m zoo` lists them)"
+            f"{model} is of the kind {predictor.kind}, {task.name} needs one of {task.predictor}: "
+            "give another --model (`python -m zoo` lists them)"
         )
     return predictor
 
@@ -203,9 +210,9 @@ def _optimizer(settings, steps):
     )
 
 
-def _strategy():
-    """All GPUs of this host, or the one device there is."""
-    if len(tf.config.list_logical_devices("GPU")) > 1:
+def _strategy(task):
+    """All GPUs of this host, or the one device there is or that the task can use."""
+    if task.replicas and len(tf.config.list_logical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()
 

@@ -234,7 +234,9 @@ def test_long_predictions_are_one_line_as_given(capfd, trained):
 def test_model_of_another_task(capfd, trained, monkeypatch):
     monkeypatch.setattr(Sentiment, "predictor", "tagger")
     result = call(capfd, "predict", "--model", trained, "good")
-    assert_refused(result, "is a text_classifier, sentiment needs a tagger", "another --model")
+    assert_refused(
+        result, "of the kind text_classifier, sentiment needs one of tagger", "another --model"
+    )
 
 
 def test_precision_is_of_the_model_not_of_the_process(capfd, data, tmp_path):

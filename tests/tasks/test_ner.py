@@ -56,7 +56,8 @@ def built(*arguments):
     """The untrained predictor of these options, and its batches."""
     settings = settings_of("--dataset=same", *TINY, *arguments)
     task = NamedEntities()
-    return workflow._build(task, task.load_data(settings), settings)
+    predictor, _, batches = workflow._build(task, task.load_data(settings), settings)
+    return predictor, batches
 
 
 def test_trained_by_name_broken_off_and_resumed(capfd, tmp_path, monkeypatch):

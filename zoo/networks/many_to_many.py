@@ -54,7 +54,8 @@ def many_to_many(
         shapes: number of shape ids, padding included; None leaves shapes out.
         embedding_dim, shape_dim: sizes of the vectors of words and shapes.
         character_units, character_kind: see `CharacterFeatures`; its vectors have as many
-            dimensions as units.
+            dimensions as units. Characters are read by LSTM units whatever `cell` is, so that a
+            comparison of cells is one of those that read the words.
         cell, units, layers, bidirectional, residual, cell_options: see `RecurrentStack`.
         word_dropout: fraction of the words replaced by `<UNK>` in training; their characters stay.
         dropout: fraction of values set to 0 in training: of the joined vectors, between layers, and

@@ -48,13 +48,14 @@ class EntityTagger:
         self.model = model
         self.encoder = encoder
         self.tag_names = tuple(tag_names)
-        self._tagged, self._found = self._tag_ids, self._entities_of_texts
+        self._best, self._judged = self._best_tags, self._judged_tags
+        self._found = self._entities_of_texts
         if keras.backend.backend() == "tensorflow":
             ids = {
                 tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs
             }
-            self._tagged = _graph(self._tag_ids, ids)
-            self._found = _graph(self._entities_of_texts, tf.TensorSpec([None], tf.string))
+            self._best, self._judged = _graph(self._best, ids), _graph(self._judged, ids)
+            self._found = _graph(self._found, tf.TensorSpec([None], tf.string))
 
     @property
     def has_crf(self):
@@ -126,7 +127,7 @@ class EntityTagger:
         for chosen in _batches(lengths, _BATCH_SIZE):
             tokens = [sentences.tokens[i] for i in chosen]
             ids = self.inputs(tf.ragged.constant(tokens, tf.string, ragged_rank=1))
-            found, _ = self._tagged({name: row.to_tensor() for name, row in ids.items()})
+            found = self._best({name: row.to_tensor() for name, row in ids.items()})
             for i, row in zip(chosen, ops.convert_to_numpy(found), strict=True):
                 tags[i] = [self.tag_names[tag] for tag in row[: lengths[i]]]
         return tags
@@ -170,7 +171,7 @@ class EntityTagger:
             name: tf.pad(ids.to_tensor(), _one_step_more(ids))
             for name, ids in self.inputs(tokens.tokens).items()
         }
-        tags, probabilities = map(_in_tensorflow, self._tagged(ids))
+        tags, probabilities = map(_in_tensorflow, self._judged(ids))
         found = entities(tags, probabilities, lengths, self.tag_names)
 
         def places(positions, tokens):
@@ -193,17 +194,21 @@ class EntityTagger:
             "entity_probability": found.probabilities,
         }
 
-    def _tag_ids(self, ids):
-        """Tags, (batch, timesteps) int32, and the probability of each, on any backend."""
-        mask = ops.not_equal(ids["words"], PADDING_ID)
-        output = self.model(ids, training=False)
-        if self.has_crf:
-            tags, _ = viterbi(output, mask)
-            probabilities = marginals(output, mask)
-        else:
-            tags = ops.cast(ops.argmax(output, axis=-1), "int32")
-            probabilities = ops.softmax(output)
+    def _best_tags(self, ids):
+        """Tags, (batch, timesteps) int32, on any backend."""
+        return self._decoded(self.model(ids, training=False), _counted(ids))
+
+    def _judged_tags(self, ids):
+        """Tags, and the probability of each, (batch, timesteps), on any backend."""
+        output, mask = self.model(ids, training=False), _counted(ids)
+        tags = self._decoded(output, mask)
+        probabilities = marginals(output, mask) if self.has_crf else ops.softmax(output)
         return tags, ops.take_along_axis(probabilities, tags[..., None], axis=-1)[..., 0]
+
+    def _decoded(self, output, mask):
+        if self.has_crf:
+            return viterbi(output, mask)[0]
+        return ops.cast(ops.argmax(output, axis=-1), "int32")
 
     def save_assets(self, folder):
         """Writes what the Keras archive does not hold; returns what else to remember of it."""
@@ -235,6 +240,11 @@ class EntityTagger:
 
 
 _OUTPUTS = ("entity_type", "entity_text", "entity_start", "entity_end", "entity_probability")
+
+
+def _counted(ids):
+    """The mask of the steps that hold a token."""
+    return ops.not_equal(ids["words"], PADDING_ID)
 
 
 def _graph(function, *signature):

@@ -8,7 +8,7 @@ import tempfile
 
 import click
 
-from zoo import command_line, options
+from zoo import options, terminal
 from zoo.errors import UserError
 
 _ROWS = 32  # in a request; a server refuses more than its batching.config allows
@@ -128,7 +128,7 @@ def _query(texts, model, address, rest, signature, timeout, as_json):
 
     if address and rest:
         raise UserError("--address is of gRPC and --rest of REST: give one of them")
-    texts = command_line.read_inputs(texts)
+    texts = terminal.read_inputs(texts)
     protocol = "rest" if rest else "grpc"
     predictions = []
     with Client(rest or address or _ADDRESS, model, protocol, timeout) as client:

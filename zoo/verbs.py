@@ -1,0 +1,189 @@
+"""The verbs that only some tasks have: `generate`, `score` and `compare`.
+
+A task names those that it has in `Task.verbs`.
+"""
+
+import secrets
+
+import click
+
+from zoo import options, terminal
+from zoo.cells import CELLS
+from zoo.errors import UserError
+from zoo.task import Settings
+
+_LENGTH = 500  # tokens to generate
+_FEWEST_PARAMETERS = 1000
+
+
+def _generate(task):
+    def generate(prompts, model, as_json, **values):
+        settings = _of_sampling(values)
+        predictor = terminal.import_workflow().load(task, model)
+        prompts = list(terminal.read_inputs(prompts)) or [""]
+        single = len(prompts) == 1 and values["samples"] == 1
+        if single and not as_json and not values["beams"]:
+            for piece in predictor.stream(prompts[0], **settings):
+                click.echo(piece, nl=False)
+            click.echo()
+            return
+        texts = predictor.generate(
+            [prompt for prompt in prompts for _ in range(values["samples"])],
+            **settings,
+            beams=values["beams"],
+        )
+        if as_json:
+            terminal.print_json({"seed": settings["seed"], "texts": texts})
+            return
+        for text in texts:
+            click.echo(text["text"])
+
+    parameters = [
+        click.Argument(["prompts"], nargs=-1, metavar="[PROMPT]... | -"),
+        options.model(task),
+        *_sampling_options(),
+        options.as_json(),
+    ]
+    return terminal.command("generate", generate, parameters, "Write new text; - reads prompts.")
+
+
+def _sampling_options():
+    parameters = [
+        click.Option(
+            ["--length"],
+            type=click.IntRange(1),
+            default=_LENGTH,
+            help="Most tokens to write; it ends earlier with <EOS>.",
+        ),
+        click.Option(
+            ["--past-end"], is_flag=True, help="Go on after <EOS>, as the training text does."
+        ),
+        click.Option(
+            ["--temperature"],
+            type=click.FLOAT,
+            callback=_above_zero,
+            help="Below 1 likely tokens become likelier, above 1 unlikely ones.  [default: 1]",
+        ),
+        click.Option(
+            ["--top-k"], type=click.IntRange(1), help="Draw from so many likeliest tokens only."
+        ),
+        click.Option(
+            ["--top-p"],
+            type=click.FloatRange(0, 1, min_open=True),
+            help="Draw from the fewest tokens that have this probability together.",
+        ),
+        click.Option(["--greedy"], is_flag=True, help="Take the likeliest token each time."),
+        click.Option(
+            ["--beams"], type=click.IntRange(1), help="Search for the likeliest text instead."
+        ),
+        click.Option(
+            ["--samples"], type=click.IntRange(1), default=1, help="Texts to write per prompt."
+        ),
+        click.Option(
+            ["--seed"],
+            type=click.IntRange(0, 2**32 - 1),
+            help="The same seed writes the same text.  [default: a new one, which is said]",
+        ),
+    ]
+    return options.with_defaults_shown(parameters)
+
+
+def _above_zero(context, option, value):
+    if value is not None and not value > 0:
+        raise click.BadParameter(
+            f"{value:g} is not above 0: for the likeliest token each time give --greedy",
+            context,
+            option,
+        )
+    return value
+
+
+def _of_sampling(values):
+    """The arguments of a predictor's `generate` and `stream`; says the seed if it chose one."""
+    drawing = [name for name in ("temperature", "top_k", "top_p") if values[name] is not None]
+    certain = [name for name in ("greedy", "beams") if values[name]]
+    if certain and drawing + certain[1:]:
+        other = (drawing + certain[1:])[0].replace("_", "-")
+        raise UserError(f"--{certain[0]} draws nothing at random: leave --{other} out")
+    if certain and values["samples"] > 1:
+        raise UserError(f"--{certain[0]} always gives the same text: leave --samples out")
+    if values["beams"] and values["past_end"]:
+        raise UserError("--beams compares texts that have ended: leave --past-end out")
+    seed = values["seed"]
+    if seed is None:
+        seed = secrets.randbits(32)
+        if not certain:
+            click.echo(f"seed {seed}", err=True)
+    chosen = {"temperature": 1.0, "top_k": 0, "top_p": 1.0}
+    chosen |= {name: values[name] for name in drawing}
+    names = ("length", "past_end", "greedy")
+    return {**{name: values[name] for name in names}, **chosen, "seed": seed}
+
+
+def _score(task):
+    def score(texts, model, per_token, as_json):
+        predictor = terminal.import_workflow().load(task, model)
+        texts = list(terminal.read_inputs(texts))
+        if not texts:
+            raise UserError("there is no text to score on standard input")
+        scores = predictor.score(texts)
+        best_first = sorted(
+            ({"input": text, **score} for text, score in zip(texts, scores, strict=True)),
+            key=lambda score: -score["log_probability"],
+        )
+        if as_json:
+            terminal.print_json({"scores": best_first})
+            return
+        for line in best_first:
+            click.echo(task.show_score(line))
+            if per_token:
+                for token in line["tokens"]:
+                    click.echo(f"{'':12}{token['probability']:.6f}  {token['token']}")
+
+    parameters = [
+        click.Argument(["texts"], nargs=-1, required=True, metavar="TEXT... | -"),
+        options.model(task),
+        click.Option(["--per-token"], is_flag=True, help="Show the factors of the product."),
+        options.as_json(),
+    ]
+    return terminal.command("score", score, parameters, "How probable texts are, best first.")
+
+
+def _compare(task):
+    def compare(as_json, cells, parameters, **values):
+        terminal.import_workflow()
+        from zoo import comparison
+
+        settings = Settings(values)
+        results = comparison.compare(
+            task, settings, cells or tuple(CELLS), parameters, terminal.console(as_json)
+        )
+        if as_json:
+            terminal.print_json(results)
+
+    left_out = ("cell", "units", "resume", "overwrite", "as_json")
+    own = [
+        click.Option(
+            ["--cells"],
+            type=click.Choice(list(CELLS)),
+            multiple=True,
+            help="A cell to compare; can be repeated.  [default: all]",
+        ),
+        click.Option(
+            ["--parameters"],
+            type=click.IntRange(_FEWEST_PARAMETERS),
+            required=True,
+            help="Weights of each network; the units are chosen to come nearest.",
+        ),
+    ]
+    common = [option for option in options.of_train(task) if option.name not in left_out]
+    for option in common:
+        if option.name == "out":
+            option.required = True
+            option.help = "Folder of the results; a network that is there already is kept."
+    help_text = "Train one network per cell, all of one size, and tabulate them."
+    return terminal.command("compare", compare, [*own, *common, options.as_json()], help_text)
+
+
+VERBS = {"generate": _generate, "score": _score, "compare": _compare}
+"""Verbs by name; each a function of a `zoo.task.Task` that returns a `click.Command`."""
