@@ -1,30 +1,14 @@
-"""The simple models that a network has to beat on the same data."""
-
-import json
-import zipfile
-import zlib
-from collections import Counter, defaultdict
-from pathlib import Path
+"""Words and their weights: the baseline of text classification."""
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+from zoo.baselines.files import stored_arrays
 from zoo.errors import UserError
 
 _TOKENS = r"\w+|[^\w\s]"
-# What NumPy and zipfile raise for damaged files.
-_DAMAGE = (
-    OSError,
-    ValueError,
-    KeyError,
-    EOFError,
-    TypeError,
-    RuntimeError,
-    zlib.error,
-    zipfile.BadZipFile,
-)
 
 
 class LinearTextBaseline:
@@ -91,73 +75,14 @@ class LinearTextBaseline:
         Raises:
             UserError: the file is missing or damaged.
         """
-        try:
-            with np.load(Path(path), allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
+        with stored_arrays(path) as arrays:
             vectorizer = _vectorizer(vocabulary=arrays["words"].item().split("\n"))
             vectorizer.idf_ = arrays["idf"]
             regression = LogisticRegression()
             regression.coef_ = arrays["coefficients"].astype("float64")
             regression.intercept_ = arrays["intercepts"]
             regression.classes_ = arrays["classes"]
-        except _DAMAGE as error:
-            raise UserError(f"{path}: the baseline cannot be read: restore the file") from error
         return cls(make_pipeline(vectorizer, regression))
-
-
-class MostFrequentTag:
-    """The tag that a word has most often in the training sentences; the most frequent, if unknown.
-
-    Args:
-        tags: dict of words and tags.
-        default: the tag of any other word.
-    """
-
-    def __init__(self, tags, default):
-        self._tags = tags
-        self._default = default
-
-    @classmethod
-    def fit(cls, sentences):
-        """Counts the tags of each word.
-
-        Args:
-            sentences: a `zoo.datasets.sequence_tagging.TaggedSentences`.
-        """
-        by_word, total = defaultdict(Counter), Counter()
-        for tokens, tags in zip(sentences.tokens, sentences.tags, strict=True):
-            total.update(tags)
-            for token, tag in zip(tokens, tags, strict=True):
-                by_word[token][tag] += 1
-        # Of equally frequent tags the first by alphabet: the same in every run.
-        most = {word: min(c, key=lambda tag: (-c[tag], tag)) for word, c in by_word.items()}
-        default = min(total, key=lambda tag: (-total[tag], tag))
-        return cls({word: tag for word, tag in most.items() if tag != default}, default)
-
-    def tag(self, sentences):
-        """Lists of tags, as many as tokens."""
-        return [
-            [self._tags.get(token, self._default) for token in tokens]
-            for tokens in sentences.tokens
-        ]
-
-    def save(self, path):
-        """Writes words and tags, without pickles."""
-        words = json.dumps(self._tags, ensure_ascii=False)
-        np.savez_compressed(path, tags=words, default=self._default)
-
-    @classmethod
-    def load(cls, path):
-        """Reads what `save` wrote.
-
-        Raises:
-            UserError: the file is missing or damaged.
-        """
-        try:
-            with np.load(Path(path), allow_pickle=False) as stored:
-                return cls(dict(json.loads(stored["tags"].item())), stored["default"].item())
-        except _DAMAGE as error:
-            raise UserError(f"{path}: the baseline cannot be read: restore the file") from error
 
 
 def _vectorizer(**options):
