@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from zoo.baselines import LinearTextBaseline, MostFrequentTag
+from zoo.baselines import KneserNey, LinearTextBaseline, MostFrequentTag
 from zoo.datasets.sequence_tagging import TaggedSentences
 from zoo.errors import UserError
 
 SENTENCES = TaggedSentences([["Rome", "is", "in", "Italy"]], [["B-LOC", "O", "O", "B-LOC"]])
+STREAM = np.random.default_rng(0).integers(1, 9, 100)
 
 KINDS = pytest.mark.parametrize(
     "fitted",
@@ -16,6 +17,7 @@ KINDS = pytest.mark.parametrize(
             lambda: LinearTextBaseline.fit(["good", "bad", "bad"], [0, 1, 1]), id="linear"
         ),
         pytest.param(lambda: MostFrequentTag.fit(SENTENCES), id="tags"),
+        pytest.param(lambda: KneserNey.fit(STREAM, vocabulary_size=9, order=3), id="n-grams"),
     ],
 )
 
