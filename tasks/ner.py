@@ -159,10 +159,10 @@ class NamedEntities(Task):
     def evaluate(self, predictor, examples):
         return predictor.evaluate(examples)
 
-    def fit_baseline(self, data):
+    def fit_baseline(self, data, settings):
         return zoo.baselines.MostFrequentTag.fit(data.train)
 
-    def load_baseline(self, path):
+    def load_baseline(self, path, predictor):
         return zoo.baselines.MostFrequentTag.load(path)
 
     def evaluate_baseline(self, baseline, examples):

@@ -145,10 +145,10 @@ class Sentiment(Task):
     def evaluate(self, predictor, examples):
         return predictor.evaluate(examples.texts, examples.labels)
 
-    def fit_baseline(self, data):
+    def fit_baseline(self, data, settings):
         return zoo.baselines.LinearTextBaseline.fit(data.train.texts, data.train.labels)
 
-    def load_baseline(self, path):
+    def load_baseline(self, path, predictor):
         return zoo.baselines.LinearTextBaseline.load(path)
 
     def evaluate_baseline(self, baseline, examples):

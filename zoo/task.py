@@ -48,6 +48,7 @@ class Task:
         metric: name of the figure that is reported first.
         lower_is_better: whether a model is the better, the lower that figure is.
         examples: a few inputs whose predictions are shown after training.
+        compared: names of the figures that `compare` tabulates.
         published: figures of others, by dataset name.
         limits: what a user must not expect, for model cards.
     """
@@ -69,6 +70,7 @@ class Task:
     metric: str = "accuracy"
     lower_is_better: bool = False
     examples: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
     published: dict[str, tuple[Published, ...]] = {}  # noqa: RUF012 (subclasses replace it)
     limits: tuple[str, ...] = ()
 
@@ -116,11 +118,15 @@ class Task:
         """Metrics of a predictor: a dict that JSON can hold."""
         raise NotImplementedError
 
-    def fit_baseline(self, data):
+    def remember(self, predictor):
+        """What else is recorded of a trained model, a dict that JSON can hold."""
+        return {}
+
+    def fit_baseline(self, data, settings):
         """The simple model that the network has to beat, with `save`."""
         raise NotImplementedError
 
-    def load_baseline(self, path):
+    def load_baseline(self, path, predictor):
         """The baseline that `fit_baseline(...).save(path)` wrote."""
         raise NotImplementedError
 
@@ -139,6 +145,10 @@ class Task:
     def recorded(self, predictions, settings):
         """The predictions, as they are made, with what `predict_options` ask for besides."""
         return predictions
+
+    def show_score(self, score):
+        """A text and its score, of tasks that score, as one line for a terminal."""
+        raise NotImplementedError
 
     def show(self, prediction):
         """A prediction as one line for a terminal; colours are left out where it has none."""

@@ -37,7 +37,9 @@ def train(task, settings, given, console):
     task.resolve(settings)
     folder = runs.output_folder(task, settings)
     data = task.load_data(settings)
-    baseline = task.fit_baseline(data)  # first, because it takes seconds and may refuse the data
+    baseline = task.fit_baseline(
+        data, settings
+    )  # first, because it takes seconds and may refuse the data
     predictor, model, batches = _build(task, data, settings)
     _describe(console, data, predictor)
     with runs.kept(task, folder):
@@ -88,6 +90,7 @@ def _measure(task, predictor, baseline, data):
         "metric": task.metric,
         **task.evaluate(predictor, data.test),
         **{f"baseline_{name}": value for name, value in of_baseline.items()},
+        **task.remember(predictor),
         f"validation_{task.metric}": validation[task.metric],
         "dataset": data.name,
         "train_examples": len(data.train),
@@ -125,7 +128,7 @@ def evaluate(task, settings, console):
         **task.evaluate(predictor, examples),
     }
     if (folder / BASELINE_NAME).exists():
-        baseline = task.load_baseline(folder / BASELINE_NAME)
+        baseline = task.load_baseline(folder / BASELINE_NAME, predictor)
         of_baseline = task.evaluate_baseline(baseline, examples)
         metrics |= {f"baseline_{key}": value for key, value in of_baseline.items()}
     _report(task, metrics, console)

@@ -4,8 +4,9 @@
 """
 
 from zoo.predictors.entity_tagger import EntityTagger
+from zoo.predictors.language_model import LanguageModel
 from zoo.predictors.text_classifier import TextClassifier
 
-PREDICTORS = {kind.kind: kind for kind in (TextClassifier, EntityTagger)}
+PREDICTORS = {kind.kind: kind for kind in (TextClassifier, EntityTagger, LanguageModel)}
 
-__all__ = ["PREDICTORS", "EntityTagger", "TextClassifier"]
+__all__ = ["PREDICTORS", "EntityTagger", "LanguageModel", "TextClassifier"]

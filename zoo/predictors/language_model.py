@@ -1,0 +1,406 @@
+"""How probable texts are, and new ones drawn from the same distribution."""
+
+import itertools
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from zoo import generation
+from zoo.characters import CharacterTokenizer
+from zoo.datasets.streams import StreamBatches
+from zoo.errors import UserError
+from zoo.networks import StreamModel
+from zoo.predictors.language_model_endpoints import endpoints
+from zoo.predictors.token_sequences import FORBIDDEN, TokenSequences
+from zoo.sentences import SentenceTokenizer
+from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
+from zoo.training import Perplexity, SequenceCrossentropy
+from zoo.vocabularies import Vocabulary
+
+VOCABULARY_NAME = "vocabulary.txt"
+TOKENIZERS = {kind.level: kind for kind in (CharacterTokenizer, SentenceTokenizer)}
+"""What turns text into tokens, by level."""
+
+_BATCH_SIZE = 64
+_LANES, _SHORTEST_LANE = 16, 1024  # of a stream that is evaluated, side by side
+_AT_ONCE = 64  # tokens that are written before it is looked whether all texts have ended
+_SHOWN_AT_ONCE = 16  # the same where somebody watches
+_LIKELIEST = 5  # next tokens that `predict` gives
+
+
+class LanguageModel:
+    """A language model with its tokenizer: scores texts, and writes new ones.
+
+    Args:
+        model: `keras.Model` of `zoo.networks.language_model`.
+        tokenizer: one of `TOKENIZERS`.
+
+    Raises:
+        ValueError: the model has another vocabulary than the tokenizer.
+    """
+
+    kind = "language_model"
+
+    def __init__(self, model, tokenizer):
+        size = model.output["logits"].shape[-1]
+        if size != len(tokenizer.vocabulary):
+            raise ValueError(f"{len(tokenizer.vocabulary)} tokens for a model of {size}")
+        self.model = model
+        self.tokenizer = tokenizer
+        self.sequences = TokenSequences(model)
+
+    @property
+    def level(self):
+        """What a token is: "character" or "word"."""
+        return self.tokenizer.level
+
+    def compile(self, optimizer, batch_size):
+        """Compiles a model for training on streams; it shares the weights of `model`.
+
+        Args:
+            optimizer: a Keras optimizer.
+            batch_size: lanes of the stream.
+
+        Returns:
+            A `StreamModel`, for what `batches` gives.
+        """
+        stream_model = StreamModel(self.model, batch_size)
+        stream_model.compile(
+            optimizer=optimizer,
+            loss=SequenceCrossentropy("mean_per_step"),
+            weighted_metrics=[Perplexity()],
+        )
+        return stream_model
+
+    def batches(self, documents, batch_size, timesteps):
+        """`StreamBatches` of all tokens of documents, a list of strings."""
+        ids = self.tokenizer.stream(documents)
+        return StreamBatches(ids, batch_size, timesteps, self.tokenizer.start_id)
+
+    def predict(self, texts):
+        """What comes next.
+
+        Args:
+            texts: list of strings, the beginnings.
+
+        Returns:
+            One dict per text, in order: `next`, the most probable next tokens, a list of dicts of
+            `token` and `probability`, given that it is a token of the vocabulary.
+
+        Raises:
+            TypeError: `texts` is one string instead of a list of strings.
+            UserError: a text has a character that the training text has not.
+        """
+        found = []
+        for some in _chunks(_listed(texts), _BATCH_SIZE):
+            last, states = self._beginning(some)
+            logits, _ = self.sequences.next_logits(last, states)
+            probabilities = ops.softmax(generation.permitted(logits, FORBIDDEN))
+            for row in ops.convert_to_numpy(probabilities):
+                likeliest = np.argsort(-row, kind="stable")[:_LIKELIEST]
+                tokens = (self.tokenizer.vocabulary.tokens[i] for i in likeliest)
+                pairs = zip(tokens, row[likeliest].tolist(), strict=True)
+                found.append({"next": [{"token": t, "probability": p} for t, p in pairs]})
+        return found
+
+    def score(self, texts):
+        """The probability of texts, by the chain rule.
+
+        Of words, a text is a sentence, whose `<EOS>` is one of the factors; of characters, it is
+        what stands at the beginning of a line.
+
+        Args:
+            texts: list of strings.
+
+        Returns:
+            One dict per text, in order: `log_probability` (natural logarithm), `probability` (0
+            where it is less than a float can hold), `perplexity`, and `tokens`, the factors: a list
+            of dicts of `token`, `log_probability` and `probability`.
+
+        Raises:
+            TypeError: `texts` is one string instead of a list of strings.
+            UserError: a text is empty.
+        """
+        texts = _listed(texts)
+        if empty := [number for number, text in enumerate(texts, 1) if not text.strip()]:
+            raise UserError(f"text {empty[0]} is empty: there is nothing to score")
+        scores = [None] * len(texts)
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        for chosen in _chunks(order, _BATCH_SIZE):
+            ids = self.tokenizer.ragged([texts[i] for i in chosen], end=True)
+            found = ops.convert_to_numpy(self.sequences.log_probabilities(*self.factors(ids)))
+            for i, row, values in zip(chosen, ids.to_list(), found, strict=True):
+                scores[i] = self._score(row, values[: len(row)].tolist())
+        return scores
+
+    def _score(self, ids, log_probabilities):
+        total = math.fsum(log_probabilities)
+        names = (self.tokenizer.vocabulary.tokens[i] for i in ids)
+        return {
+            "log_probability": total,
+            "probability": math.exp(total),
+            "perplexity": math.exp(-total / len(ids)),
+            "tokens": [
+                {"token": name, "log_probability": value, "probability": math.exp(value)}
+                for name, value in zip(names, log_probabilities, strict=True)
+            ],
+        }
+
+    def evaluate(self, documents):
+        """Measures the model on a text, read as one stream.
+
+        Long streams are read in up to 16 lanes side by side, each from a state of zeros, so that a
+        few tokens are harder to foretell than they would be in one piece.
+
+        Args:
+            documents: list of strings.
+
+        Returns:
+            dict of `perplexity`, `loss` (mean of -log P of a token, in nats), `bits_per_token`,
+            `tokens`, `unknown` (the share of `<UNK>` among them), `examples` (documents) and
+            `level`.
+        """
+        ids = self.tokenizer.stream(documents)
+        lanes = min(_LANES, -(-len(ids) // _SHORTEST_LANE))
+        whole = StreamBatches(ids, lanes, -(-len(ids) // lanes), self.tokenizer.start_id)
+        ((inputs, targets, _),) = whole.dataset()
+        found = self.sequences.log_probabilities(*map(_for_keras, (inputs["token_ids"], targets)))
+        loss = -float(ops.convert_to_numpy(found).sum(dtype="float64")) / len(ids)
+        return {
+            "perplexity": math.exp(loss),
+            "loss": loss,
+            "bits_per_token": loss / math.log(2),
+            "tokens": len(ids),
+            "unknown": float((ids == UNKNOWN_ID).mean()),
+            "examples": len(documents),
+            "level": self.level,
+        }
+
+    def generate(
+        self,
+        prompts=("",),
+        *,
+        length=200,
+        temperature=1.0,
+        top_k=0,
+        top_p=1.0,
+        seed=0,
+        greedy=False,
+        beams=None,
+        past_end=False,
+    ):
+        """Writes texts.
+
+        Each token is drawn from the softmax and read by the next step, until `<EOS>` or a length.
+        `<UNK>` is never drawn: see `zoo.generation.permitted`. Nothing that has been read is read
+        again, so that a token takes the same time however long the text is.
+
+        Args:
+            prompts: list of strings, the beginnings of the texts; empty ones for none.
+            length: most tokens to write for each, at least 1.
+            temperature, top_k, top_p: see `zoo.generation.truncated`.
+            seed: integer; row i draws with `seed + i`. The same seed gives the same text.
+            greedy: take the most probable token each time.
+            beams: look for the most probable text with so many beams instead of drawing.
+            past_end: go on after `<EOS>`.
+
+        Returns:
+            One dict per prompt, in order: `text`, which begins with the prompt, `tokens`, how many
+            were written, `log_probability` of these given the prompt (natural logarithm, by the
+            model itself), and `ended`, whether `<EOS>` was reached.
+
+        Raises:
+            TypeError: `prompts` is one string instead of a list of strings.
+            ValueError: a number is out of range.
+            UserError: a prompt has a character that the training text has not.
+        """
+        prompts = _listed(prompts)
+        _check(length, seed, beams)
+        last, states = self._beginning(prompts)
+        if beams:
+            found = self.sequences.search(last, states, beams, length)
+            tokens = ops.convert_to_numpy(found.tokens[:, 0])
+            totals = ops.convert_to_numpy(found.log_probabilities[:, 0])
+        else:
+            sampling = None if greedy else _sampling(temperature, top_k, top_p)
+            end_id = None if past_end else END_ID
+            pieces = list(
+                self.sequences.pieces(last, states, length, _AT_ONCE, seed, sampling, end_id)
+            )
+            tokens = np.concatenate([ops.convert_to_numpy(p.tokens) for p in pieces], axis=1)
+            totals = sum(ops.convert_to_numpy(p.log_probabilities).sum(axis=1) for p in pieces)
+        texts = self.continuation(ops.convert_to_numpy(last)[:, None], tokens).numpy()
+        return [
+            {
+                "text": prompt + text.decode(),
+                "tokens": int((row != PADDING_ID).sum()),
+                "log_probability": float(total),
+                "ended": END_ID in row,
+            }
+            for prompt, text, row, total in zip(prompts, texts, tokens, totals, strict=True)
+        ]
+
+    def stream(
+        self,
+        prompt="",
+        *,
+        length=200,
+        temperature=1.0,
+        top_k=0,
+        top_p=1.0,
+        seed=0,
+        greedy=False,
+        past_end=False,
+    ):
+        """Writes one text piece by piece, in constant memory, however long it is.
+
+        Args:
+            prompt: its beginning.
+            length, temperature, top_k, top_p, seed, greedy, past_end: those of `generate`.
+
+        Yields:
+            Strings, the prompt first, which together are the text that `generate` gives, but for
+            spaces beside the quotation marks of words, which it sets when it knows both.
+
+        Raises:
+            ValueError, UserError: as `generate`.
+        """
+        _check(length, seed)
+        last, states = self._beginning([prompt])
+        sampling = None if greedy else _sampling(temperature, top_k, top_p)
+        end_id = None if past_end else END_ID
+        yield prompt
+        before = ops.convert_to_numpy(last)[:, None]
+        for piece in self.sequences.pieces(
+            last, states, length, _SHOWN_AT_ONCE, seed, sampling, end_id
+        ):
+            tokens = ops.convert_to_numpy(piece.tokens)
+            yield self.continuation(before, tokens).numpy()[0].decode()
+            before = tokens[:, -1:]
+
+    def continuation(self, last, tokens):
+        """The text that tokens add to what stands before them.
+
+        Args:
+            last: (batch, 1) integers, the token before them.
+            tokens: (batch, steps) integers.
+
+        Returns:
+            (batch,) strings, a TensorFlow tensor.
+        """
+        last, tokens = tf.cast(last, tf.int32), tf.cast(tokens, tf.int32)
+        whole = self.tokenizer.join(tf.concat([last, tokens], axis=1))
+        there = tf.strings.length(self.tokenizer.join(last))
+        return tf.strings.substr(whole, there, tf.strings.length(whole) - there)
+
+    def factors(self, ids):
+        """The inputs and targets of texts, ragged ids: both (batch, timesteps) int32, padded."""
+        first = tf.fill([ids.nrows(), 1], self.tokenizer.start_id)
+        inputs = tf.concat([first, ids], axis=1).to_tensor(PADDING_ID)[:, :-1]
+        targets = ids.to_tensor(PADDING_ID)
+        # What stands beside the end of a shorter text is read as padding, like its target.
+        inputs = tf.where(targets == PADDING_ID, PADDING_ID, inputs)
+        missing = tf.cast(tf.shape(inputs)[1] == 0, tf.int32)  # a network needs a step
+        padded = (tf.pad(tensor, [[0, 0], [0, missing]]) for tensor in (inputs, targets))
+        return tuple(map(_for_keras, padded))
+
+    def _beginning(self, prompts):
+        """The last token of prompts, (batch,) int32, and the states before it is read.
+
+        Raises:
+            UserError: a prompt has a character that the training text has not.
+        """
+        ids = self.tokenizer.ragged(prompts)
+        if self.level == "character":
+            self._require_known(prompts, ids)
+        return self.read(ids)
+
+    def read(self, ids):
+        """The last token of ragged ids, (batch,) int32, and the states before it is read."""
+        first = tf.fill([ids.nrows(), 1], self.tokenizer.start_id)
+        ids = tf.concat([first, ids], axis=1)  # a row has one token at least
+        last = tf.gather(ids.values, ids.row_limits() - 1)
+        before = ids[:, :-1].to_tensor(PADDING_ID)
+        missing = tf.cast(tf.shape(before)[1] == 0, tf.int32)
+        before = _for_keras(tf.pad(before, [[0, 0], [0, missing]]))
+        return _for_keras(last), self.sequences.states_after(before)
+
+    def _require_known(self, prompts, ids):
+        for prompt, row in zip(prompts, ids.to_list(), strict=True):
+            if UNKNOWN_ID in row:
+                unknown = sorted({c for c, i in zip(prompt, row, strict=True) if i == UNKNOWN_ID})
+                named = ", ".join(f"{c!r}" for c in unknown)
+                raise UserError(
+                    f"the text that the model learnt from does not have {named}: leave it out of "
+                    "the prompt"
+                )
+
+    def resources(self):
+        """What `endpoints` use beside the model, for an export to keep."""
+        return (self.tokenizer,)
+
+    def endpoints(self):
+        """What a served model answers to: scores, new texts, and single steps."""
+        return endpoints(self)
+
+    def save_assets(self, folder):
+        """Writes what the Keras archive does not hold; returns what else to remember of it."""
+        vocabulary = self.tokenizer.vocabulary
+        vocabulary.save(folder / VOCABULARY_NAME)
+        return {"level": self.level, "tokenizer": self.tokenizer.get_config()}
+
+    @classmethod
+    def load_assets(cls, folder, config, model):
+        """The predictor of a model and what `save_assets` wrote and returned.
+
+        Raises:
+            UserError: the vocabulary cannot be read.
+            KeyError, TypeError, ValueError: the parts are not those of one model.
+        """
+        path = folder / VOCABULARY_NAME
+        kind = TOKENIZERS[config["level"]]
+        return cls(model, kind.from_config(config["tokenizer"], Vocabulary.load(path), path))
+
+
+def _listed(texts):
+    if isinstance(texts, str):
+        raise TypeError("give a list of strings, not one string")
+    return list(texts)
+
+
+def _for_keras(tensor):
+    """A tensor of TensorFlow, which handles the strings, as one of the backend."""
+    if keras.backend.backend() == "tensorflow":
+        return tensor
+    return ops.convert_to_tensor(tensor.numpy())
+
+
+def _chunks(items, size):
+    items = iter(items)
+    while chunk := list(itertools.islice(items, size)):
+        yield chunk
+
+
+def _check(length, seed, beams=None):
+    if length < 1:
+        raise ValueError(f"`length` must be at least 1. Received: {length!r}")
+    if not 0 <= seed < 2**62:
+        raise ValueError(f"`seed` must be at least 0 and below 2**62. Received: {seed!r}")
+    if beams is not None and beams < 1:
+        raise ValueError(f"`beams` must be at least 1. Received: {beams!r}")
+
+
+def _sampling(temperature, top_k, top_p):
+    if not temperature > 0:
+        raise ValueError(
+            f"`temperature` must be above 0 (`greedy` is its limit). Received: {temperature!r}"
+        )
+    if top_k < 0 or not 0 < top_p <= 1:
+        raise ValueError(
+            "`top_k` must be at least 0, and `top_p` above 0 and at most 1. "
+            f"Received: {top_k!r}, {top_p!r}"
+        )
+    return {"temperature": temperature, "top_k": top_k, "top_p": top_p}

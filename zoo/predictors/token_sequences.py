@@ -1,0 +1,160 @@
+"""A language model at work on ids: probabilities of sequences, and new sequences."""
+
+import functools
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from zoo import generation
+from zoo.layers.scan import scan
+from zoo.networks import initial_states, step_model
+from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
+
+FORBIDDEN = (PADDING_ID, UNKNOWN_ID)
+"""Ids that are never written."""
+
+_PIECE = 32  # steps whose logits are in memory at a time
+
+
+class TokenSequences:
+    """What a network of `zoo.networks.language_model` says of sequences, and those it writes.
+
+    On TensorFlow its methods are graphs, for tensors of any size, that can be parts of others.
+
+    Args:
+        model: the network.
+    """
+
+    def __init__(self, model):
+        self._model = model
+        self._one_step = step_model(model)
+        self.states_after, self.generate = self._states_after, self._generate
+        self.log_probabilities, self.search = self._log_probabilities, self._search
+        self.next_logits = self._next_logits
+        if keras.backend.backend() == "tensorflow":
+            graph = functools.partial(tf.function, autograph=False, reduce_retracing=True)
+            self.states_after, self.generate = graph(self.states_after), graph(self.generate)
+            self.log_probabilities = graph(self.log_probabilities)
+            self.search, self.next_logits = graph(self.search), graph(self.next_logits)
+
+    def _log_probabilities(self, inputs, targets):
+        """log P of each target, given the inputs up to its step: (batch, timesteps) float32.
+
+        Args:
+            inputs: (batch, timesteps) int32, the tokens before the targets; 0 is padding.
+            targets: (batch, timesteps) int32; where they are padding the result is 0.
+        """
+        batch, timesteps = ops.shape(inputs)
+        pieces = -(-timesteps // _PIECE)
+        more = ((0, 0), (0, pieces * _PIECE - timesteps))
+        cut = (
+            ops.transpose(ops.reshape(ops.pad(ids, more), (batch, pieces, _PIECE)), (1, 0, 2))
+            for ids in (inputs, targets)
+        )  # (pieces, batch, _PIECE) each
+        names = list(initial_states(self._model, 1))
+
+        def read(states, slices):
+            token_ids, following = slices
+            given = dict(zip(names, states, strict=True))
+            outputs = self._model({"token_ids": token_ids, **given}, training=False)
+            logits = outputs["logits"]  # (batch, _PIECE, vocabulary)
+            of_target = ops.take_along_axis(logits, following[..., None], axis=-1)[..., 0]
+            found = of_target - ops.logsumexp(logits, axis=-1)
+            return tuple(outputs[name] for name in names), (found,)
+
+        first = tuple(initial_states(self._model, batch).values())
+        _, (found,) = scan(read, first, tuple(cut))
+        found = ops.reshape(ops.transpose(found, (1, 0, 2)), (batch, pieces * _PIECE))
+        return ops.where(ops.equal(targets, PADDING_ID), 0.0, found[:, :timesteps])
+
+    def _states_after(self, token_ids):
+        """The states when a sequence has been read, a dict of (batch, units).
+
+        Args:
+            token_ids: (batch, timesteps) int32, padded with 0 on the right; one step at least.
+        """
+        states = initial_states(self._model, ops.shape(token_ids)[0])
+        outputs = self._model({"token_ids": token_ids, **states}, training=False)
+        return {name: outputs[name] for name in states}
+
+    def _next_logits(self, token_ids, states):
+        """The logits, (batch, vocabulary), of what follows a token, and the new states."""
+        outputs = dict(self._one_step({"token_ids": token_ids, **states}, training=False))
+        return outputs.pop("logits"), outputs
+
+    def _generate(self, token_ids, states, finished, uniforms, limits=None, **settings):
+        """Goes on with sequences: `zoo.generation.generate`, without padding and `<UNK>`.
+
+        Args:
+            token_ids: (batch,) int32, the last token of each.
+            states: those before that token is read.
+            finished: (batch,) boolean.
+            uniforms: (batch, steps) float32, or the number of steps for greedy choice.
+            limits: (batch,) int32, or None.
+            **settings: `temperature`, `top_k`, `top_p`, (batch,) each; `end_id`.
+
+        Returns:
+            A `zoo.generation.Generation`.
+        """
+        greedy = not len(uniforms.shape)
+        how = {"steps": uniforms} if greedy else {"uniforms": uniforms}
+        return generation.generate(
+            self._next_logits,
+            token_ids,
+            states,
+            finished=finished,
+            limits=limits,
+            forbidden=FORBIDDEN,
+            **how,
+            **settings,
+        )
+
+    def _search(self, token_ids, states, beams, length):
+        """The most probable continuations, `zoo.generation.Hypotheses`; arguments as above."""
+        return generation.beam_search(
+            self._next_logits,
+            token_ids,
+            states,
+            beams=beams,
+            length=length,
+            end_id=END_ID,
+            forbidden=FORBIDDEN,
+        )
+
+    def pieces(self, token_ids, states, length, at_once, seed, sampling=None, end_id=END_ID):
+        """Writes sequences piece by piece, in constant memory.
+
+        Args:
+            token_ids, states: as for `generate`.
+            length: most tokens of each sequence.
+            at_once: most tokens of a piece.
+            seed: row i draws with `seed + i`.
+            sampling: dict of `temperature`, `top_k` and `top_p`, numbers; None for greedy choice.
+            end_id: the token that ends a sequence, or None.
+
+        Yields:
+            `zoo.generation.Generation`s, until all sequences have ended.
+        """
+        batch = len(token_ids)
+        seeds = seed + np.arange(batch, dtype="int64")
+        finished = ops.zeros((batch,), dtype="bool")
+        settings = {name: np.full(batch, value) for name, value in (sampling or {}).items()}
+        settings = {
+            name: ops.convert_to_tensor(v.astype(_DTYPES[name])) for name, v in settings.items()
+        }
+        for first in range(0, length, at_once):
+            steps = min(at_once, length - first)
+            if sampling is None:
+                uniforms = ops.convert_to_tensor(np.int32(steps))
+            else:
+                uniforms = ops.convert_to_tensor(generation.uniforms(seeds, first, steps).numpy())
+            piece = self.generate(token_ids, states, finished, uniforms, end_id=end_id, **settings)
+            yield piece
+            token_ids, states, finished = piece.token_ids, piece.state, piece.finished
+            if ops.convert_to_numpy(finished).all():
+                return
+
+
+_DTYPES = {"temperature": "float32", "top_k": "int32", "top_p": "float32"}
