@@ -14,7 +14,7 @@ TEXTS = [
     "",
     "\r\n\r \n\n\t\v\f\0\x1e\x85\u2028",
     "e\u0301te\u0301 été Straße İstanbul",
-    "\U0001f469\u200d\U0001f469\u200d\U0001f467 \U0001f3f3\ufe0f\u200d\U0001f308\U0001f44d\U0001f3fd",
+    "\U0001f469\u200d\U0001f467 \U0001f3f3\ufe0f\u200d\U0001f308\U0001f44d\U0001f3fd",
     "नमस्ते สวัสดี 你好 مرحبا שלום Привет",
     "\\n \\r <PAD> <UNK> <EOS> \ufeff\u200b\u00a0",
     " leading and trailing ",

@@ -53,9 +53,8 @@ def check(tokens, batch_size, timesteps):
     )
     assert lengths.max() - lengths.min() <= 1
     assert len(batches) == np.ceil(lengths.max() / timesteps)
-    np.testing.assert_array_equal(
-        fresh, np.arange(len(batches))[:, None] + np.zeros(batch_size) < 1
-    )
+    assert fresh[0].all()
+    assert not fresh[1:].any()
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
@@ -65,7 +64,7 @@ def test_lanes_put_together_give_the_stream_back(sizes):
 
 def test_lanes_of_any_sizes_give_the_stream_back():
     generator = np.random.default_rng(0)
-    for _ in range(40):
+    for _ in range(12):
         tokens, batch_size, timesteps = generator.integers(1, (300, 20, 30))
         check(int(tokens), int(batch_size), int(timesteps))
 
