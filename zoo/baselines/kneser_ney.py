@@ -219,7 +219,7 @@ def _count(
     counts = []
     ranks, contexts = np.zeros(len(tokens), np.int64), 1
     while True:
-        keys, longer = np.unique(tokens * contexts + ranks[before], return_inverse=True)
+        keys, longer = _distinct(tokens * contexts + ranks[before])
         if counts:
             ends = np.empty(len(keys), np.int64)  # the rank of what is left without the first token
             ends[longer] = ranks
@@ -228,6 +228,16 @@ def _count(
         counts.append(_Counts(keys, contexts, occurring, None))
         yield tuple(counts)
         ranks, contexts = longer, len(keys)
+
+
+def _distinct(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct keys, ascending, and the rank of each key among them, (places,)."""
+    if keys.max() > 4 * len(keys):
+        return np.unique(keys, return_inverse=True)
+    # Many short n-grams recur: marking those there are is ten times as fast as sorting all places.
+    present = np.zeros(keys.max() + 1, bool)
+    present[keys] = True
+    return np.flatnonzero(present), (np.cumsum(present) - 1)[keys]
 
 
 def _discounts(counts: np.ndarray) -> np.ndarray:
