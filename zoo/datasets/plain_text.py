@@ -204,12 +204,13 @@ def _text_feature(builder: tfds.core.DatasetBuilder) -> str:
 
 
 def _with_slices(present: dict[str, str]) -> dict[str, str]:
-    """Splits by TFDS's names, those that are missing being tenths of the training split."""
+    """Splits by TFDS's names, those that are missing being parts of the training split."""
     missing = [split for split in SPLITS if split not in present]
-    train, kept = present["train"], 100 - CARVED * len(missing)
+    part = 100 // CARVED  # per cent
+    train, kept = present["train"], 100 - part * len(missing)
     slices = {
-        split: f"{train}[{start}%:{start + CARVED}%]"
-        for split, start in zip(missing, range(kept, 100, CARVED), strict=True)
+        split: f"{train}[{start}%:{start + part}%]"
+        for split, start in zip(missing, range(kept, 100, part), strict=True)
     }
     return present | slices | {"train": f"{train}[:{kept}%]"}
 
