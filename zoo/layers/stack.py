@@ -1,6 +1,7 @@
 """Deep and bidirectional recurrence."""
 
 import keras
+from keras import ops
 
 from zoo.cells import CELLS
 from zoo.layers.recurrence import Recurrence
@@ -14,6 +15,10 @@ class RecurrentStack(keras.layers.Layer):
     is [a→<t>, a←<t>]: the states that have seen everything up to t, and everything from t on. The
     two loops do not depend on each other and run side by side.
 
+    With one direction the states can be handed in and out, so that one call goes on where another
+    ended, and `step` takes a single step without a loop. A list of states holds those of the first
+    layer, in the order of the cell's `state_size`, then those of the second, and so on.
+
     Args:
         cell: name of a cell in `zoo.cells.CELLS`.
         units: units per direction.
@@ -23,16 +28,23 @@ class RecurrentStack(keras.layers.Layer):
         residual: whether a layer's input is added to its output where the two have equal width
             (always so from the second layer on).
         cell_options: more arguments of the cell, a dict.
+        variational: whether the dropout between layers draws one mask for all steps of a sequence
+            (Gal & Ghahramani 2016) instead of one for each step.
+        return_state: whether the final states are returned too; one direction only.
 
     Call arguments:
         sequences: (batch, timesteps, input_dim).
-        mask: (batch, timesteps), boolean, or None.
+        initial_state: list of (batch, size), one for each of `state_sizes`, or None for zeros; one
+            direction only.
+        mask: (batch, timesteps), boolean, or None; no state changes where it is False.
 
     Returns:
-        (batch, timesteps, units), or (batch, timesteps, 2 * units) with two directions.
+        (batch, timesteps, units), or (batch, timesteps, 2 * units) with two directions; with
+        `return_state` that and the list of final states.
 
     Raises:
-        ValueError: if there is no such cell, or `layers` is below 1.
+        ValueError: if there is no such cell, `layers` is below 1, or states are asked for or given
+            with two directions: one that runs backwards cannot be carried on.
     """
 
     def __init__(
@@ -44,6 +56,8 @@ class RecurrentStack(keras.layers.Layer):
         dropout=0.0,
         residual=False,
         cell_options=None,
+        variational=False,
+        return_state=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -59,10 +73,13 @@ class RecurrentStack(keras.layers.Layer):
         self.dropout = dropout
         self.residual = residual
         self.cell_options = dict(cell_options or {})
+        self.variational = variational
+        self.return_state = return_state
+        if return_state:
+            self._require_one_direction("`return_state`")
         self.recurrences = [self._recurrence(i) for i in range(layers)]
-        self.dropouts = [
-            keras.layers.Dropout(dropout, dtype=self.dtype_policy) for _ in range(layers - 1)
-        ]
+        dropout_class = keras.layers.SpatialDropout1D if variational else keras.layers.Dropout
+        self.dropouts = [dropout_class(dropout, dtype=self.dtype_policy) for _ in range(layers - 1)]
 
     def _recurrence(self, index):
         # The policy is handed down: a model trained in mixed precision is loaded where it is not
@@ -70,7 +87,9 @@ class RecurrentStack(keras.layers.Layer):
         dtype = self.dtype_policy
         cell = CELLS[self.cell](self.units, **({"dtype": dtype} | self.cell_options))
         name = f"recurrence_{index}"
-        recurrence = Recurrence(cell, return_sequences=True, name=name, dtype=dtype)
+        recurrence = Recurrence(
+            cell, return_sequences=True, return_state=self.return_state, name=name, dtype=dtype
+        )
         if not self.bidirectional:
             return recurrence
         name = f"bidirectional_{index}"
@@ -83,24 +102,83 @@ class RecurrentStack(keras.layers.Layer):
         """Size of the last axis of the output."""
         return self.units * (2 if self.bidirectional else 1)
 
+    @property
+    def state_sizes(self):
+        """Size of each state: of the first layer in the order of its cell, then of the second."""
+        self._require_one_direction("`state_sizes`")
+        return [size for recurrence in self.recurrences for size in recurrence.state_size]
+
     def build(self, sequences_shape):
         shape = tuple(sequences_shape)
         for recurrence in self.recurrences:
             recurrence.build(shape)
             shape = (*shape[:-1], self.output_width)
 
-    def call(self, sequences, mask=None, training=False):
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        states = [None] * self.number_of_layers
+        if initial_state is not None:
+            states = self._by_layer(initial_state)
+        final_states = []
         for i, recurrence in enumerate(self.recurrences):
             below = sequences
             if i > 0:
                 sequences = self.dropouts[i - 1](sequences, training=training)
-            sequences = recurrence(sequences, mask=mask, training=training)
-            if self.residual and below.shape[-1] == self.output_width:
-                sequences = sequences + below
+            sequences = recurrence(sequences, initial_state=states[i], mask=mask, training=training)
+            if self.return_state:
+                sequences, *final = sequences
+                final_states += final
+            sequences = self._with_residual(sequences, below)
+        return (sequences, final_states) if self.return_state else sequences
+
+    def step(self, x, states):
+        """One step in time through all layers, without dropout.
+
+        Args:
+            x: (batch, input_dim).
+            states: list of (batch, size), one for each of `state_sizes`.
+
+        Returns:
+            The output, (batch, units), and the list of new states.
+
+        Raises:
+            ValueError: with two directions, or another number of states.
+        """
+        x = ops.cast(x, self.compute_dtype)
+        new_states = []
+        for recurrence, states_of_layer in zip(
+            self.recurrences, self._by_layer(states), strict=True
+        ):
+            below = x
+            x, states_of_layer = recurrence.cell(x, states_of_layer, training=False)
+            new_states += states_of_layer
+            x = self._with_residual(x, below)
+        return x, new_states
+
+    def _by_layer(self, states):
+        """A list of all states as one list for each layer."""
+        states, sizes = list(states), self.state_sizes
+        if len(states) != len(sizes):
+            raise ValueError(f"{len(sizes)} states are needed. Received: {len(states)}")
+        number = len(sizes) // self.number_of_layers
+        return [states[i : i + number] for i in range(0, len(sizes), number)]
+
+    def _with_residual(self, sequences, below):
+        if self.residual and below.shape[-1] == self.output_width:
+            return sequences + below
         return sequences
 
+    def _require_one_direction(self, what):
+        if self.bidirectional:
+            raise ValueError(
+                f"{what} needs `bidirectional=False`: the state of a direction that runs backwards "
+                "in time cannot be carried on"
+            )
+
     def compute_output_shape(self, sequences_shape):
-        return (*sequences_shape[:-1], self.output_width)
+        shape = (*sequences_shape[:-1], self.output_width)
+        if not self.return_state:
+            return shape
+        return shape, [(sequences_shape[0], size) for size in self.state_sizes]
 
     def get_config(self):
         config = super().get_config()
@@ -112,5 +190,7 @@ class RecurrentStack(keras.layers.Layer):
             "dropout": self.dropout,
             "residual": self.residual,
             "cell_options": self.cell_options,
+            "variational": self.variational,
+            "return_state": self.return_state,
         }
         return config

@@ -1,7 +1,17 @@
 """Networks, one file per shape of sequence problem."""
 
 from zoo.networks.adversarial import AdversarialModel
+from zoo.networks.language_model import initial_states, language_model, step_model
 from zoo.networks.many_to_many import many_to_many
 from zoo.networks.many_to_one import many_to_one
+from zoo.networks.stream_model import StreamModel
 
-__all__ = ["AdversarialModel", "many_to_many", "many_to_one"]
+__all__ = [
+    "AdversarialModel",
+    "StreamModel",
+    "initial_states",
+    "language_model",
+    "many_to_many",
+    "many_to_one",
+    "step_model",
+]

@@ -5,6 +5,7 @@ from zoo.training.checkpoints import Interrupted
 from zoo.training.clipping import ClippedAdam, clip_by_global_norm
 from zoo.training.loop import fit
 from zoo.training.losses import BinarySequenceCrossentropy, SequenceCrossentropy
+from zoo.training.perplexity import Perplexity
 from zoo.training.span_f1 import SpanF1
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "ChainCrossentropy",
     "ClippedAdam",
     "Interrupted",
+    "Perplexity",
     "SequenceCrossentropy",
     "SpanF1",
     "clip_by_global_norm",
