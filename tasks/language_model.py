@@ -23,6 +23,7 @@ _BY_LEVEL = {
         "dropout": 0.1,
         "batch_size": 64,
         "timesteps": 128,
+        "epochs": 10,
     },
     "word": {
         "embedding_dim": 256,
@@ -30,6 +31,7 @@ _BY_LEVEL = {
         "dropout": 0.5,
         "batch_size": 32,
         "timesteps": 35,
+        "epochs": 6,
     },
 }
 _LONGEST_GRAM = {"character": 8, "word": 4}  # of the baseline
@@ -65,7 +67,7 @@ class LanguageModelling(Task):
         "units": 256,
         "layers": 2,
         "dropout": None,
-        "epochs": 10,
+        "epochs": None,
         "patience": 2,
         "batch_size": None,
         "learning_rate": 3e-3,
@@ -171,7 +173,8 @@ class LanguageModelling(Task):
         return predictor.evaluate(examples.texts)
 
     def remember(self, predictor):
-        sampled = predictor.generate(_SAMPLED, length=_SAMPLE_LENGTH[predictor.level], seed=1)
+        prompts = [prompt for prompt in _SAMPLED if not predictor.unknown_characters(prompt)]
+        sampled = predictor.generate(prompts, length=_SAMPLE_LENGTH[predictor.level], seed=1)
         return {"samples": [sample["text"] for sample in sampled]}
 
     def fit_baseline(self, data, settings):
@@ -213,7 +216,10 @@ class LanguageModelling(Task):
     def show_score(self, score):
         exponent = score["log_probability"] / math.log(10)
         power = math.floor(exponent)
-        probability = f"{10 ** (exponent - power):.2f}e{power:+03d}"  # also below what floats hold
+        digits = f"{10 ** (exponent - power):.2f}"
+        if digits == "10.00":
+            digits, power = "1.00", power + 1
+        probability = f"{digits}e{power:+03d}"  # also below what floats hold
         return f"{score['log_probability']:10.3f}  {probability}  {score['input']}"
 
 

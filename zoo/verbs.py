@@ -3,6 +3,7 @@
 A task names those that it has in `Task.verbs`.
 """
 
+import math
 import secrets
 
 import click
@@ -13,6 +14,8 @@ from zoo.errors import UserError
 from zoo.task import Settings
 
 _LENGTH = 500  # tokens to generate
+_HOTTEST = 1e6  # temperature, as the predictor has it
+_MOST_BEAMS, _LONGEST_SEARCH = 1000, 10_000
 _FEWEST_PARAMETERS = 1000
 
 
@@ -20,10 +23,12 @@ def _generate(task):
     def generate(prompts, model, as_json, **values):
         settings = _of_sampling(values)
         predictor = terminal.import_workflow().load(task, model)
-        prompts = list(terminal.read_inputs(prompts)) or [""]
-        single = len(prompts) == 1 and values["samples"] == 1
-        if single and not as_json and not values["beams"]:
-            for piece in predictor.stream(prompts[0], **settings):
+        prompts = _prompts(prompts)
+        chosen_here = values["seed"] is None and not (values["greedy"] or values["beams"])
+        if len(prompts) == values["samples"] == 1 and not as_json and not values["beams"]:
+            for number, piece in enumerate(predictor.stream(prompts[0], **settings)):
+                if chosen_here and number == 0:  # by now the prompt is known to be right
+                    _say_seed(settings)
                 click.echo(piece, nl=False)
             click.echo()
             return
@@ -35,6 +40,8 @@ def _generate(task):
         if as_json:
             terminal.print_json({"seed": settings["seed"], "texts": texts})
             return
+        if chosen_here:
+            _say_seed(settings)
         for text in texts:
             click.echo(text["text"])
 
@@ -45,6 +52,17 @@ def _generate(task):
         options.as_json(),
     ]
     return terminal.command("generate", generate, parameters, "Write new text; - reads prompts.")
+
+
+def _prompts(arguments):
+    prompts = list(terminal.read_inputs(arguments))
+    if arguments and not prompts:
+        raise UserError("there is no prompt on standard input: leave - out for none")
+    return prompts or [""]
+
+
+def _say_seed(settings):
+    click.echo(f"seed {settings['seed']}", err=True)
 
 
 def _sampling_options():
@@ -61,7 +79,7 @@ def _sampling_options():
         click.Option(
             ["--temperature"],
             type=click.FLOAT,
-            callback=_above_zero,
+            callback=_a_temperature,
             help="Below 1 likely tokens become likelier, above 1 unlikely ones.  [default: 1]",
         ),
         click.Option(
@@ -70,11 +88,14 @@ def _sampling_options():
         click.Option(
             ["--top-p"],
             type=click.FloatRange(0, 1, min_open=True),
+            callback=_a_number,
             help="Draw from the fewest tokens that have this probability together.",
         ),
         click.Option(["--greedy"], is_flag=True, help="Take the likeliest token each time."),
         click.Option(
-            ["--beams"], type=click.IntRange(1), help="Search for the likeliest text instead."
+            ["--beams"],
+            type=click.IntRange(1, _MOST_BEAMS),
+            help="Search for the likeliest text instead.",
         ),
         click.Option(
             ["--samples"], type=click.IntRange(1), default=1, help="Texts to write per prompt."
@@ -88,18 +109,24 @@ def _sampling_options():
     return options.with_defaults_shown(parameters)
 
 
-def _above_zero(context, option, value):
-    if value is not None and not value > 0:
-        raise click.BadParameter(
-            f"{value:g} is not above 0: for the likeliest token each time give --greedy",
-            context,
-            option,
-        )
+def _a_number(context, option, value):
+    """Refuses "nan", which is neither in a range nor out of it."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is no number", context, option)
+    return value
+
+
+def _a_temperature(context, option, value):
+    if value is not None and not 0 < value <= _HOTTEST:
+        hint = f"above {_HOTTEST:g}, where all tokens are equally likely"
+        if not value > 0:
+            hint = "not above 0: for the likeliest token each time give --greedy"
+        raise click.BadParameter(f"{value:g} is {hint}", context, option)
     return value
 
 
 def _of_sampling(values):
-    """The arguments of a predictor's `generate` and `stream`; says the seed if it chose one."""
+    """The arguments of a predictor's `generate` and `stream`, with a seed if none is given."""
     drawing = [name for name in ("temperature", "top_k", "top_p") if values[name] is not None]
     certain = [name for name in ("greedy", "beams") if values[name]]
     if certain and drawing + certain[1:]:
@@ -109,11 +136,11 @@ def _of_sampling(values):
         raise UserError(f"--{certain[0]} always gives the same text: leave --samples out")
     if values["beams"] and values["past_end"]:
         raise UserError("--beams compares texts that have ended: leave --past-end out")
-    seed = values["seed"]
-    if seed is None:
-        seed = secrets.randbits(32)
-        if not certain:
-            click.echo(f"seed {seed}", err=True)
+    if values["beams"] and values["length"] > _LONGEST_SEARCH:
+        raise UserError(
+            f"--beams keeps all that it searches: give a --length of at most {_LONGEST_SEARCH}"
+        )
+    seed = secrets.randbits(32) if values["seed"] is None else values["seed"]
     chosen = {"temperature": 1.0, "top_k": 0, "top_p": 1.0}
     chosen |= {name: values[name] for name in drawing}
     names = ("length", "past_end", "greedy")

@@ -14,7 +14,7 @@ from zoo.datasets.streams import StreamBatches
 from zoo.errors import UserError
 from zoo.networks import StreamModel
 from zoo.predictors.language_model_endpoints import endpoints
-from zoo.predictors.token_sequences import FORBIDDEN, TokenSequences
+from zoo.predictors.token_sequences import FORBIDDEN, HOTTEST, TokenSequences
 from zoo.sentences import SentenceTokenizer
 from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 from zoo.training import Perplexity, SequenceCrossentropy
@@ -81,7 +81,7 @@ class LanguageModel:
         return StreamBatches(ids, batch_size, timesteps, self.tokenizer.start_id)
 
     def predict(self, texts):
-        """What comes next.
+        """What comes next; of characters, those that the training text has not count as `<UNK>`.
 
         Args:
             texts: list of strings, the beginnings.
@@ -92,11 +92,10 @@ class LanguageModel:
 
         Raises:
             TypeError: `texts` is one string instead of a list of strings.
-            UserError: a text has a character that the training text has not.
         """
         found = []
         for some in _chunks(_listed(texts), _BATCH_SIZE):
-            last, states = self._beginning(some)
+            last, states = self.read(self.tokenizer.ragged(some))
             logits, _ = self.sequences.next_logits(last, states)
             probabilities = ops.softmax(generation.permitted(logits, FORBIDDEN))
             for row in ops.convert_to_numpy(probabilities):
@@ -142,7 +141,7 @@ class LanguageModel:
         return {
             "log_probability": total,
             "probability": math.exp(total),
-            "perplexity": math.exp(-total / len(ids)),
+            "perplexity": _exp(-total / len(ids)),
             "tokens": [
                 {"token": name, "log_probability": value, "probability": math.exp(value)}
                 for name, value in zip(names, log_probabilities, strict=True)
@@ -162,15 +161,20 @@ class LanguageModel:
             dict of `perplexity`, `loss` (mean of -log P of a token, in nats), `bits_per_token`,
             `tokens`, `unknown` (the share of `<UNK>` among them), `examples` (documents) and
             `level`.
+
+        Raises:
+            UserError: the documents have no tokens.
         """
         ids = self.tokenizer.stream(documents)
+        if not len(ids):
+            raise UserError(f"there is no {self.level} in the text: nothing to measure")
         lanes = min(_LANES, -(-len(ids) // _SHORTEST_LANE))
         whole = StreamBatches(ids, lanes, -(-len(ids) // lanes), self.tokenizer.start_id)
         ((inputs, targets, _),) = whole.dataset()
         found = self.sequences.log_probabilities(*map(_for_keras, (inputs["token_ids"], targets)))
         loss = -float(ops.convert_to_numpy(found).sum(dtype="float64")) / len(ids)
         return {
-            "perplexity": math.exp(loss),
+            "perplexity": _exp(loss),
             "loss": loss,
             "bits_per_token": loss / math.log(2),
             "tokens": len(ids),
@@ -232,7 +236,7 @@ class LanguageModel:
             )
             tokens = np.concatenate([ops.convert_to_numpy(p.tokens) for p in pieces], axis=1)
             totals = sum(ops.convert_to_numpy(p.log_probabilities).sum(axis=1) for p in pieces)
-        texts = self.continuation(ops.convert_to_numpy(last)[:, None], tokens).numpy()
+        texts = self.continuation(prompts, ops.convert_to_numpy(last)[:, None], tokens).numpy()
         return [
             {
                 "text": prompt + text.decode(),
@@ -273,19 +277,22 @@ class LanguageModel:
         sampling = None if greedy else _sampling(temperature, top_k, top_p)
         end_id = None if past_end else END_ID
         yield prompt
-        before = ops.convert_to_numpy(last)[:, None]
+        text, before = prompt, ops.convert_to_numpy(last)[:, None]
         for piece in self.sequences.pieces(
             last, states, length, _SHOWN_AT_ONCE, seed, sampling, end_id
         ):
             tokens = ops.convert_to_numpy(piece.tokens)
-            yield self.continuation(before, tokens).numpy()[0].decode()
-            before = tokens[:, -1:]
+            added = self.continuation([text], before, tokens).numpy()[0].decode()
+            yield added
+            if added:  # else there was nothing but `<EOS>`
+                text, before = added, tokens[tokens > END_ID][None, -1:]
 
-    def continuation(self, last, tokens):
+    def continuation(self, texts, last, tokens):
         """The text that tokens add to what stands before them.
 
         Args:
-            last: (batch, 1) integers, the token before them.
+            texts: (batch,) strings; after one that ends in white space, words add none of theirs.
+            last: (batch, 1) integers, the last token of each that is not `<EOS>`, if it has one.
             tokens: (batch, steps) integers.
 
         Returns:
@@ -294,7 +301,11 @@ class LanguageModel:
         last, tokens = tf.cast(last, tf.int32), tf.cast(tokens, tf.int32)
         whole = self.tokenizer.join(tf.concat([last, tokens], axis=1))
         there = tf.strings.length(self.tokenizer.join(last))
-        return tf.strings.substr(whole, there, tf.strings.length(whole) - there)
+        added = tf.strings.substr(whole, there, tf.strings.length(whole) - there)
+        if self.level == "character":
+            return added
+        spaced = tf.strings.regex_full_match(texts, r"(?s).*\s")
+        return tf.where(spaced, tf.strings.regex_replace(added, "^ ", ""), added)
 
     def factors(self, ids):
         """The inputs and targets of texts, ragged ids: both (batch, timesteps) int32, padded."""
@@ -313,10 +324,14 @@ class LanguageModel:
         Raises:
             UserError: a prompt has a character that the training text has not.
         """
-        ids = self.tokenizer.ragged(prompts)
-        if self.level == "character":
-            self._require_known(prompts, ids)
-        return self.read(ids)
+        for prompt in prompts:
+            if unknown := self.unknown_characters(prompt):
+                named = ", ".join(f"{character!r}" for character in unknown)
+                raise UserError(
+                    f"the text that the model learnt from does not have {named}: leave it out of "
+                    "the prompt"
+                )
+        return self.read(self.tokenizer.ragged(prompts))
 
     def read(self, ids):
         """The last token of ragged ids, (batch,) int32, and the states before it is read."""
@@ -328,15 +343,12 @@ class LanguageModel:
         before = _for_keras(tf.pad(before, [[0, 0], [0, missing]]))
         return _for_keras(last), self.sequences.states_after(before)
 
-    def _require_known(self, prompts, ids):
-        for prompt, row in zip(prompts, ids.to_list(), strict=True):
-            if UNKNOWN_ID in row:
-                unknown = sorted({c for c, i in zip(prompt, row, strict=True) if i == UNKNOWN_ID})
-                named = ", ".join(f"{c!r}" for c in unknown)
-                raise UserError(
-                    f"the text that the model learnt from does not have {named}: leave it out of "
-                    "the prompt"
-                )
+    def unknown_characters(self, text):
+        """Those that a prompt must not have, a sorted list; words may have any."""
+        if self.level == "word":
+            return []
+        (ids,) = self.tokenizer.ragged([text]).to_list()
+        return sorted({c for c, i in zip(text, ids, strict=True) if i == UNKNOWN_ID})
 
     def resources(self):
         """What `endpoints` use beside the model, for an export to keep."""
@@ -384,6 +396,14 @@ def _chunks(items, size):
         yield chunk
 
 
+def _exp(value):
+    """e^value; infinity where a float cannot hold it."""
+    try:
+        return math.exp(value)
+    except OverflowError:
+        return math.inf
+
+
 def _check(length, seed, beams=None):
     if length < 1:
         raise ValueError(f"`length` must be at least 1. Received: {length!r}")
@@ -394,13 +414,14 @@ def _check(length, seed, beams=None):
 
 
 def _sampling(temperature, top_k, top_p):
-    if not temperature > 0:
+    if not 0 < temperature <= HOTTEST:
         raise ValueError(
-            f"`temperature` must be above 0 (`greedy` is its limit). Received: {temperature!r}"
+            f"`temperature` must be above 0 (`greedy` is its limit) and at most {HOTTEST:g}. "
+            f"Received: {temperature!r}"
         )
     if top_k < 0 or not 0 < top_p <= 1:
         raise ValueError(
             "`top_k` must be at least 0, and `top_p` above 0 and at most 1. "
             f"Received: {top_k!r}, {top_p!r}"
         )
-    return {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    return {"temperature": temperature, "top_k": min(top_k, 2**31 - 1), "top_p": top_p}

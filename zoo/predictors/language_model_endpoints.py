@@ -6,6 +6,7 @@ from keras import ops
 
 from zoo import generation
 from zoo.networks import initial_states
+from zoo.predictors.token_sequences import HOTTEST
 from zoo.serving.endpoints import Endpoint, request
 from zoo.special_tokens import END_ID, PADDING_ID
 
@@ -89,11 +90,12 @@ def _generate(predictor):
             tf.zeros_like(last, tf.bool),
             generation.uniforms(seed, 0, steps),
             limits=limits,
-            temperature=tf.maximum(temperature, 0),
+            # No number of one client may break the batch that others are in.
+            temperature=tf.where(temperature > 0, tf.minimum(temperature, HOTTEST), 0.0),
             end_id=END_ID,
         )
         return {
-            "text": predictor.continuation(last[:, None], written.tokens),
+            "text": predictor.continuation(prompt, last[:, None], written.tokens),
             "token_count": written.lengths,
             "log_probability": tf.reduce_sum(written.log_probabilities, axis=1),
         }

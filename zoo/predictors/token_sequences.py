@@ -15,6 +15,9 @@ from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 FORBIDDEN = (PADDING_ID, UNKNOWN_ID)
 """Ids that are never written."""
 
+HOTTEST = 1e6
+"""The highest temperature: all tokens are equally probable long before."""
+
 _PIECE = 32  # steps whose logits are in memory at a time
 
 
@@ -30,14 +33,11 @@ class TokenSequences:
     def __init__(self, model):
         self._model = model
         self._one_step = step_model(model)
-        self.states_after, self.generate = self._states_after, self._generate
-        self.log_probabilities, self.search = self._log_probabilities, self._search
-        self.next_logits = self._next_logits
-        if keras.backend.backend() == "tensorflow":
-            graph = functools.partial(tf.function, autograph=False, reduce_retracing=True)
-            self.states_after, self.generate = graph(self.states_after), graph(self.generate)
-            self.log_probabilities = graph(self.log_probabilities)
-            self.search, self.next_logits = graph(self.search), graph(self.next_logits)
+        self.states_after = _graph(self._states_after)
+        self.log_probabilities = _graph(self._log_probabilities)
+        self.next_logits = _graph(self._next_logits)
+        self.generate = _graph(self._generate)
+        self.search = _graph(self._search)
 
     def _log_probabilities(self, inputs, targets):
         """log P of each target, given the inputs up to its step: (batch, timesteps) float32.
@@ -155,6 +155,16 @@ class TokenSequences:
             token_ids, states, finished = piece.token_ids, piece.state, piece.finished
             if ops.convert_to_numpy(finished).all():
                 return
+
+
+def _graph(method):
+    """A method as a graph, where the backend is TensorFlow."""
+    if keras.backend.backend() != "tensorflow":
+        return method
+    # A function of its own for each model: else TensorFlow warns of frequent tracing, which it
+    # counts by functions, where a process has used a few models.
+    of_this_model = functools.partial(method)
+    return tf.function(of_this_model, autograph=False, reduce_retracing=True)
 
 
 _DTYPES = {"temperature": "float32", "top_k": "int32", "top_p": "float32"}
