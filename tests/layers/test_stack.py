@@ -99,6 +99,106 @@ def test_dropout_is_between_layers_and_in_training_only():
     assert not np.allclose(draws[0], draws[1])
 
 
+@pytest.mark.parametrize("variational", [False, True])
+def test_variational_dropout_has_one_mask_for_all_steps(variational):
+    stack = built(layers=2, dropout=0.5, variational=variational)
+    (dropout,) = stack.dropouts
+    kept = np.array(dropout(np.ones((4, 20, 8), "float32"), training=True)) > 0
+    assert (kept == kept[:, :1]).all() == variational
+    assert 0 < kept[:, 0].mean() < 1
+    assert not np.allclose(stack(sample(), training=True), stack(sample()))
+
+
+def random_states(stack, seed=8):
+    generator = np.random.default_rng(seed)
+    sizes = stack.state_sizes
+    return [generator.normal(size=(BATCH, size)).astype("float32") for size in sizes]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_states_carry_a_sequence_over_its_pieces(cell):
+    options = {"cell": cell, "layers": 2, "bidirectional": False, "residual": True}
+    stack = built(**options, return_state=True)
+    x, initial = sample(), random_states(stack)
+    whole, final = stack(x, initial_state=initial, mask=MASK)
+    first, states = stack(x[:, :2], initial_state=initial, mask=MASK[:, :2])
+    second, states = stack(x[:, 2:], initial_state=states, mask=MASK[:, 2:])
+    shown = np.cumsum(MASK[:, 2:], axis=1) > 0  # a piece is 0 before its first step that counts
+    assert_all_close(
+        [first, second * shown[..., None]], [whole[:, :2], whole[:, 2:] * shown[..., None]], 1e-5
+    )
+    assert_all_close(states, final, 1e-5)
+    assert_all_close([state[5] for state in final], [state[5] for state in initial], 0)
+
+    plain = built(**options)
+    assert_all_close([plain(x, mask=MASK)], [stack(x, mask=MASK)[0]], 0)
+    zeros = [np.zeros_like(state) for state in initial]
+    assert_all_close([plain(x, initial_state=zeros)], [plain(x)], 0)
+    assert not np.allclose(plain(x, initial_state=initial), plain(x))
+
+
+@pytest.mark.parametrize(("cell", "residual"), [(cell, True) for cell in CELLS] + [("lstm", False)])
+def test_step_is_a_sequence_of_one(cell, residual):
+    stack = built(
+        cell=cell, layers=2, bidirectional=False, residual=residual, return_state=True, dropout=0.5
+    )
+    x, initial = sample(), random_states(stack)
+    outputs, final = stack(x[:, :1], initial_state=initial)
+    output, states = stack.step(x[:, 0], initial)
+    assert output.shape == (BATCH, UNITS)
+    assert_all_close([output, *states], [outputs[:, 0], *final], 1e-6)
+
+
+def test_states_are_those_of_the_layers():
+    stack = built(cell="lstm", layers=2, bidirectional=False, return_state=True)
+    x, initial = sample(), random_states(stack)
+    sequences, final = stack(x, initial_state=initial)
+    assert stack.state_sizes == [UNITS] * 4
+    weights, expected = stack.get_weights(), []
+    for i in range(2):
+        layer = keras.layers.RNN(CELLS["lstm"](UNITS), return_sequences=True, return_state=True)
+        layer.build(x.shape)
+        layer.set_weights(weights[3 * i : 3 * i + 3])
+        x, *states = layer(x, initial_state=initial[2 * i : 2 * i + 2])
+        expected += states
+    assert_all_close([sequences, *final], [x, *expected], 1e-5)
+
+
+def test_states_need_one_direction():
+    with pytest.raises(ValueError, match=r"return_state.*backwards"):
+        RecurrentStack(return_state=True)
+    both = built()
+    with pytest.raises(ValueError, match="backwards"):
+        both(sample(), initial_state=[np.zeros((BATCH, UNITS), "float32")] * 4)
+    with pytest.raises(ValueError, match="backwards"):
+        both.step(sample()[:, 0], [])
+    one = built(bidirectional=False)
+    with pytest.raises(ValueError, match=r"2 states are needed.*3"):
+        one.step(sample()[:, 0], [np.zeros((BATCH, UNITS), "float32")] * 3)
+
+
+def test_step_in_mixed_precision():
+    stack = built(
+        layers=2, bidirectional=False, residual=True, return_state=True, dtype="mixed_bfloat16"
+    )
+    x, initial = sample(), random_states(stack)
+    sequences, final = stack(x[:, :1], initial_state=initial)
+    output, states = stack.step(x[:, 0], initial)
+    for one, other in zip([output, *states], [sequences[:, 0], *final], strict=True):
+        assert one.dtype == other.dtype == "bfloat16"
+        np.testing.assert_array_equal(one, other)
+
+
+def test_configurations_from_before_there_were_states():
+    stack = built(layers=2)
+    config = stack.get_config()
+    del config["variational"], config["return_state"]
+    again = RecurrentStack.from_config(config)
+    again.build((None, None, INPUT_DIM))
+    again.set_weights(stack.get_weights())
+    assert_all_close([again(sample(), mask=MASK)], [stack(sample(), mask=MASK)], 0)
+
+
 def test_options_reach_the_cells():
     stack = built(cell="peephole_lstm", cell_options={"peephole": "diagonal"})
     kernels = [weight for weight in stack.weights if weight.name == "peephole_kernel"]
@@ -128,6 +228,8 @@ def test_configuration_round_trip():
         dropout=0.25,
         residual=True,
         cell_options={"use_bias": False},
+        variational=True,
+        return_state=True,
         name="memory",
     )
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(stack))
@@ -135,13 +237,21 @@ def test_configuration_round_trip():
     assert again.get_config() == stack.get_config()
     again.build((None, None, INPUT_DIM))
     again.set_weights(stack.get_weights())
-    assert_all_close([again(sample())], [stack(sample())], 0)
+    (sequences, states), (expected, expected_states) = again(sample()), stack(sample())
+    assert_all_close([sequences, *states], [expected, *expected_states], 0)
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_shape_is_known_before_any_input(bidirectional):
     stack = RecurrentStack(units=UNITS, layers=2, bidirectional=bidirectional)
     assert stack(keras.Input((None, INPUT_DIM))).shape == (None, None, WIDTH[bidirectional])
+
+
+def test_shapes_of_states_are_known_before_any_input():
+    stack = RecurrentStack(units=UNITS, layers=2, bidirectional=False, return_state=True)
+    sequences, states = stack(keras.Input((None, INPUT_DIM)))
+    assert sequences.shape == (None, None, UNITS)
+    assert [state.shape for state in states] == [(None, UNITS)] * 4
 
 
 @pytest.mark.parametrize(
