@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from zoo.training.losses import SequenceCrossentropy
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class Perplexity(keras.metrics.Metric):
@@ -25,20 +27,19 @@ class Perplexity(keras.metrics.Metric):
 
     def __init__(self, name="perplexity", dtype=None):
         super().__init__(name=name, dtype=dtype)
+        self._crossentropy = SequenceCrossentropy()
         self.total = self.add_weight(name="total", initializer="zeros")
         self.count = self.add_weight(name="count", initializer="zeros")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        y_true = ops.cast(y_true, "int32")
-        weights = ops.ones(ops.shape(y_true), dtype="float32")
-        for given in (sample_weight, getattr(y_pred, "_keras_mask", None)):
-            if given is not None:
-                given = ops.cast(given, "float32")
-                weights = weights * (given if len(given.shape) == 2 else given[:, None])
-        y_true = ops.where(weights > 0, y_true, 0)  # what pads the targets need be no class
-        losses = ops.sparse_categorical_crossentropy(
-            y_true, ops.cast(y_pred, "float32"), from_logits=True
-        )  # (batch, timesteps)
+        mask = getattr(y_pred, "_keras_mask", None)
+        # As the loss does it, operation by operation: where a model has both, TensorFlow and XLA
+        # find the common part, and the softmax over the vocabulary is computed once.
+        y_pred = ops.cast(y_pred, self._crossentropy.dtype)
+        y_true = ops.convert_to_tensor(y_true)
+        weights = self._crossentropy._step_weights(ops.shape(y_pred)[:-1], sample_weight, mask)
+        y_true = ops.where(ops.cast(weights, "bool"), y_true, ops.zeros_like(y_true))
+        losses = self._crossentropy.call(y_true, y_pred)  # (batch, timesteps)
         self.total.assign_add(ops.sum(losses * weights))
         self.count.assign_add(ops.sum(weights))
 
