@@ -13,6 +13,7 @@ import click
 
 import zoo
 from zoo.command_line import run
+from zoo.errors import UserError
 from zoo.task import Task
 
 # What suits a few million characters, and a million words, on two cores.
@@ -23,15 +24,19 @@ _BY_LEVEL = {
         "dropout": 0.1,
         "batch_size": 64,
         "timesteps": 128,
+        "layers": 2,
         "epochs": 10,
+        "learning_rate": 3e-3,
     },
     "word": {
         "embedding_dim": 256,
         "tie_weights": True,
-        "dropout": 0.5,
+        "dropout": 0.4,
         "batch_size": 32,
         "timesteps": 35,
-        "epochs": 6,
+        "layers": 1,
+        "epochs": 8,
+        "learning_rate": 1e-3,
     },
 }
 _LONGEST_GRAM = {"character": 8, "word": 4}  # of the baseline
@@ -65,12 +70,12 @@ class LanguageModelling(Task):
     defaults = {  # noqa: RUF012
         "cell": "lstm",
         "units": 256,
-        "layers": 2,
+        "layers": None,
         "dropout": None,
         "epochs": None,
         "patience": 2,
         "batch_size": None,
-        "learning_rate": 3e-3,
+        "learning_rate": None,
         "clip_norm": 1.0,
     }
     defaults_in_words = {  # noqa: RUF012
@@ -123,6 +128,11 @@ class LanguageModelling(Task):
         for name, value in _BY_LEVEL[settings.level].items():
             if name in values and values[name] is None:
                 values[name] = value
+        if values["tie_weights"] and not values["embedding_dim"]:
+            raise UserError(
+                "one-hot vectors (--embedding-dim 0) have no weights to tie: give --no-tie-weights "
+                "or another --embedding-dim"
+            )
 
     def model_name(self, settings):
         return f"{super().model_name(settings)}_{settings.level}"
