@@ -7,7 +7,7 @@ differentiation would need. `scan` here does neither.
 import keras
 
 
-def scan(step, initial, sequences, reverse=False):
+def scan(step, initial, sequences, reverse=False, until=None):
     """Runs `step` over the leading axis of `sequences`.
 
     Not meant to be differentiated: wrap it in `keras.ops.custom_gradient`.
@@ -18,14 +18,17 @@ def scan(step, initial, sequences, reverse=False):
         initial: tuple of tensors, the carry of the first step.
         sequences: tuple of tensors (timesteps, ...); None entries are passed on as None.
         reverse: whether to start with the last slice. Outputs stay at the index of their slice.
+        until: None, or `until(carry) -> boolean scalar`, asked after each step: no step runs after
+            one whose carry it is true of, and the outputs of steps that did not run are 0. The
+            loop of JAX has a fixed number of rounds; what is left of them then does nothing.
 
     Returns:
         The final carry, and the tuple of outputs, each (timesteps, ...).
     """
-    return _BACKENDS[keras.backend.backend()](step, initial, sequences, reverse)
+    return _BACKENDS[keras.backend.backend()](step, initial, sequences, reverse, until)
 
 
-def _tensorflow_scan(step, initial, sequences, reverse):
+def _tensorflow_scan(step, initial, sequences, reverse, until):
     import tensorflow as tf
 
     timesteps = tf.shape(sequences[0])[0]
@@ -47,24 +50,47 @@ def _tensorflow_scan(step, initial, sequences, reverse):
         arrays = tuple(array.write(t, y) for array, y in zip(arrays, outputs, strict=True))
         return i + 1, tuple(carry), arrays
 
-    _, carry, arrays = tf.while_loop(lambda i, *_: i < timesteps, body, (0, tuple(initial), arrays))
-    return carry, tuple(array.stack() for array in arrays)
+    def goes_on(i, carry, _):
+        if until is None:
+            return i < timesteps
+        return (i < timesteps) & ((i < 1) | ~until(carry))
+
+    _, carry, arrays = tf.while_loop(goes_on, body, (0, tuple(initial), arrays))
+    return carry, tuple(array.stack() for array in arrays)  # 0 where nothing was written
 
 
-def _jax_scan(step, initial, sequences, reverse):
+def _jax_scan(step, initial, sequences, reverse, until):
     import jax
 
-    return jax.lax.scan(step, tuple(initial), tuple(sequences), reverse=reverse)
+    if until is None:
+        return jax.lax.scan(step, tuple(initial), tuple(sequences), reverse=reverse)
+
+    def idle(carry, slices):
+        _, outputs = jax.eval_shape(step, carry, slices)
+        return carry, jax.tree.map(lambda y: jax.numpy.zeros(y.shape, y.dtype), outputs)
+
+    def step_or_idle(carry, slices):
+        carry, stopped = carry
+        carry, outputs = jax.lax.cond(stopped, idle, step, carry, slices)
+        return (carry, until(carry)), outputs
+
+    start = (tuple(initial), jax.numpy.array(False))
+    (carry, _), outputs = jax.lax.scan(step_or_idle, start, tuple(sequences), reverse=reverse)
+    return carry, outputs
 
 
-def _torch_scan(step, initial, sequences, reverse):
+def _torch_scan(step, initial, sequences, reverse, until):
     import torch
 
     carry, outputs = tuple(initial), []
-    times = range(sequences[0].shape[0])
-    for t in reversed(times) if reverse else times:
+    timesteps = sequences[0].shape[0]
+    for t in reversed(range(timesteps)) if reverse else range(timesteps):
         carry, at_t = step(carry, tuple(None if s is None else s[t] for s in sequences))
         outputs.append(at_t)
+        if until is not None and until(carry):
+            break
+    nothing = tuple(torch.zeros_like(y) for y in outputs[-1])
+    outputs += [nothing] * (timesteps - len(outputs))
     if reverse:
         outputs.reverse()
     return carry, tuple(torch.stack(y) for y in zip(*outputs, strict=True))

@@ -1,0 +1,238 @@
+"""Beam search: the most probable sequences that a search of limited width finds."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops
+
+from zoo.generation.sampling import permitted
+from zoo.generation.states import on_leaves
+from zoo.layers.scan import scan
+from zoo.special_tokens import PADDING_ID
+
+
+class Hypotheses(NamedTuple):
+    """What `beam_search` returns, the best hypothesis of a row first.
+
+    Where a vocabulary is too small for so many hypotheses, the rest have scores of -inf and hold
+    padding.
+
+    Attributes:
+        tokens: (batch, beams, length) int32, with the `<EOS>`; padding after it.
+        log_probabilities: (batch, beams) float32, log P of the whole hypothesis by the model; the
+            forbidden ids are among those that P sums to 1 over.
+        scores: (batch, beams) float32, what the hypotheses were compared by.
+        lengths: (batch, beams) int32, how many tokens are not padding.
+    """
+
+    tokens: Any
+    log_probabilities: Any
+    scores: Any
+    lengths: Any
+
+
+class _Finished(NamedTuple):
+    """The best hypotheses that have ended, best first; each (batch, beams).
+
+    A hypothesis is where it came from: its first `prefixes` tokens are those of the running beam
+    `origins` after so many steps, and `ends` says whether `<EOS>` follows them.
+    """
+
+    scores: Any
+    log_probabilities: Any
+    prefixes: Any
+    origins: Any
+    ends: Any
+
+    def merged(self, others):
+        """The best of these and of others; among equals, these."""
+        both = [ops.concatenate(pair, axis=1) for pair in zip(self, others, strict=True)]
+        _, best = ops.top_k(both[0], self.scores.shape[1])
+        return _Finished(*_columns(both, best))
+
+
+def beam_search(
+    step, token_ids, state, *, beams, length, end_id=None, forbidden=(), length_penalty=0.0
+):
+    """Searches for the sequences y of the highest score (log P(y) / T_y^α, α the length penalty).
+
+    A hypothesis is complete when it ends in `end_id`, which T_y counts, or has `length` tokens. At
+    each step all continuations of the `beams` running hypotheses are ranked by log P. Those among
+    the first `beams` that end are complete, and kept if their score is one of the `beams` best; the
+    first `beams` that do not end run on. So one beam without a length penalty is greedy choice.
+
+    A row stops as soon as nothing that runs can enter its list of the best. A hypothesis with
+    log P = r ≤ 0 can only lose probability, and for α ≥ 0 no score that it may still reach is above
+    r / `length`^α: that of losing nothing more and being as long as possible. The row stops when
+    this bound, for the best that runs, is not above the last of a full list. (The bound with the
+    present length in place of `length`, which is common, is right for α = 0 only.) The loop ends
+    when all rows have; on JAX, where it cannot, `step` is not called any more.
+
+    The loop can be part of a `tf.function`, with unknown size of the batch, and then consists of
+    stock TensorFlow operations, if `step` does.
+
+    Sources: Graves (2012), "Sequence transduction with recurrent neural networks", for the search;
+    Wu et al. (2016), "Google's neural machine translation system", for α.
+
+    Args:
+        step: `step(token_ids (batch * beams,) int32, state) -> (logits (batch * beams, vocabulary),
+            state)`.
+        token_ids: (batch,) integers, the tokens that are read first.
+        state: any nest of tensors (batch, ...), the state before those are read. It is repeated for
+            the beams and reordered with them, except for tensors that `step` hands on as they are.
+        beams: how many hypotheses run, and are returned, at least 1.
+        length: the number of tokens of the longest hypothesis, at least 1, an integer.
+        end_id: the id of `<EOS>`, or None.
+        forbidden: ids that no hypothesis has, such as padding and `<UNK>`.
+        length_penalty: α, at least 0; 0 compares by log P, 1 by log P per token.
+
+    Returns:
+        `Hypotheses`.
+
+    Raises:
+        ValueError: if `beams` or `length` is below 1, or `length_penalty` below 0.
+    """
+    if beams < 1 or length < 1:
+        raise ValueError(
+            f"`beams` and `length` must be at least 1. Received: beams={beams}, length={length}"
+        )
+    if length_penalty < 0:
+        raise ValueError(f"`length_penalty` must be at least 0. Received: {length_penalty}")
+
+    leaves, step = on_leaves(step, state)
+    leaves = tuple(ops.repeat(leaf, beams, axis=0) for leaf in leaves)
+    # Leaves that were handed on as they are at all steps so far are alike in all beams of a row.
+    alike = [True] * len(leaves)
+
+    def advance(carry, slices):
+        (token_ids, running, *finished), leaves = carry[:7], carry[7:]
+        finished, (t,) = _Finished(*finished), slices
+        logits, new_leaves = step(token_ids, leaves)
+        values, parents, tokens = _continuations(logits, running, forbidden)
+
+        ends = ops.zeros_like(tokens, dtype="bool") if end_id is None else tokens == end_id
+        first = slice(None, beams)
+        ending = ops.where(ends, values, -np.inf)[:, first]
+        count = ops.cast(t + 1, "float32")
+        finished = finished.merged(
+            _Finished(
+                scores=ending / count**length_penalty,
+                log_probabilities=ending,
+                prefixes=ops.full_like(parents[:, first], t),
+                origins=parents[:, first],
+                ends=ends[:, first],
+            )
+        )
+
+        running, best = ops.top_k(ops.where(ends, -np.inf, values), beams)
+        parents, tokens = _columns((parents, tokens), best)
+        bound = running[:, :1] / float(length) ** length_penalty
+        running = ops.where(bound > finished.scores[:, -1:], running, -np.inf)
+        for i, (new, old) in enumerate(zip(new_leaves, leaves, strict=True)):
+            alike[i] = alike[i] and new is old
+        new_leaves = _reordered(new_leaves, parents, alike)
+        carry = (ops.reshape(tokens, (-1,)), running, *finished, *new_leaves)
+        return carry, (tokens, parents)
+
+    def all_stopped(carry):
+        return ops.logical_not(ops.any(carry[1] > -np.inf))
+
+    token_ids = ops.repeat(ops.cast(token_ids, "int32"), beams, axis=0)
+    running, finished = _start(token_ids, beams)
+    steps = ops.arange(length, dtype="int32")
+    carry, (tokens, parents) = scan(
+        advance, (token_ids, running, *finished, *leaves), (steps,), until=all_stopped
+    )
+    running, finished = carry[1], _Finished(*carry[2:7])
+    complete = _Finished(
+        scores=running / float(length) ** length_penalty,
+        log_probabilities=running,
+        prefixes=ops.full_like(finished.prefixes, length),
+        origins=ops.zeros_like(finished.origins) + ops.arange(beams, dtype="int32"),
+        ends=ops.zeros_like(finished.ends),
+    )
+    return _read_back(finished.merged(complete), (steps, tokens, parents), end_id)
+
+
+def _start(token_ids, beams):
+    """log P of the running beams, (batch, beams), and no finished hypotheses.
+
+    The beams of a row begin alike, so all but the first have probability 0.
+    """
+    nothing = ops.reshape(ops.zeros_like(token_ids), (-1, beams))
+    impossible = ops.cast(nothing, "float32") - np.inf
+    running = ops.where(ops.arange(beams) == 0, 0.0, impossible)
+    none = _Finished(impossible, impossible, nothing, nothing, ops.cast(nothing, "bool"))
+    return running, none
+
+
+def _continuations(logits, running, forbidden):
+    """The most probable continuations of the running beams, best first.
+
+    Twice as many as there are beams, since one of each beam may end.
+
+    Args:
+        logits: (batch * beams, vocabulary).
+        running: log P of the beams, (batch, beams).
+
+    Returns:
+        Their log P, the beams that they continue and their tokens, each (batch, 2 * beams).
+    """
+    beams, vocabulary = running.shape[1], logits.shape[-1]
+    steps = permitted(ops.log_softmax(logits), forbidden)
+    totals = running[..., None] + ops.reshape(steps, (-1, beams, vocabulary))
+    totals = ops.reshape(totals, (-1, beams * vocabulary))
+    values, indices = ops.top_k(totals, beams * min(2, vocabulary))
+    indices = ops.cast(indices, "int32")
+    return values, indices // vocabulary, indices % vocabulary
+
+
+def _columns(tensors, indices):
+    """The columns `indices` (batch, k) of each of the tensors (batch, n), of the same shape."""
+    flat = _flat(indices, tensors[0].shape[1])
+    return [ops.take(tensor, flat) for tensor in tensors]
+
+
+def _flat(indices, columns):
+    """Indices (batch, k) of columns as indices of a flat tensor of (batch, columns)."""
+    indices = ops.cast(indices, "int32")
+    return ops.arange(ops.shape(indices)[0], dtype="int32")[:, None] * columns + indices
+
+
+def _reordered(leaves, parents, alike):
+    """Leaves (batch * beams, ...) with each beam's state that of its parent, (batch, beams)."""
+    flat = ops.reshape(_flat(parents, parents.shape[1]), (-1,))
+    return tuple(
+        leaf if keep else ops.take(leaf, flat, axis=0)
+        for leaf, keep in zip(leaves, alike, strict=True)
+    )
+
+
+def _read_back(finished, history, end_id):
+    """The tokens of hypotheses, from the last to the first.
+
+    Args:
+        finished: `_Finished`.
+        history: the steps, (length,), and the tokens and parents of the beams that ran on from
+            each, (length, batch, beams).
+
+    Returns:
+        `Hypotheses`.
+    """
+
+    def step(carry, slices):
+        (origins,), (t, tokens, parents) = carry, slices
+        inside = t < finished.prefixes
+        tokens, parents = _columns((tokens, parents), origins)
+        token = ops.where(inside, tokens, PADDING_ID)
+        if end_id is not None:
+            at_end = ops.logical_and(finished.ends, t == finished.prefixes)
+            token = ops.where(at_end, end_id, token)
+        return (ops.where(inside, parents, origins),), (token,)
+
+    _, (sequences,) = scan(step, (finished.origins,), history, reverse=True)
+    lengths = finished.prefixes + ops.cast(finished.ends, "int32")
+    exists = finished.scores > -np.inf
+    sequences = ops.where(exists[..., None], ops.transpose(sequences, (1, 2, 0)), PADDING_ID)
+    lengths = ops.where(exists, lengths, 0)
+    return Hypotheses(sequences, finished.log_probabilities, finished.scores, lengths)
