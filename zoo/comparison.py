@@ -37,20 +37,24 @@ def compare(task, settings, cells, parameters, console):
         KeyboardInterrupt: on Control-C; the same call goes on from there.
     """
     folder = Path(settings.out)
+    task.resolve(settings)
+    data = task.load_data(settings)
+    runs_of_cells = []  # their sizes first: one that cannot be had is known before hours of work
+    for cell in dict.fromkeys(cells):
+        of_cell = Settings(settings.values | {"cell": cell, "out": str(folder / cell)})
+        of_cell.values["units"] = units_for(task, data, of_cell, parameters)
+        runs_of_cells.append(of_cell)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
             f"{folder} cannot be made ({error.strerror}): give another --out"
         ) from error
-    task.resolve(settings)
-    data = task.load_data(settings)
     rows = []
-    for cell in cells:
-        of_cell = Settings(dict(settings.values) | {"cell": cell, "out": str(folder / cell)})
-        of_cell.values["units"] = units_for(task, data, of_cell, parameters)
-        console.print(f"{cell}: {of_cell.units} units")
-        rows.append({"cell": cell, "units": of_cell.units} | _result(task, of_cell, console))
+    for of_cell in runs_of_cells:
+        cell, units = of_cell.cell, of_cell.units
+        console.print(f"{cell}: {units} units")
+        rows.append({"cell": cell, "units": units} | _result(task, of_cell, console))
     table = _table(task, rows)
     console.print(table)
     results = {"rows": rows, "table": table}
@@ -60,13 +64,22 @@ def compare(task, settings, cells, parameters, console):
 
 
 def units_for(task, data, settings, parameters):
-    """The number of units with which the network comes nearest to so many weights."""
+    """The number of units with which the network comes nearest to so many weights.
+
+    Raises:
+        UserError: it has more of them with one unit already.
+    """
 
     def count(units):
         with keras.device("cpu"):
             predictor = task.build(data, Settings(settings.values | {"units": units}))
         return predictor.model.count_params()
 
+    if (least := count(1)) > parameters:
+        raise UserError(
+            f"a network with one unit of {settings.cell} has {least:,} weights: give a greater "
+            "number as --parameters"
+        )
     low, high = 1, 2
     while high < _MOST_UNITS and count(high) < parameters:
         low, high = high, 2 * high
