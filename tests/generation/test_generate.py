@@ -1,0 +1,248 @@
+"""Generation against a loop in plain Python, on a recurrent model and on the zoo's cells."""
+
+import keras
+import numpy as np
+import pytest
+import scipy.stats
+import tensorflow as tf
+from keras import ops
+from step_models import END, VOCABULARY, Recurrent, kept, take
+
+from zoo.cells import CELLS
+from zoo.generation import generate, uniforms
+
+BATCH, STEPS = 8, 15
+MODEL = Recurrent()
+START = np.arange(BATCH, dtype="int32") % VOCABULARY
+SEEDS = np.arange(100, 100 + BATCH)
+SETTINGS = [
+    {},
+    {"temperature": 1.5},
+    {"top_k": 2},
+    {"top_p": 0.8},
+    {"temperature": 2.0, "top_k": 4, "top_p": 0.9, "forbidden": (0, 1)},
+]
+
+
+def run(first_step=0, steps=STEPS, rows=tuple(range(BATCH)), greedy=False, **arguments):
+    """`generate` from the first tokens and states of rows, unless `arguments` say otherwise."""
+    if greedy:
+        arguments["steps"] = steps
+    else:
+        arguments["uniforms"] = uniforms(take(SEEDS, rows), first_step, steps)
+    token_ids = arguments.pop("token_ids", take(START, rows))
+    state = arguments.pop("state", take(MODEL.state(BATCH), rows))
+    return generate(MODEL.step, token_ids, state, **({"end_id": END} | arguments))
+
+
+def reference(row, u, limit=STEPS, end_id=END, **settings):
+    """Tokens and log-probabilities of a row, and the state, one number at a time.
+
+    `u` is None for greedy choice.
+    """
+    token, state, tokens, log_probabilities = START[row], MODEL.row(row), [], []
+    while len(tokens) < limit and token != (end_id if tokens else None):
+        log_p, state = MODEL.numpy_step(token, state)
+        p = kept(log_p, **settings)
+        token = p.argmax() if u is None else np.searchsorted(p.cumsum(), u[len(tokens)], "right")
+        tokens.append(token)
+        log_probabilities.append(log_p[token])
+    return tokens, log_probabilities, state
+
+
+def assert_rows(result, references):
+    for row, (tokens, log_probabilities, state) in enumerate(references):
+        length = len(tokens)
+        assert result.lengths[row] == length
+        np.testing.assert_array_equal(result.tokens[row, :length], tokens)
+        np.testing.assert_allclose(
+            result.log_probabilities[row, :length], log_probabilities, atol=1e-4
+        )
+        assert not np.any(result.tokens[row, length:])
+        assert not np.any(result.log_probabilities[row, length:])
+        assert result.token_ids[row] == (tokens[-1] if tokens else START[row])
+        np.testing.assert_allclose(result.state["lstm"][0][row], state[0], atol=1e-4)
+        assert result.state["read"][row] == state[2]
+
+
+@pytest.mark.parametrize(
+    ("settings", "end_id"), [*((settings, END) for settings in SETTINGS), ({}, None)], ids=str
+)
+def test_drawn(settings, end_id):
+    result = run(end_id=end_id, **settings)
+    u = uniforms(SEEDS, 0, STEPS).numpy()
+    references = [reference(row, u[row], end_id=end_id, **settings) for row in range(BATCH)]
+    assert_rows(result, references)
+    lengths = {len(tokens) for tokens, *_ in references}
+    assert len(lengths) > 2 if end_id else lengths == {STEPS}  # or there is nothing to see
+    finished = [end_id is not None and tokens[-1] == end_id for tokens, *_ in references]
+    np.testing.assert_array_equal(result.finished, finished)
+
+
+@pytest.mark.parametrize("forbidden", [(), (0, 1, END)])
+def test_greedy(forbidden):
+    result = run(greedy=True, forbidden=forbidden)
+    references = [reference(row, None, forbidden=forbidden) for row in range(BATCH)]
+    assert_rows(result, references)
+
+
+@pytest.mark.parametrize("settings", [SETTINGS[0], SETTINGS[-1]], ids=str)
+def test_a_row_alone_and_in_a_batch(settings):
+    run_in_graph = tf.function(lambda rows: run(rows=rows, **settings), autograph=False)
+    together = run(**settings)
+    for row in range(BATCH):
+        alone = run_in_graph(tf.constant([row]))
+        np.testing.assert_array_equal(alone.tokens[0], together.tokens[row])
+        np.testing.assert_allclose(
+            alone.log_probabilities[0], together.log_probabilities[row], atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("cut", [1, 6])
+def test_in_two_pieces_or_at_once(cut):
+    whole = run()
+    one = run(steps=cut)
+    going_on = {"token_ids": one.token_ids, "state": one.state, "finished": one.finished}
+    other = run(first_step=cut, steps=STEPS - cut, **going_on)
+    for name in ("tokens", "log_probabilities"):
+        pieces = [getattr(one, name), getattr(other, name)]
+        np.testing.assert_array_equal(np.concatenate(pieces, axis=1), getattr(whole, name))
+    np.testing.assert_array_equal(one.lengths + other.lengths, whole.lengths)
+    np.testing.assert_array_equal(other.finished, whole.finished)
+    keras.tree.map_structure(np.testing.assert_array_equal, other.state, whole.state)
+
+
+def test_limits_of_rows():
+    limits = np.array([0, 1, 2, 3, 5, 8, 13, 30])
+    result = run(limits=limits)
+    u = uniforms(SEEDS, 0, STEPS).numpy()
+    references = [reference(row, u[row], min(STEPS, limits[row])) for row in range(BATCH)]
+    assert_rows(result, references)
+    ended = [tokens[-1:] == [END] for tokens, *_ in references]
+    np.testing.assert_array_equal(result.finished, ended)
+    assert 0 < sum(ended) < BATCH
+
+
+@pytest.mark.parametrize("inactive", [{"finished": np.ones(BATCH, bool)}, {"limits": [0] * BATCH}])
+def test_nothing_to_do(inactive):
+    result = run(**inactive)
+    assert not np.any(result.tokens)
+    assert not np.any(result.log_probabilities)
+    np.testing.assert_array_equal(result.token_ids, START)
+    keras.tree.map_structure(np.testing.assert_array_equal, result.state, MODEL.state(BATCH))
+
+
+def test_the_loop_ends_with_the_last_row():
+    calls = tf.Variable(0)
+
+    def step(token_ids, state):
+        calls.assign_add(1)
+        return MODEL.step(token_ids, state)
+
+    u = uniforms(SEEDS, 0, 200)
+    graph = tf.function(
+        lambda: generate(step, START, MODEL.state(BATCH), uniforms=u, end_id=END), autograph=False
+    )
+    lengths = graph().lengths.numpy()
+    assert calls.numpy() == lengths.max() < 200
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps"),
+    [({}, 2), ({"temperature": 0.7}, 1), ({"top_k": 3}, 2), ({"top_p": 0.7}, 1)],
+    ids=str,
+)
+def test_frequencies_of_a_markov_chain(settings, steps):
+    rows = 4000
+    transitions = np.random.default_rng(2).normal(size=(VOCABULARY, VOCABULARY))
+    transitions -= np.log(np.exp(transitions).sum(axis=1, keepdims=True))
+
+    def step(token_ids, state):
+        return ops.take(ops.convert_to_tensor(transitions, "float32"), token_ids, axis=0), state
+
+    u = uniforms(np.arange(rows), 0, steps)
+    tokens = generate(step, np.full(rows, 3), (), uniforms=u, **settings).tokens.numpy()
+    chain = np.array([kept(row, **settings) for row in transitions])
+    p = np.linalg.matrix_power(chain, steps)[3]
+    counts = np.bincount(tokens[:, -1], minlength=VOCABULARY)
+    assert not counts[p == 0].any()
+    assert scipy.stats.chisquare(counts[p > 0], p[p > 0] * rows).pvalue > 1e-3
+
+
+def test_settings_of_each_row_are_tensors_of_a_graph():
+    dtypes = ("float32", "int32", "float32", "int32")
+    signature = [tf.TensorSpec((None,), dtype) for dtype in dtypes]
+
+    @tf.function(input_signature=signature, autograph=False)
+    def graph(temperature, top_k, top_p, limits):
+        settings = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+        return run(limits=limits, forbidden=(0, 1), **settings)
+
+    temperature = [1, 0.5, 2, 1, 1, 3, 1, 1]
+    top_k = [0, 2, 0, 1, 5, 3, 0, 0]
+    top_p = [1, 0.5, 0.9, 1, 0.7, 0.8, 0.3, 1]
+    limits = [15, 15, 3, 15, 15, 1, 15, 15]
+    result = graph(temperature, top_k, top_p, limits)
+    u = uniforms(SEEDS, 0, STEPS).numpy()
+    settings = [
+        {"temperature": t, "top_k": k, "top_p": p, "limit": limit, "forbidden": (0, 1)}
+        for t, k, p, limit in zip(temperature, top_k, top_p, limits, strict=True)
+    ]
+    assert_rows(result, [reference(row, u[row], **settings[row]) for row in range(BATCH)])
+
+
+def test_two_layers_of_lstm():
+    embedding = keras.layers.Embedding(VOCABULARY, 4, embeddings_initializer="normal")
+    cells = [CELLS["lstm"](6), CELLS["lstm"](7)]
+    dense = keras.layers.Dense(VOCABULARY, kernel_initializer=keras.initializers.Orthogonal(5))
+
+    def step(token_ids, states):
+        x, new_states = embedding(token_ids), []
+        for cell, state in zip(cells, states, strict=True):
+            x, state = cell(x, state)
+            new_states.append(state)
+        return dense(x), new_states
+
+    states = [cell.get_initial_state(BATCH) for cell in cells]
+    step(START, states)  # builds the weights
+    u = uniforms(SEEDS, 0, 10)
+    graph = tf.function(lambda *_: generate(step, START, states, uniforms=u), autograph=False)
+    for result in (graph(), generate(step, START, states, uniforms=u)):
+        read = np.concatenate([START[:, None], result.tokens[:, :-1]], axis=1)
+        x = embedding(read)
+        for cell in cells:
+            x = keras.layers.RNN(cell, return_sequences=True)(x)
+        log_p = ops.log_softmax(dense(x)).numpy()
+        chosen = np.take_along_axis(log_p, result.tokens.numpy()[..., None], axis=-1)[..., 0]
+        np.testing.assert_allclose(result.log_probabilities, chosen, atol=1e-5)
+        sums = np.exp(log_p).cumsum(axis=-1)
+        expected = (sums <= u.numpy()[..., None]).sum(axis=-1)
+        np.testing.assert_array_equal(result.tokens, expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "uniforms"),
+        ({"uniforms": np.zeros((1, 3), "float32"), "steps": 3}, "uniforms"),
+        ({"steps": 3, "temperature": 0.5}, "temperature"),
+        ({"steps": 3, "top_k": 5}, "top_k"),
+        ({"steps": 3, "top_p": 0.5}, "top_p"),
+        ({"steps": 0}, "one step"),
+        ({"uniforms": np.zeros((1, 0), "float32")}, "one step"),
+        ({"steps": 3, "forbidden": (VOCABULARY,)}, "forbidden"),
+    ],
+    ids=str,
+)
+def test_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        generate(MODEL.step, START[:1], MODEL.state(1), **arguments)
+
+
+def test_a_step_that_changes_the_nest_is_refused():
+    def step(token_ids, state):
+        logits, state = MODEL.step(token_ids, state)
+        return logits, [state]
+
+    with pytest.raises(ValueError, match="paths"):
+        generate(step, START, MODEL.state(BATCH), steps=3)

@@ -1,0 +1,30 @@
+"""The same sequences on JAX and on PyTorch as on TensorFlow."""
+
+import importlib.util
+from pathlib import Path
+
+import generation_numbers
+import numpy as np
+import pytest
+from processes import run_script
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def on_tensorflow():
+    return generation_numbers.numbers()
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_same_numbers_on_every_backend(backend, on_tensorflow, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    path = tmp_path / "numbers.npz"
+    environment = {"KERAS_BACKEND": backend, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    run_script(HERE / "generation_numbers.py", path, **environment)
+    with np.load(path) as numbers:
+        assert set(numbers) == set(on_tensorflow)
+        for name, expected in on_tensorflow.items():
+            assert numbers[name].dtype == expected.dtype, name
+            np.testing.assert_allclose(numbers[name], expected, atol=1e-5, rtol=1e-5, err_msg=name)

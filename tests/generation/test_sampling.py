@@ -1,0 +1,176 @@
+"""What may be drawn from logits, and the draw."""
+
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+import tensorflow as tf
+from step_models import kept
+
+from zoo.generation import draw, permitted, truncated, uniforms
+
+LARGEST = np.float32(1 - 2.0**-24)  # below 1 in single precision
+
+
+def logits(batch=50, vocabulary=12, ties=False):
+    values = 2 * np.random.default_rng(3).normal(size=(batch, vocabulary))
+    return (np.round(values) if ties else values).astype("float32")
+
+
+def probabilities(logits):
+    return scipy.special.softmax(np.asarray(logits, "float64"), axis=-1)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"temperature": 0.5},
+        {"top_k": 1},
+        {"top_k": 3},
+        {"top_k": 40},
+        {"top_p": 0.7},
+        {"top_p": 0.0},
+        {"top_k": 4, "top_p": 0.6, "temperature": 2.0},
+        {"temperature": 1.0, "top_k": 0, "top_p": 1.0},
+    ],
+    ids=str,
+)
+def test_truncated(settings, ties):
+    x = logits(ties=ties)
+    expected = [kept(scipy.special.log_softmax(row.astype("float64")), **settings) for row in x]
+    for rows in (settings, each_row(settings)):
+        np.testing.assert_allclose(probabilities(truncated(x, **rows)), expected, atol=1e-6)
+
+
+def each_row(settings, rows=50):
+    dtypes = {"temperature": "float32", "top_k": "int32", "top_p": "float32"}
+    return {name: tf.fill([rows], tf.cast(x, dtypes[name])) for name, x in settings.items()}
+
+
+def test_every_row_has_its_own():
+    x = logits(5)
+    settings = [(1, 0, 1), (0.5, 2, 1), (2, 0, 0.5), (1, 5, 0.8), (1, 1, 0)]
+    temperature, top_k, top_p = (np.array(values) for values in zip(*settings, strict=True))
+    together = truncated(x, temperature, top_k, top_p.astype("float32"))
+    for row, values in enumerate(settings):
+        alone = truncated(x[row : row + 1], *values)
+        np.testing.assert_allclose(probabilities(together)[row], probabilities(alone)[0], atol=1e-6)
+
+
+def test_no_temperature_leaves_the_most_probable():
+    x = logits()
+    np.testing.assert_array_equal(
+        probabilities(truncated(x, 0)), probabilities(x) == probabilities(x).max(1, keepdims=True)
+    )
+    equal = np.array([[1.0, 3.0, 3.0, -np.inf]], "float32")
+    np.testing.assert_array_equal(probabilities(truncated(equal, 0)), [[0, 0.5, 0.5, 0]])
+
+
+def test_a_nucleus_of_what_sums_to_it_exactly():
+    x = np.log(np.array([[0.25, 0.5, 0.125, 0.125]], "float32"))
+    for top_p, number in ((0.5, 1), (0.75, 2), (0.8, 3), (0.875, 3), (0.9, 4), (1.0, 4)):
+        assert np.isfinite(truncated(x, top_p=top_p)).sum() == number
+
+
+def test_nobody_sorts_unasked():
+    def graph(*dtypes):
+        signature = [tf.TensorSpec((None, 9)), *(tf.TensorSpec((None,), d) for d in dtypes)]
+        function = tf.function(lambda x, *s: truncated(x, 0.5, *s), input_signature=signature)
+        return function.get_concrete_function().graph.as_graph_def()
+
+    def sorts(nodes):
+        return "TopKV2" in {node.op for node in nodes}
+
+    alone = graph()
+    assert not sorts(alone.node)
+    assert not alone.library.function
+    asked = graph(tf.int32, tf.float32)
+    assert not sorts(asked.node)
+    branches = [sorts(branch.node_def) for branch in asked.library.function]
+    assert sorted(branches) == [False, True]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"temperature": -0.1},
+        {"temperature": float("nan")},
+        {"temperature": float("inf")},
+        {"top_k": -1},
+        {"top_k": 2.5},
+        {"top_p": -0.1},
+        {"top_p": 1.1},
+    ],
+    ids=str,
+)
+def test_numbers_out_of_range(settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        truncated(logits(), **settings)
+
+
+def test_forbidding_is_drawing_again():
+    x = logits(1)
+    forbidden = (0, int(x.argmax()))
+    generator = np.random.default_rng(0)
+    draws = generator.choice(x.shape[1], p=probabilities(x)[0], size=20_000)
+    draws = draws[~np.isin(draws, forbidden)]
+    p = probabilities(permitted(x, forbidden))[0]
+    assert (p[list(forbidden)] == 0).all()
+    assert goodness_of_fit(draws, p) > 1e-3
+    assert goodness_of_fit(draws, probabilities(x)[0]) < 1e-6
+
+
+@pytest.mark.parametrize("forbidden", [(12,), (-1,), range(12)])
+def test_what_cannot_be_forbidden(forbidden):
+    with pytest.raises(ValueError, match="forbidden"):
+        permitted(logits(), forbidden)
+
+
+def test_nothing_forbidden():
+    x = logits()
+    np.testing.assert_array_equal(permitted(x, ()), x)
+
+
+@pytest.mark.parametrize("u", [0.0, 2.0**-24, 0.5, 1 - 2.0**-23, LARGEST, 1.0])
+def test_never_a_token_of_no_probability(u):
+    generator = np.random.default_rng(5)
+    x = 4 * generator.normal(size=(500, 300)).astype("float32")
+    x[generator.random(x.shape) < 0.7] = -np.inf
+    x[:, [0, 1, -2, -1]] = -np.inf
+    chosen = draw(x, np.full(500, u, "float32")).numpy()
+    assert np.isfinite(x[np.arange(500), chosen]).all()
+    if u == 0:
+        np.testing.assert_array_equal(chosen, np.isfinite(x).argmax(axis=1))
+    if u >= LARGEST:  # the last that is more than the rounding of the sum
+        sums = probabilities(x).cumsum(axis=1)
+        assert (sums[np.arange(500), chosen] > 1 - 1e-5).all()
+
+
+def test_where_the_intervals_end():
+    x = np.log(np.array([[1.0, 2.0, 1.0, 1.0]], "float32").repeat(6, axis=0))
+    x[:, 2] = -np.inf
+    u = np.array([0, 0.2499, 0.25, 0.7499, 0.75, LARGEST], "float32")
+    np.testing.assert_array_equal(draw(x, u), [0, 0, 1, 1, 3, 3])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"temperature": 0.6}, {"top_k": 3}, {"top_p": 0.8}, {"top_k": 6, "top_p": 0.9}],
+    ids=str,
+)
+def test_frequencies_are_those_of_the_softmax(settings):
+    rows = 6000
+    x = logits(1) / 3
+    u = uniforms(np.arange(rows), 3, 1)[:, 0]
+    draws = draw(truncated(np.repeat(x, rows, axis=0), **settings), u).numpy()
+    p = kept(scipy.special.log_softmax(x[0].astype("float64")), **settings)
+    assert goodness_of_fit(draws, p) > 1e-3
+
+
+def goodness_of_fit(draws, p):
+    """The p-value of Pearson's chi-square test; 0 if there is a draw of probability 0."""
+    counts = np.bincount(draws, minlength=len(p))
+    if counts[p == 0].any():
+        return 0.0
+    return scipy.stats.chisquare(counts[p > 0], p[p > 0] * len(draws)).pvalue
