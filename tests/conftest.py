@@ -29,3 +29,11 @@ def trained_tagger(tmp_path_factory):
     from entity_tagging import train
 
     return train(tmp_path_factory.mktemp("tagger"))
+
+
+@pytest.fixture(scope="session")
+def trained_language_model(tmp_path_factory):
+    """The folder of a model of characters, with its text beside it; nobody may change it."""
+    from language_modelling import train
+
+    return train(tmp_path_factory.mktemp("language_model"))

@@ -1,0 +1,478 @@
+"""`LanguageModel`: probabilities as the network's logits have them, and what it writes."""
+
+import itertools
+import json
+import math
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from language_modelling import predictor_of, text
+from processes import run_script
+
+from zoo import presets
+from zoo.cells import CELLS
+from zoo.errors import UserError
+from zoo.networks import initial_states, language_model
+from zoo.predictors import LanguageModel
+from zoo.predictors import language_model as module
+from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
+
+TEXTS = {
+    "character": ["The king is dead.\n", "A", "Köln? xyz!", "Nobody loves the sea. " * 8],
+    "word": ["The king is dead.", "Nobody", "A zebra? Well, Ann!", "My lord sees Köln. " * 8],
+}
+
+
+@pytest.fixture(scope="module")
+def characters():
+    return predictor_of("character", cell="gru")
+
+
+@pytest.fixture(scope="module")
+def words():
+    return predictor_of("word")
+
+
+@pytest.fixture(scope="module", params=["character", "word"])
+def predictor(request, characters, words):
+    return {"character": characters, "word": words}[request.param]
+
+
+@pytest.fixture(scope="module")
+def scores(predictor):
+    return predictor.score(TEXTS[predictor.level])
+
+
+def log_probabilities(predictor, ids, start=None):
+    """log P (timesteps, vocabulary) of what follows the start and each id, in NumPy."""
+    start = predictor.tokenizer.start_id if start is None else start
+    inputs = tf.constant([[start, *ids]], tf.int32)
+    states = initial_states(predictor.model, 1)
+    outputs = predictor.model({"token_ids": inputs, **states}, training=False)
+    logits = np.asarray(outputs["logits"][0], "float64")
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.log(powers / powers.sum(axis=1, keepdims=True))
+
+
+def expected_factors(predictor, ids, start=None):
+    return log_probabilities(predictor, ids[:-1], start)[np.arange(len(ids)), ids]
+
+
+@pytest.fixture(scope="module")
+def ending(predictor):
+    """One that writes `<EOS>` now and then."""
+    return with_bias(predictor.level, end=2.0)
+
+
+def with_bias(level="character", *, padding=0.0, unknown=0.0, end=0.0, **options):
+    """A predictor that finds some tokens likely, or unlikely."""
+    predictor = predictor_of(level, scale=0.5, **options)
+    bias = predictor.model.get_layer("logits").bias
+    values = np.array(bias)
+    values[[PADDING_ID, UNKNOWN_ID, END_ID]] = padding, unknown, end
+    bias.assign(values)
+    return predictor
+
+
+def test_scores_are_the_products_of_the_factors(predictor, scores):
+    for given, score in zip(TEXTS[predictor.level], scores, strict=True):
+        (ids,) = predictor.tokenizer.ragged([given], end=True).to_list()
+        expected = expected_factors(predictor, ids)
+        names = [token["token"] for token in score["tokens"]]
+        assert names == [predictor.tokenizer.vocabulary.tokens[i] for i in ids]
+        logs = [token["log_probability"] for token in score["tokens"]]
+        np.testing.assert_allclose(logs, expected, rtol=1e-4, atol=1e-4)
+        assert score["log_probability"] == pytest.approx(expected.sum(), rel=1e-5)
+        product = math.prod(token["probability"] for token in score["tokens"])
+        assert score["probability"] == pytest.approx(product, rel=1e-9, abs=0)
+        mean = score["log_probability"] / len(ids)
+        assert score["perplexity"] == pytest.approx(math.exp(-mean))
+    last = {score["tokens"][-1]["token"] for score in scores}
+    assert (last == {"<EOS>"}) == (predictor.level == "word")
+    assert any(token["token"] == "<UNK>" for token in scores[2]["tokens"])
+
+
+def test_a_score_is_that_of_the_text_alone(predictor, scores, monkeypatch):
+    monkeypatch.setattr(module, "_BATCH_SIZE", 3)
+    texts = TEXTS[predictor.level]
+    alone = [predictor.score([given])[0] for given in texts]
+    for one, *others in zip(scores, alone, predictor.score(texts), strict=True):
+        for other in others:
+            assert one["log_probability"] == pytest.approx(other["log_probability"], rel=1e-5)
+            assert len(one["tokens"]) == len(other["tokens"])
+
+
+def test_probabilities_of_all_next_tokens_sum_to_one(characters):
+    """P(a beginning and any character) = P(the beginning), less what else could follow it."""
+    tokens = characters.tokenizer.vocabulary.tokens[END_ID + 1 :]
+    following = ["\n" if token == "\\n" else token for token in tokens]
+    (beginning,) = characters.score(["The k"])
+    continued = characters.score(["The k" + character for character in following])
+    (ids,) = characters.tokenizer.ragged(["The k"]).to_list()
+    special = np.exp(log_probabilities(characters, ids)[-1, : END_ID + 1]).sum()
+    total = sum(score["probability"] for score in continued)
+    assert total == pytest.approx(beginning["probability"] * (1 - special), rel=1e-4)
+
+
+def test_a_probability_that_no_float_holds(characters):
+    (score,) = characters.score(["The sea? " * 200])
+    assert score["probability"] == 0
+    assert -math.inf < score["log_probability"] < -750
+    assert 1 < score["perplexity"] < math.inf
+
+
+def test_an_impossible_token_has_an_infinite_perplexity():
+    predictor = with_bias(end=3000.0)
+    (score,) = predictor.score(["A"])
+    assert (score["probability"], score["perplexity"]) == (0, math.inf)
+    assert predictor.evaluate(["A"])["perplexity"] == math.inf
+
+
+def test_nothing_to_score(predictor):
+    assert predictor.score([]) == predictor.generate([]) == predictor.predict([]) == []
+    for nothing in ("", " \n"):
+        with pytest.raises(UserError, match=r"text 2 is empty"):
+            predictor.score(["A", nothing])
+    for call in (predictor.score, predictor.generate, predictor.predict):
+        with pytest.raises(TypeError, match="list of strings"):
+            call("The king")
+
+
+def test_evaluation_is_one_long_reading(predictor):
+    documents = [text(20), "The sea.\n"]
+    ids = predictor.tokenizer.stream(documents)
+    expected = -expected_factors(predictor, ids).mean()
+    measured = predictor.evaluate(documents)
+    assert measured["loss"] == pytest.approx(expected, rel=1e-5)
+    assert measured["perplexity"] == pytest.approx(math.exp(expected), rel=1e-4)
+    assert measured["bits_per_token"] == pytest.approx(expected / math.log(2), rel=1e-5)
+    assert (measured["tokens"], measured["examples"]) == (len(ids), 2)
+    if predictor.level == "character":
+        assert len(ids) == sum(map(len, documents)) + len(documents)
+    unknown = predictor.evaluate(["A zebra? Q"])
+    assert unknown["unknown"] > 0 == measured["unknown"]
+
+
+def test_evaluation_in_lanes(characters, monkeypatch):
+    """Lanes cost a cold start each, and no token; half-filled lanes are not measured."""
+    document = text(60)
+    ids = characters.tokenizer.stream([document])
+    loss = characters.evaluate([document])["loss"]
+    monkeypatch.setattr(module, "_SHORTEST_LANE", 100)
+    measured = characters.evaluate([document])
+    lanes = min(16, -(-len(ids) // 100))
+    assert lanes > 4
+    assert len(ids) % lanes, "or no lane is longer than another"
+    assert measured["tokens"] == len(ids)
+    lengths = [len(part) for part in np.array_split(ids, lanes)]
+    starts = np.cumsum([0, *lengths])
+    expected = 0.0
+    for start, end in itertools.pairwise(starts):
+        before = ids[start - 1] if start else None
+        expected -= expected_factors(characters, ids[start:end], before).sum()
+    assert measured["loss"] == pytest.approx(expected / len(ids), rel=1e-5)
+    assert measured["loss"] == pytest.approx(loss, rel=0.05)
+    assert measured["loss"] != loss
+
+
+def test_a_text_without_tokens_is_not_measured(predictor):
+    with pytest.raises(UserError, match="nothing to measure"):
+        predictor.evaluate([])
+
+
+def test_predictions_are_the_likeliest_tokens(predictor):
+    beginnings = ["The king", "", "A pear is", "Köln xyz"]
+    for beginning, found in zip(beginnings, predictor.predict(beginnings), strict=True):
+        (ids,) = predictor.tokenizer.ragged([beginning]).to_list()
+        probabilities = np.exp(log_probabilities(predictor, ids)[-1])
+        probabilities[[PADDING_ID, UNKNOWN_ID]] = 0
+        probabilities /= probabilities.sum()
+        best = np.argsort(-probabilities)[:5]
+        names = [predictor.tokenizer.vocabulary.tokens[i] for i in best]
+        assert [n["token"] for n in found["next"]] == names
+        values = [n["probability"] for n in found["next"]]
+        np.testing.assert_allclose(values, probabilities[best], rtol=1e-4)
+
+
+def test_greedy_text_is_the_likeliest_token_each_time(predictor):
+    (ids,) = predictor.tokenizer.ragged(["The king"]).to_list()
+    total, written = 0.0, list(ids)
+    for _ in range(20):
+        row = log_probabilities(predictor, written)[-1]
+        row[[PADDING_ID, UNKNOWN_ID]] = -np.inf
+        total += row.max()
+        written.append(int(row.argmax()))
+        if written[-1] == END_ID:
+            break
+    (found,) = predictor.generate(["The king"], length=20, greedy=True)
+    assert found["tokens"] == len(written) - len(ids)
+    assert found["log_probability"] == pytest.approx(total, rel=1e-4)
+    joined = predictor.tokenizer.join(np.array([written])).numpy()[0].decode()
+    assert found["text"] == ("T" + joined[1:] if predictor.level == "word" else joined)
+
+
+def test_the_probability_of_what_was_written_is_its_score(characters):
+    (found,) = characters.generate(["The"], length=30, seed=4, temperature=0.7)
+    assert not found["ended"]
+    whole, beginning = characters.score([found["text"], "The"])
+    expected = whole["log_probability"] - beginning["log_probability"]
+    assert found["log_probability"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_rows_are_independent(predictor):
+    prompts = ["The king", "", "My lord sees the sea", "A"]
+    options = {"length": 30, "temperature": 1.2, "top_k": 9, "top_p": 0.95}
+    together = predictor.generate(prompts, seed=5, **options)
+    for row, (prompt, found) in enumerate(zip(prompts, together, strict=True)):
+        (alone,) = predictor.generate([prompt], seed=5 + row, **options)
+        assert alone["text"] == found["text"]
+        assert found["text"].startswith(prompt)
+        assert alone["log_probability"] == pytest.approx(found["log_probability"], rel=1e-4)
+    assert len({found["text"] for found in together}) == 4
+    assert predictor.generate(prompts, seed=5, **options) == together
+    assert predictor.generate(prompts, seed=6, **options) != together
+
+
+@pytest.mark.parametrize("past_end", [False, True])
+def test_a_stream_is_the_same_text(past_end, ending, monkeypatch):
+    """Wherever it is cut."""
+    monkeypatch.setattr(module, "_AT_ONCE", 70)
+    monkeypatch.setattr(module, "_SHOWN_AT_ONCE", 3)
+    for prompt in ("", "The king", "The king is dead. "):
+        options = {"length": 70, "seed": 2, "past_end": past_end}
+        (expected,) = ending.generate([prompt], **options)
+        assert expected["ended"], "or it does not show what is done with it"
+        pieces = list(ending.stream(prompt, **options))
+        assert pieces[0] == prompt
+        assert "".join(pieces) == expected["text"]
+        assert (expected["tokens"] == 70) == past_end
+
+
+def test_words_after_white_space(words):
+    """A prompt stays as it was typed, and no second space follows one."""
+    for seed in range(5):
+        (plain,) = words.generate(["The king"], length=1, seed=seed)
+        (spaced,) = words.generate(["The king \n"], length=1, seed=seed)
+        word = plain["text"].removeprefix("The king").strip()
+        assert spaced["text"] == f"The king \n{word}"
+
+
+def test_neither_padding_nor_unknown_is_written():
+    predictor = with_bias(padding=9.0, unknown=9.0)
+    for how in ({}, {"greedy": True}, {"beams": 2}):
+        for found in predictor.generate(["", "The"], length=40, **how):
+            assert found["tokens"] == 40 or found["ended"]
+            assert "\ufffd" not in found["text"]
+            assert len(found["text"]) >= found["tokens"] - found["ended"] > 0
+    for found in predictor.predict(["", "The"]):
+        assert not {"<UNK>", "<PAD>"} & {n["token"] for n in found["next"]}
+
+
+def test_texts_end_or_go_on(ending):
+    prompts = [""] * 8
+    ended = ending.generate(prompts, length=50, seed=3)
+    assert len({found["tokens"] for found in ended}) > 3
+    for found in ended:
+        assert found["ended"] == (found["tokens"] < 50)
+        assert "<EOS>" not in found["text"]
+    longer = ending.generate(prompts, length=50, seed=3, past_end=True)
+    for short, long in zip(ended, longer, strict=True):
+        assert long["tokens"] == 50
+        assert long["text"].startswith(short["text"])
+
+
+def test_lengths_are_exact(characters):
+    for length in (1, 63, 64, 65, 130):
+        (found,) = characters.generate([""], length=length, past_end=True, greedy=True)
+        assert found["tokens"] == length
+
+
+def test_one_beam_is_greedy_and_more_find_no_less(characters):
+    options = {"prompts": ["The", "A p"], "length": 12}
+    greedy = characters.generate(**options, greedy=True)
+    one = characters.generate(**options, beams=1)
+    many = characters.generate(**options, beams=20)
+    assert [found["text"] for found in one] == [found["text"] for found in greedy]
+    for best, found in zip(many, greedy, strict=True):
+        assert best["log_probability"] >= found["log_probability"] - 1e-4
+    assert [found["text"] for found in many] != [found["text"] for found in greedy]
+
+
+class Counting:
+    """A network that counts the steps that it reads."""
+
+    def __init__(self, model):
+        self._model = model
+        self.steps = tf.Variable(0)
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+    def __call__(self, inputs, training):
+        self.steps.assign_add(tf.shape(inputs["token_ids"])[1])
+        return self._model(inputs, training=training)
+
+
+def counted():
+    """A predictor, and what counts the steps of its network and those one at a time."""
+    predictor = predictor_of("character")
+    sequences = predictor.sequences
+    sequences._model = network = Counting(sequences._model)
+    single, next_logits = tf.Variable(0), sequences._next_logits
+
+    def one_step(token_ids, states):
+        single.assign_add(1)
+        return next_logits(token_ids, states)
+
+    sequences._next_logits = one_step
+    return predictor, network.steps, single
+
+
+def test_nothing_is_read_twice():
+    predictor, network, single = counted()
+    prompt, length = "The king is", 150
+    predictor.generate([prompt], length=length, past_end=True)
+    assert int(network) == len(prompt), "the start and all but the last character"
+    assert int(single) == length
+    network.assign(0)
+    single.assign(0)
+    list(predictor.stream(prompt, length=length, past_end=True))
+    assert (int(network), int(single)) == (len(prompt), length)
+    single.assign(0)
+    predictor.generate([prompt], beams=3, length=40)
+    assert int(single) <= 40
+
+
+def test_a_stream_without_end_holds_what_is_shown():
+    predictor, _, single = counted()
+    pieces = predictor.stream("The", length=10**9, past_end=True, seed=1)
+    shown = [next(pieces) for _ in range(40)]
+    steps = module._SHOWN_AT_ONCE * 39
+    assert len("".join(shown)) <= len("The") + steps
+    assert int(single) == steps, "nothing is written in advance"
+    kept = pieces.gi_frame.f_locals.values()
+    assert max(np.size(value) for value in kept if isinstance(value, np.ndarray)) <= 16
+    assert max(len(value) for value in kept if isinstance(value, str)) <= 16
+    pieces.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"length": 0}, "`length`"),
+        ({"temperature": 0}, "`temperature`.*`greedy`"),
+        ({"temperature": -1.0}, "`temperature`"),
+        ({"temperature": math.nan}, "`temperature`"),
+        ({"temperature": math.inf}, "`temperature`"),
+        ({"top_k": -1}, "`top_k`"),
+        ({"top_p": 0.0}, "`top_p`"),
+        ({"top_p": math.nan}, "`top_p`"),
+        ({"seed": -1}, "`seed`"),
+        ({"beams": 0}, "`beams`"),
+    ],
+)
+def test_numbers_out_of_range(options, named, characters):
+    with pytest.raises(ValueError, match=named):
+        characters.generate(["A"], **options)
+    if "beams" not in options:
+        with pytest.raises(ValueError, match=named):
+            next(characters.stream("A", **options))
+
+
+def test_extreme_numbers(characters):
+    (greedy,) = characters.generate(["A"], length=20, greedy=True)
+    for options in ({"temperature": 1e-45}, {"top_k": 1}, {"top_p": 1e-9}):
+        (found,) = characters.generate(["A"], length=20, **options)
+        assert found["text"] == greedy["text"], options
+    (everything,) = characters.generate(["A"], length=20)
+    (found,) = characters.generate(["A"], length=20, top_k=2**32 + 1)
+    assert found["text"] == everything["text"]
+    assert characters.generate(["A"], length=20, temperature=1e6)
+
+
+def test_a_prompt_with_characters_that_nobody_learnt(characters, words):
+    with pytest.raises(UserError, match="does not have '%', 'é'"):
+        characters.generate(["The", "é%é"])
+    with pytest.raises(UserError, match="does not have 'é'"):
+        next(characters.stream("é"))
+    (found,) = words.generate(["é %"], length=5)
+    assert found["text"].startswith("é %")
+    assert "<UNK>" not in found["text"]
+
+
+def test_every_word_may_be_unknown_and_every_character_known(characters, words):
+    assert characters.unknown_characters("Thé %%") == ["%", "é"]
+    assert characters.unknown_characters("The sea\n") == []
+    assert words.unknown_characters("é") == []
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_cells(cell, tmp_path):
+    """Deep networks of each cell: saved, loaded, the same texts; steps say what sequences say."""
+    predictor = with_bias("character", end=-20.0, cell=cell, layers=2, units=3)
+    presets.save(predictor, tmp_path / "model", {})
+    loaded = presets.load(tmp_path / "model")
+    (found,) = predictor.generate(["The"], length=12, seed=2)
+    assert found["tokens"] == 12
+    whole, beginning = loaded.score([found["text"], "The"])
+    expected = whole["log_probability"] - beginning["log_probability"]
+    assert found["log_probability"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_tied_and_one_hot():
+    for options in ({"embedding_dim": None}, {"tie_weights": True, "embedding_dim": 4}):
+        predictor = predictor_of("word", **options)
+        (ids,) = predictor.tokenizer.ragged(["The king is dead."], end=True).to_list()
+        (score,) = predictor.score(["The king is dead."])
+        expected = expected_factors(predictor, ids).sum()
+        assert score["log_probability"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_another_vocabulary_is_refused(characters):
+    model = language_model(7, embedding_dim=2, units=2)
+    with pytest.raises(ValueError, match=r"tokens for a model of 7"):
+        LanguageModel(model, characters.tokenizer)
+
+
+def test_jax(tmp_path):
+    """Scores and greedy texts are those of TensorFlow, and so are drawn ones."""
+    asked = {}
+    for level in ("character", "word"):
+        predictor = predictor_of(level, cell="gru", scale=1.0)
+        presets.save(predictor, tmp_path / level, {})
+        prompts = ["The king", ""]
+        asked[level] = {
+            "scores": predictor.score(TEXTS[level]),
+            "loss": predictor.evaluate([text(10)])["loss"],
+            "greedy": predictor.generate(prompts, length=8, greedy=True),
+            "drawn": predictor.generate(prompts, length=8, seed=3, top_k=5),
+            "beams": predictor.generate(prompts, length=8, beams=2),
+            "stream": "".join(predictor.stream("The", length=8, seed=3)),
+            "next": predictor.predict(prompts),
+        }
+    (tmp_path / "texts.json").write_text(json.dumps(TEXTS | {"document": text(10)}))
+    script = Path(__file__).parent / "write_texts.py"
+    run_script(script, tmp_path, KERAS_BACKEND="jax")
+    answer = json.loads((tmp_path / "answer.json").read_text())
+    assert answer.pop("backend") == "jax" != keras.backend.backend()
+    assert_close(answer, asked)
+
+
+def assert_close(found, expected):
+    """Nests with the same strings, and the same numbers but for rounding."""
+    assert type(found) is type(expected)
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for key, value in expected.items():
+            assert_close(found[key], value)
+    elif isinstance(expected, list):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            assert_close(one, other)
+    elif isinstance(expected, float):
+        assert found == pytest.approx(expected, rel=1e-4, abs=1e-4)
+    else:
+        assert found == expected
