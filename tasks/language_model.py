@@ -46,9 +46,11 @@ _SAMPLE_LENGTH = {"character": 400, "word": 60}
 
 def _in_words(name):
     """What `--help` says of a default that depends on the level."""
-    shown = {True: "on", False: "off"}
-    values = {level: values[name] for level, values in _BY_LEVEL.items()}
-    return "; ".join(f"{shown.get(v, v)} for {level}s" for level, v in values.items())
+
+    def shown(value):
+        return ("off", "on")[value] if isinstance(value, bool) else value
+
+    return "; ".join(f"{shown(values[name])} for {level}s" for level, values in _BY_LEVEL.items())
 
 
 class LanguageModelling(Task):
