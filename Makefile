@@ -29,6 +29,7 @@ benchmarks: $(VENV)/installed-benchmarks
 	$(RUN) -m benchmarks.recurrence
 	$(RUN) -m benchmarks.sentiment
 	$(RUN) -m benchmarks.tagging
+	$(RUN) -m benchmarks.language_model
 	$(RUN) -m benchmarks.inference
 
 $(VENV)/bin/python:
