@@ -14,6 +14,7 @@ import click
 import zoo
 from zoo.command_line import run
 from zoo.errors import UserError
+from zoo.options import Text
 from zoo.task import Task
 
 # What suits a few million characters, and a million words, on two cores.
@@ -112,6 +113,11 @@ class LanguageModelling(Task):
             help="Draw dropout once for all steps of a piece.",
         ),
         click.Option(
+            ["--start-from"],
+            type=Text("model"),
+            help="Go on from a saved model, its tokens and its network, with your text perhaps.",
+        ),
+        click.Option(
             ["--timesteps"],
             type=click.IntRange(1),
             help="Steps through which gradients flow; the state is carried on.",
@@ -154,6 +160,8 @@ class LanguageModelling(Task):
         return corpus.load(name, limit=settings.limit).test, name
 
     def build(self, data, settings):
+        if settings.start_from:
+            return self._saved(settings)
         tokenizer = self._tokenizer(data, settings)
         model = zoo.networks.language_model(
             len(tokenizer.vocabulary),
@@ -170,7 +178,19 @@ class LanguageModelling(Task):
         )
         return zoo.predictors.LanguageModel(model, tokenizer)
 
+    def _saved(self, settings):
+        """The model to start from."""
+        predictor = zoo.workflow.load(self, settings.start_from)
+        if predictor.level != settings.level:
+            raise UserError(
+                f"{settings.start_from} is a model of {predictor.level}s: give --level "
+                f"{predictor.level} or another --start-from"
+            )
+        return predictor
+
     def _tokenizer(self, data, settings):
+        if settings.start_from:
+            return self._saved(settings).tokenizer
         kind = zoo.predictors.language_model.TOKENIZERS[settings.level]
         size = (settings.vocabulary_size,) if settings.level == "word" else ()
         return kind.from_documents(data.train.texts, *size)

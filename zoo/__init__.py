@@ -32,6 +32,7 @@ _SUBMODULES = {
     "training",
     "vectors",
     "vocabularies",
+    "workflow",
 }
 
 

@@ -189,7 +189,7 @@ def load(task, model):
     if predictor.kind != task.predictor:
         raise UserError(
             f"{model} is of the kind {predictor.kind}, {task.name} needs one of {task.predictor}: "
-            "give another --model (`python -m zoo` lists them)"
+            "give another model (`python -m zoo` lists them)"
         )
     return predictor
 

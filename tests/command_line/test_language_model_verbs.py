@@ -269,7 +269,7 @@ def test_no_network_can_be_tied_to_one_hot_vectors(capfd, tmp_path):
 def test_models_of_other_tasks(capfd, trained):
     for name in ("generate", "score", "predict"):
         result = call(capfd, name, "--model", trained, "A")
-        assert_refused(result, "language_model needs one of language_model", "another --model")
+        assert_refused(result, "language_model needs one of language_model", "another model")
 
 
 def test_damaged_vocabulary(capfd, trained_language_model, tmp_path):

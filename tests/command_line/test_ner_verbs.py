@@ -312,7 +312,7 @@ def test_file_of_training_is_no_dataset(capfd, trained_tagger):
 def test_models_of_other_tasks(capfd, trained, trained_tagger):
     result = call(capfd, "predict", "--model", trained, "Bob")
     assert_refused(
-        result, "of the kind text_classifier, ner needs one of entity_tagger", "another --model"
+        result, "of the kind text_classifier, ner needs one of entity_tagger", "another model"
     )
     result = command_lines.call(capfd, "predict", "--model", trained_tagger, "good")
     assert_refused(result, "of the kind entity_tagger, sentiment needs one of text_classifier")

@@ -235,7 +235,7 @@ def test_model_of_another_task(capfd, trained, monkeypatch):
     monkeypatch.setattr(Sentiment, "predictor", "tagger")
     result = call(capfd, "predict", "--model", trained, "good")
     assert_refused(
-        result, "of the kind text_classifier, sentiment needs one of tagger", "another --model"
+        result, "of the kind text_classifier, sentiment needs one of tagger", "another model"
     )
 
 
