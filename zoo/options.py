@@ -8,6 +8,7 @@ import click
 
 from zoo.cells import CELLS
 from zoo.serving import FORMATS
+from zoo.task import Settings
 
 HELP = ["-h", "--help"]
 
@@ -121,10 +122,14 @@ def training_command(task, settings):
     """
     parameters = of_train(task)
     defaults = click.Command("train", params=parameters).make_context("train", []).params
+    # A default that depends on other options is the one that goes with those of this run.
+    resolved = {name: v if v is None else settings.get(name, v) for name, v in defaults.items()}
+    task.resolve(Settings(resolved))
     words = ["python", "-m", f"tasks.{task.name}", "train"]
     for option in parameters:
         value = settings.get(option.name)
-        if value is None or value == defaults[option.name]:
+        default = defaults[option.name]
+        if value is None or value == (resolved[option.name] if default is None else default):
             continue
         if option.is_flag:
             words += (option.opts if value else option.secondary_opts)[:1]
