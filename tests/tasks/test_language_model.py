@@ -12,7 +12,7 @@ from language_modelling import TINY, call, text, write_text
 
 import zoo
 from tasks.language_model import LanguageModelling
-from zoo import workflow
+from zoo import options, workflow
 from zoo.command_line import commands
 from zoo.datasets.plain_text import Documents, PlainTextData
 from zoo.serving.c_api import SavedModel
@@ -190,3 +190,33 @@ def test_help_of_defaults_that_depend(capsys):
             values.append({"True": "on", "False": "off"}.get(v := str(settings.values[name]), v))
         assert shown == "{} for characters; {} for words".format(*values)
         assert f"[default: ({shown})" in text_of_help
+
+
+def test_goes_on_from_a_saved_model(trained_language_model):
+    settings = settings_of("--start-from", trained_language_model, *TINY)
+    task = LanguageModelling()
+    task.resolve(settings)
+    # Another text, with characters that the model does not know.
+    predictor, _, _ = workflow._build(task, corpus("Žluťoučký kůň 漢字 " * 40), settings)
+    saved = zoo.load(trained_language_model)
+    assert predictor.tokenizer.vocabulary == saved.tokenizer.vocabulary
+    for new, old in zip(predictor.model.get_weights(), saved.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(new, old)
+    baseline = task.fit_baseline(corpus(), settings)
+    assert task.evaluate_baseline(baseline, corpus().test)["perplexity"] > 1
+
+
+def test_starts_from_no_other_kind_of_model(capfd, tmp_path, trained_language_model):
+    data = write_text(tmp_path / "mine.txt")
+    for model, problem in ((trained_language_model, "--level"), ("nowhere", "unknown model")):
+        out = tmp_path / "out"
+        options = ("--data", data, "--out", out, "--level=word", "--start-from", model, *TINY)
+        assert_refused(call(capfd, *options), problem)
+        assert not out.exists()
+
+
+def test_command_of_a_card_leaves_out_defaults_that_depend_on_others():
+    task, settings = LanguageModelling(), settings_of("--level=word", "--dropout=0.3")
+    task.resolve(settings)
+    command = options.training_command(task, settings.values)
+    assert command == "python -m tasks.language_model train --dropout 0.3 --level word"
