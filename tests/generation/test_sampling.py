@@ -5,6 +5,7 @@ import pytest
 import scipy.special
 import scipy.stats
 import tensorflow as tf
+from keras import ops
 from step_models import kept
 
 from zoo.generation import draw, permitted, truncated, uniforms
@@ -145,6 +146,20 @@ def test_never_a_token_of_no_probability(u):
     if u >= LARGEST:  # the last that is more than the rounding of the sum
         sums = probabilities(x).cumsum(axis=1)
         assert (sums[np.arange(500), chosen] > 1 - 1e-5).all()
+
+
+def test_never_either_where_sums_do_not_rise(monkeypatch):
+    """As where they are made in parallel, each with a rounding of its own."""
+    generator = np.random.default_rng(6)
+    x = generator.normal(size=(4000, 40)).astype("float32")
+    x[generator.random(x.shape) < 0.7] = -np.inf
+    x[:, 3] = 0.0  # one at least
+    noise = 1e-3 * generator.normal(size=x.shape).astype("float32")
+    cumsum = ops.cumsum
+    monkeypatch.setattr(ops, "cumsum", lambda p, axis: cumsum(p, axis=axis) + noise)
+    u = np.concatenate([np.full(2000, LARGEST), generator.random(2000).astype("float32")])
+    chosen = draw(x, u).numpy()
+    assert np.isfinite(x[np.arange(4000), chosen]).all()
 
 
 def test_where_the_intervals_end():
