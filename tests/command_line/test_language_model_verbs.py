@@ -86,6 +86,7 @@ def test_evaluation(verb, predictor, tmp_path):
     data = write_text(tmp_path / "mine.txt", 10)
     measured = printed(verb("evaluate", "--data", data, "--json"))
     expected = predictor.evaluate([text(10)])
+    assert measured["level"] == expected.pop("level") == "character"
     assert {name: measured[name] for name in expected} == pytest.approx(expected, rel=1e-5)
     assert measured["tokens"] == len(text(10)) + 1
     assert measured["baseline_perplexity"] > 1
@@ -239,7 +240,7 @@ def test_scores_refused(verb, standard_input):
 FILES = {
     "missing": (None, "no such file"),
     "empty": (b"", "is empty"),
-    "blank": (b"\n \n\n", "only white space"),
+    "blank": (b"\n \n\n", "is empty"),
     "binary": (bytes(range(256)) * 8, "UTF-8"),
     "Latin-1": ("Käse\n".encode("latin-1"), "UTF-8"),
     "too short": (b"The king is dead.\n", "too short"),
@@ -262,7 +263,9 @@ def test_training_file(file, capfd, tmp_path):
 def test_no_network_can_be_tied_to_one_hot_vectors(capfd, tmp_path):
     data = write_text(tmp_path / "mine.txt")
     options = ("--embedding-dim=0", "--tie-weights", "--out", tmp_path / "out")
-    assert_refused(call(capfd, "--data", data, *TINY, *options), "--tie-weights", "--embedding-dim")
+    assert_refused(
+        call(capfd, "--data", data, *TINY, *options), "--no-tie-weights", "--embedding-dim"
+    )
     assert not (tmp_path / "out").exists()
 
 
