@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
+# Much of a test's time is Python's, which one processor does: two processes, each with its own files.
+TESTS = $(RUN) -m pytest --numprocesses 2 --dist loadfile
 
 .PHONY: help sentiment test test-long benchmarks lint clean
 
@@ -16,10 +18,10 @@ sentiment: $(VENV)/installed
 	$(RUN) -m tasks.sentiment
 
 test: $(VENV)/installed-test lint
-	$(RUN) -m pytest
+	$(TESTS)
 
 test-long: $(VENV)/installed-test lint
-	$(RUN) -m pytest -m "long or not long"
+	$(TESTS) -m "long or not long"
 
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .

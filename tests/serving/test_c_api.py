@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -406,22 +407,32 @@ with SavedModel(sys.argv[1]) as model:
             model.run("check", {"x": array[:, 0] - 1})
         except SavedModelError:
             pass
+    grown = []
     for _ in range(5):
-        ask()
-    before = resident()
-    for _ in range(50):
-        ask()
-    print(resident() - before)
+        before = resident()
+        for _ in range(25):
+            ask()
+        grown.append(resident() - before)
+    print(*grown)
 """
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
 def test_memory_is_given_back(folder):
+    # TensorFlow 2.21 loses the tensors of a call that fails where oneDNN is off, as it is in these
+    # tests: in its own Session too.
+    environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": "1"}
     result = subprocess.run(
-        [sys.executable, "-c", MEMORY, folder], capture_output=True, text=True, check=False
+        [sys.executable, "-c", MEMORY, folder],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
     )
     assert result.returncode == 0, result.stderr
-    assert int(result.stdout) < 60e6  # any one of the tensors, kept, would make 100 MB
+    # Any one of the tensors, kept, would make each round grow by 50 MB; an allocator that settles
+    # makes only some of them grow.
+    assert min(map(int, result.stdout.split())) < 15e6
 
 
 def test_registered_operations():
