@@ -10,10 +10,18 @@ PACKAGED = {
     "movie_snippets": "10,070 English sentences from movie reviews, negative or positive",
     "conll2003_english": "20,744 English news sentences with their persons, places and other names",
     "shakespeare": "42 plays and books of poems by Shakespeare, 5.05 million characters",
+    "dates": "46,000 dates as written in twenty locales, with their ISO 8601 form",
 }
 """Corpora that need nothing but the package index: name and what they hold."""
 
-_SUBMODULES = {"batching", "plain_text", "sequence_tagging", "streams", "text_classification"}
+_SUBMODULES = {
+    "batching",
+    "parallel_text",
+    "plain_text",
+    "sequence_tagging",
+    "streams",
+    "text_classification",
+}
 
 
 def __getattr__(name):

@@ -1,0 +1,148 @@
+"""Dates in many locales: their forms, what is ambiguous, their splits."""
+
+import itertools
+import re
+from collections import Counter
+from datetime import date, timedelta
+
+import pytest
+from babel.dates import format_date, parse_pattern
+
+from zoo.datasets import PACKAGED
+from zoo.datasets.dates import LOCALES, SIZES, YEARS, Dates, Form, ambiguous, forms, pairs
+from zoo.datasets.parallel_text import load
+from zoo.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def every_pair():
+    return list(pairs())
+
+
+def test_forms_are_those_of_the_cldr_with_the_year_in_full():
+    day = date(2009, 7, 5)
+    for locale in LOCALES:
+        written = [form.write(day) for form in forms(locale)]
+        assert len(written) == len(set(forms(locale))) >= 3
+        assert all("2009" in text for text in written)
+        full = format_date(day, "full", locale)
+        assert written[0] == full.replace("\u00a0", " ").replace("\u202f", " ")
+        assert any(re.search("E|ccc", form.pattern) for form in forms(locale))
+    assert "7/5/09" not in [form.write(day) for form in forms("en_US")]
+
+
+def test_what_another_locale_reads_otherwise_is_ambiguous():
+    british, american = Form("en_GB", "dd/MM/y"), Form("en_US", "M/d/y")
+    assert british in forms("en_GB")
+    assert american in forms("en_US")
+    misread = ambiguous(["en_GB", "en_US"])
+    expected = {
+        (form, month, day)
+        for form in (british, american)
+        for month, day in itertools.product(range(1, 13), repeat=2)
+        if month != day
+    }
+    assert misread == expected
+    assert not ambiguous(["en_GB"])
+    assert not ambiguous(["en_GB", "fr", "it"])
+
+
+def test_a_name_that_is_another_month_elsewhere_is_ambiguous():
+    # "Kas" is November in Turkish and May in Taita.
+    misread = {(form.locale, month) for form, month, _ in ambiguous(["dav", "tr"])}
+    assert misread == {("dav", 5), ("tr", 11)}
+    assert all("kas" in source.lower() for source in _left_out(["dav", "tr"]))
+
+
+def _left_out(locales):
+    return [form.write(date(2000, month, day)) for form, month, day in ambiguous(locales)]
+
+
+def test_no_text_has_two_meanings_in_any_of_the_locales(every_pair):
+    meaning = {source: target for source, target, _ in every_pair[:400]}
+    dates = {date.fromisoformat(target) for target in meaning.values()}
+    swapped = {date(d.year, d.day, d.month) for d in dates if d.day <= 12}
+    readers = list(itertools.chain.from_iterable(map(forms, LOCALES)))
+    for day in dates | swapped:
+        for form in readers:
+            text = form.write(day)
+            assert meaning.get(text, day.isoformat()) == day.isoformat()
+
+
+def test_each_day_once_the_locales_in_turn(every_pair):
+    days = [date.fromisoformat(target) for _, target, _ in every_pair]
+    century = date(YEARS[0], 1, 1)
+    assert sorted(days) == [century + timedelta(i) for i in range(len(days))]
+    assert len({source for source, _, _ in every_pair}) == len(days)
+    for start in (0, len(LOCALES), 40_000):
+        assert {locale for *_, locale in every_pair[start : start + len(LOCALES)]} == {*LOCALES}
+    used = Counter()
+    for source, target, locale in every_pair[:4000]:
+        day = date.fromisoformat(target)
+        used.update(form for form in forms(locale) if form.write(day) == source)
+    assert {*used} == {form for locale in LOCALES for form in forms(locale)}
+
+
+def test_the_order_is_always_the_same(every_pair):
+    assert list(itertools.islice(pairs(), 50)) == every_pair[:50]
+    assert not {source for source, *_ in every_pair} & {target[2:] for _, target, _ in every_pair}
+
+
+def test_digits_alone_appear_only_where_they_leave_no_doubt(every_pair):
+    for source, target, locale in every_pair:
+        if source.count("/") == 2 and source[-4:].isdigit():
+            day = date.fromisoformat(target)
+            assert day.day > 12 or day.day == day.month, (source, locale)
+
+
+def test_loads_by_name_with_a_locale_for_each_pair(shared_cache, every_pair, capfd):
+    data = load()
+    assert data.name == "dates"
+    start = 0
+    for split, size in SIZES.items():
+        part = getattr(data, split)
+        found = sorted(zip(part.sources, part.targets, part.groups, strict=True))
+        assert found == sorted(every_pair[start : start + size])
+        start += size
+    assert data.licence.startswith("BSD")
+    assert data.citation.startswith("@")
+    assert data.homepage.startswith("https://")
+    assert all(locale in data.description for locale in LOCALES)
+    assert capfd.readouterr().out == ""
+
+
+def test_locales_can_be_chosen(shared_cache, monkeypatch):
+    monkeypatch.setattr("zoo.datasets.dates.SIZES", {"train": 80, "validation": 9, "test": 9})
+    data = load("dates", locales=["pt-PT", "en_GB", "en_GB"], limit=50)
+    assert {*data.train.groups} == {"en_GB", "pt_PT"}
+    assert len(data.train) == 50
+    assert data.description.endswith("In en_GB, pt_PT.")
+    other = load("dates", locales=["ja"])
+    assert {*other.test.groups} == {"ja"}
+    many = ["af", "bg", "ca", "da", "et", "eu", "gl", "hr", "id", "is", "lt", "lv", "mk", "nb"]
+    assert len(Dates.of([*LOCALES, *many]).builder_config.name) < 100
+
+
+@pytest.mark.parametrize(
+    ("locales", "message"),
+    [
+        (["de", "xx"], "unknown locale 'xx'"),
+        (["1"], "unknown locale '1'"),
+        (["de/../x"], "unknown locale"),
+        ([], "no locale"),
+    ],
+)
+def test_locales_that_there_are_not(shared_cache, locales, message):
+    with pytest.raises(UserError, match=message):
+        load("dates", locales=locales)
+
+
+def test_patterns_hold_a_day_a_month_and_a_year():
+    for form in itertools.chain.from_iterable(map(forms, LOCALES)):
+        shown = parse_pattern(form.pattern).format
+        assert all(f"%({letter}" in shown for letter in "dy"), form
+        assert any(f"%({letter}" in shown for letter in "ML"), form
+
+
+def test_is_listed_under_its_name():
+    assert Dates.name in PACKAGED
