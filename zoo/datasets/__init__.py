@@ -11,6 +11,7 @@ PACKAGED = {
     "conll2003_english": "20,744 English news sentences with their persons, places and other names",
     "shakespeare": "42 plays and books of poems by Shakespeare, 5.05 million characters",
     "dates": "46,000 dates as written in twenty locales, with their ISO 8601 form",
+    "bible_en_fr": "30,635 verses of the Bible in English and French, 11,191 of them short",
 }
 """Corpora that need nothing but the package index: name and what they hold."""
 

@@ -15,9 +15,9 @@ from zoo.datasets.readers import read_text
 from zoo.datasets.splits import CARVED, SPLITS, completed, limited, parted
 from zoo.errors import UserError
 
-PACKAGED = ("dates",)  # the packaged corpora of this kind
+PACKAGED = ("dates", "bible_en_fr")  # the packaged corpora of this kind
 
-_GROUPS = {"dates": "locale"}  # the features that tell pairs apart
+_GROUPS = {"dates": "locale", "bible_en_fr": "book"}  # the features that tell pairs apart
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 

