@@ -12,16 +12,19 @@ PACKAGED = {
     "shakespeare": "42 plays and books of poems by Shakespeare, 5.05 million characters",
     "dates": "46,000 dates as written in twenty locales, with their ISO 8601 form",
     "bible_en_fr": "30,635 verses of the Bible in English and French, 11,191 of them short",
+    "bach_chorales": "361 chorales in four parts by Bach, on a grid of sixteenths",
 }
 """Corpora that need nothing but the package index: name and what they hold."""
 
 _SUBMODULES = {
     "batching",
+    "music",
     "parallel_text",
     "plain_text",
     "sequence_tagging",
     "streams",
     "text_classification",
+    "transpositions",
 }
 
 

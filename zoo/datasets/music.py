@@ -13,13 +13,14 @@ from zoo.datasets import tfds_corpora
 from zoo.datasets.readers import read_text
 from zoo.datasets.splits import CARVED, SPLITS, completed, limited, parted
 from zoo.errors import UserError
-from zoo.scores import Score, midi
+from zoo.scores import Score, midi, musicxml
 from zoo.scores.notes import HIGHEST, LOWEST
 from zoo.scores.score import MOST_VOICES
 
 PACKAGED = ("bach_chorales",)  # the packaged corpora of this kind
 
 _READERS = dict.fromkeys((".mid", ".midi"), midi.read)
+_READERS |= dict.fromkeys((".musicxml", ".mxl", ".xml"), musicxml.read)
 SUFFIXES = tuple(_READERS)  # of files of one piece; a file of many ends in .json
 
 _JSON_SPLITS = {"train": ("train",), "validation": ("valid", "validation"), "test": ("test",)}

@@ -1,8 +1,9 @@
 """Musical scores on a grid in time: reading and writing them, hearing and seeing them.
 
-`zoo.scores.midi` and `zoo.scores.musicxml` read and write files; nothing of theirs is imported
-here, as the library for MusicXML takes seconds.
+The submodules below are imported when they are first used: the library for MusicXML takes seconds.
 """
+
+import importlib
 
 from zoo.scores.notes import (
     KEYS,
@@ -15,6 +16,8 @@ from zoo.scores.notes import (
 )
 from zoo.scores.score import Score
 
+_SUBMODULES = {"audio", "counterpoint", "midi", "musicxml", "piano_roll"}
+
 __all__ = [
     "KEYS",
     "Score",
@@ -25,3 +28,9 @@ __all__ = [
     "pitch_name",
     "transposed_key",
 ]
+
+
+def __getattr__(name):
+    if name in _SUBMODULES:
+        return importlib.import_module(f"zoo.scores.{name}")
+    raise AttributeError(f"module 'zoo.scores' has no attribute {name!r}")

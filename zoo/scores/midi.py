@@ -11,8 +11,8 @@ import numpy as np
 from zoo.errors import UserError
 from zoo.scores.files import read_bytes, writing
 from zoo.scores.notes import parse_key
-from zoo.scores.score import MOST_VOICES, VOICE_NAMES, Score, check_tempo
-from zoo.scores.voicing import MOST_STEPS, TimedNote, voiced
+from zoo.scores.score import MOST_VOICES, VOICE_NAMES, Score, check_tempo, time_signature
+from zoo.scores.voicing import MOST_STEPS, TimedNote, ordered, voiced
 
 _DRUMS = 9  # the channel of General MIDI, counted from 0
 _TICKS_PER_QUARTER = 480
@@ -48,7 +48,7 @@ def read(path: str | Path, steps_per_quarter: int = 4) -> Score:
                 signatures.append((ticks * steps_per_tick, quarters * steps_per_quarter))
             elif message.type == "key_signature":
                 key = key or parse_key(message.key)
-    pitches, onsets, reduced = voiced(_ordered(parts), str(path))
+    pitches, onsets, reduced = voiced(ordered(parts), str(path))
     return Score(
         pitches=pitches,
         onsets=onsets,
@@ -117,15 +117,6 @@ def _parts(track: mido.MidiTrack, steps_per_tick: Fraction) -> list[tuple[str, l
     return [(track.name, notes[channel]) for channel in sorted(notes)]
 
 
-def _ordered(parts: list[tuple[str, list[TimedNote]]]) -> list[list[TimedNote]]:
-    """The parts from the highest to the lowest."""
-    names = [name.strip().title() for name, _ in parts]
-    if len(parts) == MOST_VOICES and set(names) == set(VOICE_NAMES):
-        return [parts[names.index(name)][1] for name in VOICE_NAMES]
-    notes = [part for _, part in parts]
-    return sorted(notes, key=lambda part: -np.mean([note.pitch for note in part]))
-
-
 def _positions(
     steps: int, signatures: list[tuple[Fraction, Fraction]], steps_per_quarter: int
 ) -> np.ndarray:
@@ -158,9 +149,7 @@ def _conductor(score: Score, tempo: float) -> mido.MidiTrack:
     metre = None
     for start, length in _metres(score):
         if length != metre:
-            quarters = Fraction(length, score.steps_per_quarter)
-            denominator = max(4, 4 * quarters.denominator)
-            numerator = int(quarters * denominator / 4)
+            numerator, denominator = time_signature(length, score.steps_per_quarter)
             signature = {"numerator": numerator, "denominator": denominator}
             events.append((start, mido.MetaMessage("time_signature", **signature)))
         metre = length

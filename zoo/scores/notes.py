@@ -7,8 +7,6 @@ from zoo.errors import UserError
 SILENCE = 0
 LOWEST, HIGHEST = 1, 127  # MIDI note numbers; C-1, number 0, gives way to silence
 
-_SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-_FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "##": 2, "b": -1, "♭": -1, "bb": -2}
 _NOTE = re.compile(r"([A-Ga-g])(##|bb|[#♯b♭]?)(-?\d)")
@@ -51,11 +49,19 @@ def parse_pitch(text: str) -> int:
 
 
 def pitch_name(pitch: int, key: str | None = None) -> str:
-    """The name of a MIDI note number, with flats in a key that has flats; "-" for silence."""
+    """The name of a MIDI note number as a key would spell it; "-" for silence.
+
+    Names stand on the line of fifths, ... F C G D A E B F# C# ...; a key takes the twelve that
+    begin two fifths below the tonic of its major: in C major and A minor from Bb to D#. Without a
+    key it is F to A#, with sharps only.
+    """
     if pitch == SILENCE:
         return "-"
-    names = _FLATS if key is not None and fifths(key) < 0 else _SHARPS
-    return f"{names[pitch % 12]}{pitch // 12 - 1}"
+    first = -1 if key is None else fifths(key) - 2  # from C, where F is -1
+    place = first + (7 * pitch - first) % 12  # a fifth is 7 semitones, and 7 * 7 is 1 modulo 12
+    accidentals, letter = divmod(place + 1, 7)
+    octave = (pitch - accidentals) // 12 - 1  # that of the letter: B#3 is C4
+    return f"{'FCGDAEB'[letter]}{'#' * accidentals or 'b' * -accidentals}{octave}"
 
 
 def parse_chord(text: str) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -161,12 +162,17 @@ class Score:
         )
 
     def fingerprint(self) -> bytes:
-        """Equal for scores whose notes are the same up to a transposition of all of them."""
+        """Equal for scores of the same pitches at each step, up to a transposition of them all."""
         sounds = self.pitches != SILENCE
         lowest = self.pitches[sounds].min(initial=HIGHEST)
         relative = np.where(sounds, self.pitches - lowest + 1, 0).astype(np.int16)
-        grid = f"{self.voices} {self.steps_per_quarter} ".encode()
-        return grid + relative.tobytes() + np.packbits(self.onsets).tobytes()
+        return f"{self.voices} {self.steps_per_quarter} ".encode() + relative.tobytes()
+
+
+def time_signature(length: int, steps_per_quarter: int) -> tuple[int, int]:
+    """The metre of a bar of so many steps: beats of quarters where that can be, else shorter."""
+    beats = Fraction(length, steps_per_quarter)
+    return beats.numerator, 4 * beats.denominator
 
 
 def check_tempo(tempo: float) -> None:

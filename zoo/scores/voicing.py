@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo.errors import UserError
 from zoo.scores.notes import LOWEST, SILENCE
-from zoo.scores.score import MOST_VOICES, Note
+from zoo.scores.score import MOST_VOICES, VOICE_NAMES, Note
 
 MOST_STEPS = 200_000  # hours of music; a damaged file can ask for years
 
@@ -46,7 +46,7 @@ def voiced(parts: Sequence[Sequence[TimedNote]], name: str) -> Voices:
         UserError: there is no note, the piece is too long, or a note has the number 0, which means
             silence here.
     """
-    parts = [sorted(part) for part in parts if part]
+    parts = list(map(sorted, parts))
     if not parts:
         raise UserError(f"{name}: there is no note to be heard in it")
     if min(note.pitch for part in parts for note in part) < LOWEST:
@@ -58,6 +58,19 @@ def voiced(parts: Sequence[Sequence[TimedNote]], name: str) -> Voices:
     if len(parts) <= MOST_VOICES and all(map(_has_one_note_at_a_time, parts)):
         return _as_voices(on_grid, steps)
     return _as_ranks([note for part in on_grid for note in part], steps)
+
+
+def ordered(parts: Sequence[tuple[str, Sequence[TimedNote]]]) -> list[Sequence[TimedNote]]:
+    """The parts that have notes, given with their names, from the highest to the lowest.
+
+    By the names, if these are soprano, alto, tenor and bass; else by the mean of the pitches.
+    """
+    parts = [(name.strip().title(), part) for name, part in parts if part]
+    if len(parts) == len(VOICE_NAMES) and (by_name := dict(parts)).keys() == set(VOICE_NAMES):
+        return [by_name[name] for name in VOICE_NAMES]
+    return [
+        part for _, part in sorted(parts, key=lambda p: -np.mean([note.pitch for note in p[1]]))
+    ]
 
 
 def _to_grid(note: TimedNote) -> Note:
