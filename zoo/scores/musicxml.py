@@ -21,6 +21,8 @@ from zoo.scores.voicing import TimedNote, ordered, voiced
 
 _TREBLE, _TENOR, _BASS = "TrebleClef", "Treble8vbClef", "BassClef"
 _CLEFS = (_TREBLE, _TREBLE, _TENOR, _BASS)  # of four voices
+_CONTAINER = "META-INF/container.xml"  # in a compressed file
+_WHERE = '<container><rootfiles><rootfile full-path="score.musicxml"/></rootfiles></container>'
 _MIDDLE = 60  # where the bass clef ends and the treble clef begins
 
 
@@ -64,17 +66,20 @@ def write(score: Score, path: str | Path, tempo: float = 100) -> None:
 
     Args:
         score: four voices are named soprano, alto, tenor and bass.
-        path: the file, by convention one that ends in .musicxml.
+        path: the file, by convention one that ends in .musicxml; it is compressed if it ends in
+            .mxl.
         tempo: quarter notes a minute.
 
     Raises:
         UserError: the tempo cannot be played (`zoo.scores.score.check_tempo`), or the file cannot
-            be written.
+            be written, or the score has no step.
     """
     from music21 import metadata, stream
     from music21.musicxml.m21ToXml import GeneralObjectExporter
 
     check_tempo(tempo)
+    if not len(score):
+        raise UserError(f"{path}: the piece is empty: there is nothing to write")
     document = stream.Score()
     document.insert(0, metadata.Metadata(title=score.name or "Untitled", composer=""))
     for voice in range(score.voices):
@@ -82,6 +87,8 @@ def write(score: Score, path: str | Path, tempo: float = 100) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         content = GeneralObjectExporter(document).parse()
+    if Path(path).suffix.lower() == ".mxl":
+        content = _packed(content)
     with writing(path):
         Path(path).write_bytes(content)
 
@@ -97,10 +104,19 @@ def _unpacked(content: bytes, name: str) -> bytes:
         return content
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            container = ElementTree.fromstring(archive.read("META-INF/container.xml"))
+            container = ElementTree.fromstring(archive.read(_CONTAINER))
             return archive.read(container.find(".//{*}rootfile").attrib["full-path"])
     except Exception as error:  # zipfile does not say which errors a damaged archive can cause
         raise UserError(f"{name}: the compressed MusicXML is damaged: fetch it again") from error
+
+
+def _packed(content: bytes) -> bytes:
+    """The compressed file of an XML: what `_unpacked` undoes."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr(_CONTAINER, _WHERE)
+        opened.writestr("score.musicxml", content)
+    return archive.getvalue()
 
 
 def _root(content: bytes, name: str) -> ElementTree.Element:
