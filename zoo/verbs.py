@@ -3,18 +3,14 @@
 A task names those that it has in `Task.verbs`.
 """
 
-import math
-import secrets
-
 import click
 
-from zoo import options, terminal
+from zoo import composition, options, sampling_options, terminal
 from zoo.cells import CELLS
 from zoo.errors import UserError
 from zoo.task import Settings
 
 _LENGTH = 500  # tokens to generate
-_HOTTEST = 1e6  # temperature, as the predictor has it
 _MOST_BEAMS, _LONGEST_SEARCH = 1000, 10_000
 _FEWEST_PARAMETERS = 1000
 
@@ -28,7 +24,7 @@ def _generate(task):
         if len(prompts) == values["samples"] == 1 and not as_json and not values["beams"]:
             for number, piece in enumerate(predictor.stream(prompts[0], **settings)):
                 if chosen_here and number == 0:  # by now the prompt is known to be right
-                    _say_seed(settings)
+                    sampling_options.say_seed(settings)
                 click.echo(piece, nl=False)
             click.echo()
             return
@@ -41,7 +37,7 @@ def _generate(task):
             terminal.print_json({"seed": settings["seed"], "texts": texts})
             return
         if chosen_here:
-            _say_seed(settings)
+            sampling_options.say_seed(settings)
         for text in texts:
             click.echo(text["text"])
 
@@ -61,10 +57,6 @@ def _prompts(arguments):
     return prompts or [""]
 
 
-def _say_seed(settings):
-    click.echo(f"seed {settings['seed']}", err=True)
-
-
 def _sampling_options():
     parameters = [
         click.Option(
@@ -76,21 +68,6 @@ def _sampling_options():
         click.Option(
             ["--past-end"], is_flag=True, help="Go on after <EOS>, as the training text does."
         ),
-        click.Option(
-            ["--temperature"],
-            type=click.FLOAT,
-            callback=_a_temperature,
-            help="Below 1 likely tokens become likelier, above 1 unlikely ones.  [default: 1]",
-        ),
-        click.Option(
-            ["--top-k"], type=click.IntRange(1), help="Draw from so many likeliest tokens only."
-        ),
-        click.Option(
-            ["--top-p"],
-            type=click.FloatRange(0, 1, min_open=True),
-            callback=_a_number,
-            help="Draw from the fewest tokens that have this probability together.",
-        ),
         click.Option(["--greedy"], is_flag=True, help="Take the likeliest token each time."),
         click.Option(
             ["--beams"],
@@ -100,34 +77,14 @@ def _sampling_options():
         click.Option(
             ["--samples"], type=click.IntRange(1), default=1, help="Texts to write per prompt."
         ),
-        click.Option(
-            ["--seed"],
-            type=click.IntRange(0, 2**32 - 1),
-            help="The same seed writes the same text.  [default: a new one, which is said]",
-        ),
+        *sampling_options.options("tokens"),
     ]
     return options.with_defaults_shown(parameters)
 
 
-def _a_number(context, option, value):
-    """Refuses "nan", which is neither in a range nor out of it."""
-    if value is not None and math.isnan(value):
-        raise click.BadParameter("nan is no number", context, option)
-    return value
-
-
-def _a_temperature(context, option, value):
-    if value is not None and not 0 < value <= _HOTTEST:
-        hint = f"above {_HOTTEST:g}, where all tokens are equally likely"
-        if not value > 0:
-            hint = "not above 0: for the likeliest token each time give --greedy"
-        raise click.BadParameter(f"{value:g} is {hint}", context, option)
-    return value
-
-
 def _of_sampling(values):
     """The arguments of a predictor's `generate` and `stream`, with a seed if none is given."""
-    drawing = [name for name in ("temperature", "top_k", "top_p") if values[name] is not None]
+    drawing = [name for name in sampling_options.NAMES if values[name] is not None]
     certain = [name for name in ("greedy", "beams") if values[name]]
     if certain and drawing + certain[1:]:
         other = (drawing + certain[1:])[0].replace("_", "-")
@@ -140,11 +97,8 @@ def _of_sampling(values):
         raise UserError(
             f"--beams keeps all that it searches: give a --length of at most {_LONGEST_SEARCH}"
         )
-    seed = secrets.randbits(32) if values["seed"] is None else values["seed"]
-    chosen = {"temperature": 1.0, "top_k": 0, "top_p": 1.0}
-    chosen |= {name: values[name] for name in drawing}
     names = ("length", "past_end", "greedy")
-    return {**{name: values[name] for name in names}, **chosen, "seed": seed}
+    return {**{name: values[name] for name in names}, **sampling_options.settings(values)}
 
 
 def _score(task):
@@ -212,5 +166,13 @@ def _compare(task):
     return terminal.command("compare", compare, [*own, *common, options.as_json()], help_text)
 
 
-VERBS = {"generate": _generate, "score": _score, "compare": _compare}
-"""Verbs by name; each a function of a `zoo.task.Task` that returns a `click.Command`."""
+VERBS = {
+    "generate": _generate,
+    "score": _score,
+    "compare": _compare,
+    "compose": composition.generate,
+}
+"""Verbs, by the names that tasks have for them.
+
+Each is a function of a `zoo.task.Task` that returns a `click.Command`.
+"""

@@ -204,7 +204,7 @@ def test_prompts_of_standard_input(verb, standard_input):
         ("--greedy --samples=2", "leave --samples out"),
         ("--beams=2 --length=1000000000", "--length of at most 10000"),
         ("--beams=1000000000", "'--beams'"),
-        ("--temperature=0", "'--temperature': 0 is not above 0: for the likeliest token"),
+        ("--temperature=0", "'--temperature': 0 is not above 0: for the likeliest choice"),
         ("--temperature=-1", "-1 is not above 0"),
         ("--temperature=nan", "nan is not above 0"),
         ("--temperature=inf", "inf is above"),

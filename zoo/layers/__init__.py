@@ -1,6 +1,7 @@
 """Recurrent layers: the fast loop, stacks of it, and what turns a sequence into one vector."""
 
 from zoo.layers.characters import CharacterFeatures
+from zoo.layers.chord_rules import ChordRules
 from zoo.layers.crf import LinearChainCRF
 from zoo.layers.perturbation import Perturbation
 from zoo.layers.pooling import MaskedPooling
@@ -10,6 +11,7 @@ from zoo.layers.word_dropout import WordDropout
 
 __all__ = [
     "CharacterFeatures",
+    "ChordRules",
     "LinearChainCRF",
     "MaskedPooling",
     "Perturbation",

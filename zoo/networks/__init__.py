@@ -1,6 +1,7 @@
 """Networks, one file per shape of sequence problem."""
 
 from zoo.networks.adversarial import AdversarialModel
+from zoo.networks.chord_model import chord_model
 from zoo.networks.language_model import initial_states, language_model, step_model
 from zoo.networks.many_to_many import many_to_many
 from zoo.networks.many_to_one import many_to_one
@@ -9,6 +10,7 @@ from zoo.networks.stream_model import StreamModel
 __all__ = [
     "AdversarialModel",
     "StreamModel",
+    "chord_model",
     "initial_states",
     "language_model",
     "many_to_many",

@@ -5,8 +5,9 @@
 
 from zoo.predictors.entity_tagger import EntityTagger
 from zoo.predictors.language_model import LanguageModel
+from zoo.predictors.music_model import MusicModel
 from zoo.predictors.text_classifier import TextClassifier
 
-PREDICTORS = {kind.kind: kind for kind in (TextClassifier, EntityTagger, LanguageModel)}
+PREDICTORS = {kind.kind: kind for kind in (TextClassifier, EntityTagger, LanguageModel, MusicModel)}
 
-__all__ = ["PREDICTORS", "EntityTagger", "LanguageModel", "TextClassifier"]
+__all__ = ["PREDICTORS", "EntityTagger", "LanguageModel", "MusicModel", "TextClassifier"]

@@ -14,7 +14,8 @@ from zoo.datasets.streams import StreamBatches
 from zoo.errors import UserError
 from zoo.networks import StreamModel
 from zoo.predictors.language_model_endpoints import endpoints
-from zoo.predictors.token_sequences import FORBIDDEN, HOTTEST, TokenSequences
+from zoo.predictors.sampling import check_seed, sampling
+from zoo.predictors.token_sequences import FORBIDDEN, TokenSequences
 from zoo.sentences import SentenceTokenizer
 from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 from zoo.training import Perplexity, SequenceCrossentropy
@@ -229,11 +230,9 @@ class LanguageModel:
             tokens = ops.convert_to_numpy(found.tokens[:, 0])
             totals = ops.convert_to_numpy(found.log_probabilities[:, 0])
         else:
-            sampling = None if greedy else _sampling(temperature, top_k, top_p)
+            how = None if greedy else sampling(temperature, top_k, top_p)
             end_id = None if past_end else END_ID
-            pieces = list(
-                self.sequences.pieces(last, states, length, _AT_ONCE, seed, sampling, end_id)
-            )
+            pieces = list(self.sequences.pieces(last, states, length, _AT_ONCE, seed, how, end_id))
             tokens = np.concatenate([ops.convert_to_numpy(p.tokens) for p in pieces], axis=1)
             totals = sum(ops.convert_to_numpy(p.log_probabilities).sum(axis=1) for p in pieces)
         texts = self.continuation(prompts, ops.convert_to_numpy(last)[:, None], tokens).numpy()
@@ -274,13 +273,11 @@ class LanguageModel:
         """
         _check(length, seed)
         last, states = self._beginning([prompt])
-        sampling = None if greedy else _sampling(temperature, top_k, top_p)
+        how = None if greedy else sampling(temperature, top_k, top_p)
         end_id = None if past_end else END_ID
         yield prompt
         text, before = prompt, ops.convert_to_numpy(last)[:, None]
-        for piece in self.sequences.pieces(
-            last, states, length, _SHOWN_AT_ONCE, seed, sampling, end_id
-        ):
+        for piece in self.sequences.pieces(last, states, length, _SHOWN_AT_ONCE, seed, how, end_id):
             tokens = ops.convert_to_numpy(piece.tokens)
             added = self.continuation([text], before, tokens).numpy()[0].decode()
             yield added
@@ -407,21 +404,6 @@ def _exp(value):
 def _check(length, seed, beams=None):
     if length < 1:
         raise ValueError(f"`length` must be at least 1. Received: {length!r}")
-    if not 0 <= seed < 2**62:
-        raise ValueError(f"`seed` must be at least 0 and below 2**62. Received: {seed!r}")
+    check_seed(seed)
     if beams is not None and beams < 1:
         raise ValueError(f"`beams` must be at least 1. Received: {beams!r}")
-
-
-def _sampling(temperature, top_k, top_p):
-    if not 0 < temperature <= HOTTEST:
-        raise ValueError(
-            f"`temperature` must be above 0 (`greedy` is its limit) and at most {HOTTEST:g}. "
-            f"Received: {temperature!r}"
-        )
-    if top_k < 0 or not 0 < top_p <= 1:
-        raise ValueError(
-            "`top_k` must be at least 0, and `top_p` above 0 and at most 1. "
-            f"Received: {top_k!r}, {top_p!r}"
-        )
-    return {"temperature": temperature, "top_k": min(top_k, 2**31 - 1), "top_p": top_p}

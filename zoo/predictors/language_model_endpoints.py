@@ -6,7 +6,7 @@ from keras import ops
 
 from zoo import generation
 from zoo.networks import initial_states
-from zoo.predictors.token_sequences import HOTTEST
+from zoo.sampling_options import HOTTEST
 from zoo.serving.endpoints import Endpoint, request
 from zoo.special_tokens import END_ID, PADDING_ID
 

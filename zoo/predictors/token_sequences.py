@@ -1,22 +1,17 @@
 """A language model at work on ids: probabilities of sequences, and new sequences."""
 
-import functools
-
-import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from zoo import generation
 from zoo.layers.scan import scan
 from zoo.networks import initial_states, step_model
+from zoo.predictors.graphs import graph
+from zoo.predictors.sampling import for_rows
 from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 
 FORBIDDEN = (PADDING_ID, UNKNOWN_ID)
 """Ids that are never written."""
-
-HOTTEST = 1e6
-"""The highest temperature: all tokens are equally probable long before."""
 
 _PIECE = 32  # steps whose logits are in memory at a time
 
@@ -33,11 +28,11 @@ class TokenSequences:
     def __init__(self, model):
         self._model = model
         self._one_step = step_model(model)
-        self.states_after = _graph(self._states_after)
-        self.log_probabilities = _graph(self._log_probabilities)
-        self.next_logits = _graph(self._next_logits)
-        self.generate = _graph(self._generate)
-        self.search = _graph(self._search)
+        self.states_after = graph(self._states_after)
+        self.log_probabilities = graph(self._log_probabilities)
+        self.next_logits = graph(self._next_logits)
+        self.generate = graph(self._generate)
+        self.search = graph(self._search)
 
     def _log_probabilities(self, inputs, targets):
         """log P of each target, given the inputs up to its step: (batch, timesteps) float32.
@@ -140,10 +135,7 @@ class TokenSequences:
         batch = len(token_ids)
         seeds = seed + np.arange(batch, dtype="int64")
         finished = ops.zeros((batch,), dtype="bool")
-        settings = {name: np.full(batch, value) for name, value in (sampling or {}).items()}
-        settings = {
-            name: ops.convert_to_tensor(v.astype(_DTYPES[name])) for name, v in settings.items()
-        }
+        settings = for_rows(sampling or {}, batch)
         for first in range(0, length, at_once):
             steps = min(at_once, length - first)
             if sampling is None:
@@ -155,16 +147,3 @@ class TokenSequences:
             token_ids, states, finished = piece.token_ids, piece.state, piece.finished
             if ops.convert_to_numpy(finished).all():
                 return
-
-
-def _graph(method):
-    """A method as a graph, where the backend is TensorFlow."""
-    if keras.backend.backend() != "tensorflow":
-        return method
-    # A function of its own for each model: else TensorFlow warns of frequent tracing, which it
-    # counts by functions, where a process has used a few models.
-    of_this_model = functools.partial(method)
-    return tf.function(of_this_model, autograph=False, reduce_retracing=True)
-
-
-_DTYPES = {"temperature": "float32", "top_k": "int32", "top_p": "float32"}

@@ -1,0 +1,158 @@
+"""A model of chords: a proper distribution, and the same one step at a time."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from music_pieces import encoder_of, piece_of, predictor_of
+
+from zoo.cells import CELLS
+from zoo.chords import END_ID, FIRST_KEY_ID, HIGHEST, LOWEST, REST_ID
+from zoo.networks import chord_model
+from zoo.networks.chord_model import step_models
+from zoo.special_tokens import PADDING_ID
+
+KEYBOARD = HIGHEST - LOWEST + 1
+FIRST_HELD_ID = FIRST_KEY_ID + KEYBOARD
+KINDS = ("ranked", "parts")
+
+
+def probabilities(predictor, before, chords):
+    """P of each chord (n, voices) after the chord `before`, by the network."""
+    rows = np.stack([np.broadcast_to(before, chords.shape), chords], axis=1).astype("int32")
+    inputs = {name: np.zeros(rows.shape[:2], "int32") for name in predictor.model.input}
+    inputs["chords"] = rows
+    logits = ops.convert_to_numpy(predictor.model(inputs))[:, 1].astype("float64")
+    logits -= logits.max(axis=-1, keepdims=True)
+    shares = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    return np.take_along_axis(shares, chords[..., None], axis=-1)[..., 0].prod(axis=-1)
+
+
+def all_chords(predictor):
+    symbols = range(predictor.encoder.symbols)
+    return np.array(list(itertools.product(symbols, symbols)))
+
+
+def test_the_sets_of_keys_have_probability_one():
+    predictor = predictor_of("ranked", voices=2)
+    chords = all_chords(predictor)
+    found = probabilities(predictor, np.array([40, 30]), chords)
+    high, low = chords.T
+    keys = (high >= FIRST_KEY_ID) & (low >= FIRST_KEY_ID) & (low < high)
+    single = (high >= FIRST_KEY_ID) & (low == REST_ID)
+    silence, end = (chords == REST_ID).all(axis=1), (chords == END_ID).all(axis=1)
+    possible = keys | single | silence | end
+    assert possible.sum() == KEYBOARD * (KEYBOARD - 1) // 2 + KEYBOARD + 2  # each set once
+    assert (found[possible] > 0).all()
+    assert (found[~possible] == 0).all()
+    np.testing.assert_allclose(found.sum(), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("before", "held"),
+    [
+        ((40, REST_ID), {40 + KEYBOARD: 0}),
+        ((FIRST_HELD_ID + 7, 50), {FIRST_HELD_ID + 7: 0, 50 + KEYBOARD: 1}),
+        ((PADDING_ID, PADDING_ID), {}),
+    ],
+)
+def test_parts_hold_only_what_they_have(before, held):
+    predictor = predictor_of("parts", voices=2)
+    chords = all_chords(predictor)
+    found = probabilities(predictor, np.array(before), chords)
+    struck = (chords >= FIRST_KEY_ID) & (chords < FIRST_HELD_ID)
+    possible = struck | (chords == REST_ID)
+    for symbol, voice in held.items():
+        possible[:, voice] |= chords[:, voice] == symbol
+    possible = possible.all(axis=1) | (chords == END_ID).all(axis=1)
+    assert (found[possible] > 0).all()
+    assert (found[~possible] == 0).all()
+    np.testing.assert_allclose(found.sum(), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_comes_after_the_end(kind):
+    predictor = predictor_of(kind, voices=2)
+    chords = all_chords(predictor)
+    found = probabilities(predictor, np.array([END_ID, END_ID]), chords)
+    np.testing.assert_allclose(found, (chords == END_ID).all(axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_step_at_a_time(kind, cell):
+    predictor = predictor_of(kind, cell=cell, layers=2, residual=True)
+    scores = [piece_of(kind, seed=i) for i in range(2)]
+    ((inputs, _, _),) = predictor.batches(scores, 2).dataset()
+    logits = ops.convert_to_numpy(predictor.model(inputs))
+    step, heads = step_models(predictor.model)
+    chords = inputs["chords"].numpy()
+    state = {
+        name: np.zeros((2, tensor.shape[-1]), "float32")
+        for name, tensor in step.input.items()
+        if name.startswith("state_")
+    }
+    before = np.zeros_like(chords[:, 0])
+    for t in range(chords.shape[1]):
+        arrays = {n: inputs[n].numpy()[:, t] for n in ("positions", "keys") if n in step.input}
+        arrays = {"before": before, **arrays, **state}
+        state = dict(step({n: ops.convert_to_tensor(array) for n, array in arrays.items()}))
+        hidden = state.pop("hidden")
+        for v, head in enumerate(heads):
+            arrays = {"before": before, "chord": chords[:, t]}
+            arrays = {name: ops.convert_to_tensor(array) for name, array in arrays.items()}
+            found = head({"hidden": hidden, **arrays})
+            np.testing.assert_allclose(found, logits[:, t, v], rtol=1e-4, atol=1e-5)
+        before = chords[:, t]
+
+
+def test_a_voice_does_not_see_the_voices_below():
+    predictor = predictor_of("parts")
+    chords = predictor.encoder.encode(piece_of())[None]
+    inputs = {n: np.ones(chords.shape[:2], "int32") for n in predictor.model.input}
+    of_all = predictor.model(inputs | {"chords": chords})
+    other = chords.copy()
+    other[0, 5, 2] = FIRST_KEY_ID + 3  # the tenor of one chord
+    changed = predictor.model(inputs | {"chords": other})
+    differs = np.abs(of_all - changed).max(axis=-1)[0] > 1e-6  # (steps, voices)
+    assert not differs[:5].any()
+    assert differs[5].tolist() == [False, False, False, True]
+    assert differs[6].all()
+
+
+def test_learns_a_piece_by_heart():
+    predictor = predictor_of("ranked", scale=0.1, units=24, voice_units=24, embedding_dim=8)
+    pieces = [piece_of("ranked", steps=7)]
+    predictor.compile(keras.optimizers.Adam(0.02))
+    first = predictor.evaluate(pieces)["nll_per_step"]
+    predictor.model.fit(predictor.batches(pieces, 1).dataset().repeat(150), verbose=0)
+    last = predictor.evaluate(pieces)["nll_per_step"]
+    assert first > 10
+    assert last < 0.5
+
+
+def test_dropout_is_in_training_only():
+    predictor = predictor_of("ranked", dropout=0.5, layers=2)
+    inputs = {"chords": predictor.encoder.encode(piece_of("ranked"))[None]}
+    same = [ops.convert_to_numpy(predictor.model(inputs)) for _ in range(2)]
+    np.testing.assert_array_equal(*same)
+    other = [ops.convert_to_numpy(predictor.model(inputs, training=True)) for _ in range(2)]
+    assert (other[0] != other[1]).any()
+
+
+def test_a_file(tmp_path):
+    predictor = predictor_of("parts", dropout=0.2)
+    predictor.model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    ((inputs, _, _),) = predictor.batches([piece_of()], 1).dataset()
+    np.testing.assert_array_equal(predictor.model(inputs), loaded(inputs))
+
+
+def test_its_size_is_that_of_its_voices_and_symbols():
+    encoder = encoder_of("parts", 3)
+    model = chord_model(3, positions=16, keys=24, units=4)
+    assert model.output.shape == (None, None, 3, encoder.symbols)
+    assert set(model.input) == {"chords", "positions", "keys"}
+    assert set(chord_model(2, ranked=True, units=4).input) == {"chords"}

@@ -1,0 +1,236 @@
+"""A model of music at work: probabilities of pieces, and new pieces of the same distribution."""
+
+import numpy as np
+import pytest
+from music_pieces import piece_of, predictor_of
+
+from zoo import presets
+from zoo.chords import END_ID, FIRST_KEY_ID, LOWEST
+from zoo.errors import UserError
+from zoo.scores import parse_pitch
+
+KINDS = ("ranked", "parts")
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def predictor(kind):
+    return predictor_of(kind)
+
+
+def pieces_of(kind, number=3):
+    return [piece_of(kind, steps=9 + 4 * i, seed=i, first=4 * i) for i in range(number)]
+
+
+def by_numpy(predictor, score, key=0):
+    """log P of each symbol, from the logits of the network for one piece."""
+    encoder = predictor.encoder
+    chords = encoder.encode(score)
+    inputs = {"chords": chords, "positions": encoder.positions(score)}
+    inputs["keys"] = np.full(len(chords), key)
+    inputs = {n: inputs[n][None].astype("int32") for n in predictor.model.input}
+    logits = np.array(predictor.model(inputs), dtype="float64")[0]
+    found = np.take_along_axis(logits, chords[..., None], axis=-1)[..., 0]
+    return found - np.logaddexp.reduce(logits, axis=-1)
+
+
+def test_pieces_are_the_same_alone_and_together(kind, predictor):
+    scores = pieces_of(kind)
+    for score, found in zip(scores, predictor.log_probabilities(scores), strict=True):
+        np.testing.assert_allclose(found, by_numpy(predictor, score), rtol=1e-4, atol=1e-5)
+
+
+def test_keys_can_be_given():
+    predictor, score = predictor_of("parts"), piece_of("parts", key="C minor")
+    (without,), (found,) = (predictor.log_probabilities([score], with_keys=k) for k in (0, 1))
+    np.testing.assert_allclose(found, by_numpy(predictor, score, key=13), rtol=1e-4, atol=1e-5)
+    assert (np.abs(found - without) > 1e-3).any()
+
+
+def test_evaluation(kind, predictor):
+    scores = pieces_of(kind)
+    found = predictor.evaluate(scores)
+    steps = sum(map(len, scores))
+    total = -sum(by_numpy(predictor, score)[:-1].sum() for score in scores)  # without the ends
+    assert found["nll_per_step"] == pytest.approx(total / steps, rel=1e-5)
+    assert found["perplexity_per_note"] == pytest.approx(np.exp(total / steps / 4), rel=1e-5)
+    assert (found["steps"], found["examples"], found["voices"]) == (steps, 3, 4)
+    with pytest.raises(UserError, match="there are no pieces"):
+        predictor.evaluate([])
+
+
+def test_the_same_seed_gives_the_same_piece(predictor):
+    first, second = predictor.generate(length=70, pieces=2, seed=5)
+    (again,) = predictor.generate(length=70, seed=6)
+    np.testing.assert_array_equal(again["score"].pitches, second["score"].pitches)
+    assert again["log_probability"] == pytest.approx(second["log_probability"], rel=1e-4)
+    assert (first["score"].pitches[:5] != second["score"].pitches[:5]).any()
+
+
+def test_the_probability_of_what_was_written(kind, predictor):
+    for piece in predictor.generate(length=12, pieces=4, key="D major", seed=1):
+        key = 0 if kind == "ranked" else 3
+        values = by_numpy(predictor, piece["score"], key)
+        values = values if piece["ended"] else values[:-1]
+        assert piece["log_probability"] == pytest.approx(values.sum(), rel=1e-4)
+        assert piece["score"].key == "D major"
+
+
+def test_frequencies_are_those_of_the_model():
+    """A chi-square test of the first voice, and of the second given the first."""
+    predictor = predictor_of("parts", voices=2, scale=0.3)
+    # Only two keys and the rest are probable, in either voice, so that all pairs come often.
+    for v in range(2):
+        bias = np.full(predictor.encoder.symbols, -20.0)
+        bias[[1, 40, 50]] = 0
+        predictor.model.get_layer(f"logits_{v}").bias.assign(bias)
+    number = 3000
+    pieces = predictor.generate(length=1, pieces=number, seed=11)
+    names = [tuple(p["score"].pitches[0].tolist()) for p in pieces]
+    pitches = (0, 40 - FIRST_KEY_ID + LOWEST, 50 - FIRST_KEY_ID + LOWEST)
+    chords = [(a, b) for a in pitches for b in pitches]
+    symbols = np.array([[1 if p == 0 else p - LOWEST + FIRST_KEY_ID for p in c] for c in chords])
+    rows = {"chords": symbols[:, None], "positions": np.ones((9, 1)), "keys": np.zeros((9, 1))}
+    logits = np.array(predictor.model({n: a.astype("int32") for n, a in rows.items()}), "float64")
+    shares = np.exp(logits - np.logaddexp.reduce(logits, axis=-1)[..., None])[:, 0]
+    expected = np.take_along_axis(shares, symbols[..., None], axis=-1)[..., 0].prod(axis=-1)
+    assert expected.sum() == pytest.approx(1, abs=1e-4)
+    counts = np.array([names.count(chord) for chord in chords])
+    statistic = ((counts - number * expected) ** 2 / (number * expected)).sum()
+    assert counts.sum() == number
+    assert statistic < 26.1  # which 8 degrees of freedom exceed once in a thousand times
+    assert min(counts) > 5
+
+
+@pytest.mark.parametrize("chord", ["C5", "C5 G4 E4 C3", "C5 G4 E4 C3 | D5"])
+def test_seed(predictor, chord):
+    (piece,) = predictor.generate(chord, length=6, seed=2)
+    names = [line.split() for line in chord.split("|")]
+    pitches = {"C5": 72, "G4": 67, "E4": 64, "C3": 48, "D5": 74}
+    for row, line in zip(piece["score"].pitches, names, strict=False):
+        assert row[: len(line)].tolist() == [pitches[name] for name in line]
+    assert len(piece["score"]) <= 6
+
+
+def test_a_seed_longer_than_the_piece(predictor):
+    (piece,) = predictor.generate("C5 | D5 | E5", length=1)
+    assert piece["score"].pitches[:, 0].tolist() == [72, 74, 76]
+
+
+def test_the_first_chord_is_drawn_given_the_seed():
+    predictor = predictor_of("ranked", scale=1.0)
+    one, other = (predictor.generate(seed, length=2, seed=3)[0] for seed in ("C5", "C6"))
+    assert one["score"].pitches[0, 1] < 72
+    assert (one["score"].pitches != other["score"].pitches).any()
+
+
+def test_melody(kind, predictor):
+    melody = piece_of(kind, steps=20, voices=1)
+    pieces = predictor.generate(melody=melody, pieces=3, seed=1)
+    for piece in pieces:
+        score = piece["score"]
+        np.testing.assert_array_equal(score.pitches[:, :1], melody.pitches)
+        if kind == "parts":
+            np.testing.assert_array_equal(score.onsets[:, :1], melody.onsets)
+            np.testing.assert_array_equal(score.positions, melody.positions)
+        values = by_numpy(predictor, score, 0 if kind == "ranked" else 8)  # G major
+        assert piece["melody_log_probability"] == pytest.approx(values[:, 0].sum(), rel=1e-4)
+        assert piece["ended"]
+    assert (pieces[0]["score"].pitches != pieces[1]["score"].pitches).any()
+
+
+def test_what_comes_next(kind, predictor):
+    (found,) = predictor.predict(["C5 G4 E4 C3 | D5 G4 D4 B2"])
+    given = predictor.seed("C5 G4 E4 C3 | D5 G4 D4 B2")
+    probabilities = [n["probability"] for n in found["next"]]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert len(probabilities) == 5
+    rows = {"chords": np.zeros((1, 3, 4)), "positions": [[1, 2, 3]], "keys": np.zeros((1, 3))}
+    for likely in found["next"]:
+        symbols = symbols_of_names(likely["chord"])
+        rows["chords"][0] = np.concatenate([given, symbols])
+        inputs = {n: np.array(rows[n], "int32") for n in predictor.model.input}
+        logits = np.array(predictor.model(inputs), "float64")[0, 2]
+        values = logits[range(4), symbols[0]] - np.logaddexp.reduce(logits, axis=-1)
+        assert likely["probability"] == pytest.approx(np.exp(values.sum()), rel=1e-3)
+
+
+def symbols_of_names(chord):
+    """What `MusicModel.named` names: (1, 4) symbols."""
+    if chord == "end":
+        return np.full((1, 4), END_ID)
+    pitches = [parse_pitch(name.strip("()")) for name in chord.split()]
+    held = [88 * name.startswith("(") for name in chord.split()]
+    pairs = zip(pitches, held, strict=True)
+    return np.array([[p - LOWEST + FIRST_KEY_ID + h if p else 1 for p, h in pairs]])
+
+
+def test_names_of_chords():
+    predictor = predictor_of("parts", voices=3)
+    c4 = 60 - LOWEST + FIRST_KEY_ID
+    assert predictor.named(np.array([c4, c4 - 1 + 88, 1])) == "C4 (B3) -"
+    assert predictor.named(np.array([END_ID] * 3)) == "end"
+
+
+def test_training_pieces():
+    predictor = predictor_of("parts")
+    scores = [piece_of(seed=i).transposed(i % 3 - 1) for i in range(40)]
+    plain = predictor.batches(scores, 8)
+    shuffled = predictor.batches(scores, 8, shuffle=True, seed=1)
+    more = predictor.batches(scores, 8, shuffle=True, transpose=2)
+    assert len(plain) == len(shuffled) == 5
+    assert 5 < len(more) <= 15
+    keys = [x["keys"].numpy()[:, 0] for x, _, _ in plain.dataset()]
+    assert set(np.concatenate(keys)) == {0}  # a piece is judged by its notes alone
+    keys = np.concatenate([x["keys"].numpy()[:, 0] for x, _, _ in shuffled.dataset()])
+    assert set(keys) == {0, 7, 8, 9}
+    assert 0 < (keys == 0).mean() < 0.5
+    for x, y, weights in shuffled.dataset():
+        np.testing.assert_array_equal(x["chords"], y)
+        np.testing.assert_array_equal(weights, np.array(y) != 0)
+
+
+def test_saved_and_loaded(kind, predictor, tmp_path):
+    presets.save(predictor, tmp_path, {})
+    loaded = presets.load(tmp_path)
+    scores = pieces_of(kind)
+    assert loaded.evaluate(scores) == predictor.evaluate(scores)
+    assert loaded.encoder.get_config() == predictor.encoder.get_config()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({}, ValueError, "`length` must be at least 1"),
+        ({"length": 0}, ValueError, "`length` must be at least 1"),
+        ({"length": 4, "temperature": 0}, ValueError, "`temperature` must be above 0"),
+        ({"length": 4, "top_p": 0}, ValueError, "`top_p` above 0"),
+        ({"length": 4, "seed": -1}, ValueError, "`seed` must be at least 0"),
+        ({"length": 4, "seed_chord": "H5"}, UserError, "'H5' is not the name of a note"),
+        ({"length": 4, "seed_chord": "C5 C5 C5 C5 C5"}, UserError, "more than the 4 notes"),
+        ({"melody": piece_of(voices=1, steps=3)}, UserError, "on a grid of"),
+    ],
+)
+def test_wrong_arguments(arguments, error, words):
+    predictor = predictor_of("ranked")
+    with pytest.raises(error, match=words):
+        predictor.generate(**arguments)
+
+
+def test_wrong_inputs(kind, predictor):
+    other = "parts" if kind == "ranked" else "ranked"
+    with pytest.raises(UserError, match="the model is one of"):
+        predictor.evaluate([piece_of(other)])
+    with pytest.raises(TypeError, match="a list of strings"):
+        predictor.predict("C5")
+    with pytest.raises(UserError, match="give the 4 notes of each chord"):
+        predictor.predict(["C5"])
+
+
+def test_a_model_of_another_size(predictor):
+    with pytest.raises(ValueError, match="voices and symbols"):
+        type(predictor)(predictor_of("ranked", voices=2).model, predictor.encoder)

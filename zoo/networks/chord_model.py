@@ -1,0 +1,159 @@
+"""One-to-many: chords over time, each voice given the voices above it and all that came before."""
+
+import keras
+
+from zoo.chords import symbols_of
+from zoo.layers import ChordRules, RecurrentStack
+from zoo.special_tokens import PADDING_ID
+
+
+def chord_model(
+    voices,
+    *,
+    ranked=False,
+    positions=0,
+    keys=0,
+    embedding_dim=32,
+    cell="lstm",
+    units=256,
+    layers=1,
+    residual=False,
+    voice_units=128,
+    dropout=0.0,
+    cell_options=None,
+    seed=None,
+    name="chord_model",
+):
+    """Builds a model of the probability of chords over time.
+
+    The chord y<t> has the symbols y_1<t>, ..., y_V<t>, those of the highest voice first, and
+
+        P(y<t> | y<1>, ..., y<t-1>) = Π_v P(y_v<t> | y_1<t>, ..., y_{v-1}<t>, a<t>)
+        a<t> = recurrence(a<t-1>, y<t-1>, position in the bar, key)
+
+    so that the voices of a chord depend on each other, as those of an independent softmax or
+    sigmoid for each would not, and the probabilities of all chords sum to 1. A factor is a softmax
+    after one hidden layer over a<t>, the symbols of the voices above and the last one of its own
+    voice; `ChordRules` leaves out what the voice may not have.
+
+    Args:
+        voices: number of voices.
+        ranked: whether voices are ranks; see `zoo.chords.ChordEncoder`.
+        positions: number of positions in a bar; 0 for music without a metre.
+        keys: number of keys, such as G major; 0 leaves them out.
+        embedding_dim: size of the vector of a symbol.
+        cell, units, layers, residual, cell_options: see `RecurrentStack`.
+        voice_units: units of a voice's hidden layer.
+        dropout: fraction of values set to 0 in training: of the vectors that the recurrence reads,
+            between its layers, of its output, and of the hidden layers of the voices.
+        seed: seed of the initial weights and of dropout.
+        name: name of the model.
+
+    Returns:
+        A `keras.Model` of a dict of int32 ids to the logits (batch, timesteps, voices, symbols),
+        float32, of each symbol of `chords`. The ids: `chords` (batch, timesteps, voices), padded
+        with 0 on the right; `positions` (batch, timesteps), from 1; `keys` (batch, timesteps), the
+        key of the piece at each step, from 1. 0 is an unknown position or key; an input that is
+        left out is not there. `step_models` gives the network for one step.
+    """
+    if seed is not None:
+        keras.utils.set_random_seed(seed)
+    symbols = symbols_of(ranked)
+    chords = keras.Input((None, voices), dtype="int32", name="chords")
+    inputs = {"chords": chords}
+    parts = {
+        "embedding": keras.layers.Embedding(symbols, embedding_dim, name="embedding"),
+        "rules": ChordRules(ranked, name="rules"),
+        "recurrence": RecurrentStack(
+            cell,
+            units,
+            layers=layers,
+            bidirectional=False,
+            dropout=dropout,
+            residual=residual,
+            cell_options=cell_options,
+            return_state=True,
+            name="recurrence",
+        ),
+    }
+    for extra, size in (("positions", positions), ("keys", keys)):
+        if size:
+            inputs[extra] = keras.Input((None,), dtype="int32", name=extra)
+            parts[extra] = keras.layers.Embedding(size + 1, embedding_dim, name=f"{extra}_vectors")
+    for v in range(voices):
+        parts[f"hidden_{v}"] = keras.layers.Dense(voice_units, "relu", name=f"hidden_{v}")
+        parts[f"logits_{v}"] = keras.layers.Dense(symbols, dtype="float32", name=f"logits_{v}")
+
+    before = keras.ops.pad(chords, [[0, 0], [1, 0], [0, 0]])[:, :-1]
+    x = _vectors(parts, before, {name: inputs[name] for name in inputs if name != "chords"})
+    x = keras.layers.Dropout(dropout, name="input_dropout")(x)
+    mask = keras.ops.not_equal(chords[..., 0], PADDING_ID)
+    x, _ = parts["recurrence"](x, mask=mask)  # (batch, timesteps, units)
+    x = keras.layers.Dropout(dropout, name="output_dropout")(x)
+
+    def dropped(v, hidden):
+        return keras.layers.Dropout(dropout, name=f"hidden_dropout_{v}")(hidden)
+
+    logits = [_logits(parts, v, x, before, chords, dropped) for v in range(voices)]
+    return keras.Model(inputs, keras.ops.stack(logits, axis=-2), name=name)
+
+
+def step_models(model):
+    """The network of `chord_model` for one step, without a loop: for generation.
+
+    Args:
+        model: what `chord_model` built, also if loaded from a file. The weights are shared.
+
+    Returns:
+        Two parts. A `keras.Model` from a dict of `before` (batch, voices), the chord before, of
+        `positions` and `keys` (batch,), where the model has them, and of the states `state_0`, ...
+        (batch, units) to a dict of `hidden`, a<t> (batch, units), and the new states. And a list of
+        a `keras.Model` for each voice, from a dict of `hidden`, `before` and `chord`
+        (batch, voices), of which it reads the voices above, to logits (batch, symbols).
+    """
+    parts = {layer.name.removesuffix("_vectors"): layer for layer in model.layers}
+    recurrence = parts["recurrence"]
+    voices = model.input["chords"].shape[-1]
+    before = keras.Input((voices,), dtype="int32", name="before")
+    extra = {
+        name: keras.Input((), dtype="int32", name=name)
+        for name in ("positions", "keys")
+        if name in model.input
+    }
+    states = {
+        f"state_{i}": keras.Input((size,), dtype=recurrence.variable_dtype, name=f"state_{i}")
+        for i, size in enumerate(recurrence.state_sizes)
+    }
+    x, new = recurrence.step(_vectors(parts, before, extra), list(states.values()))
+    new = {
+        name: keras.ops.cast(state, states[name].dtype)
+        for name, state in zip(states, new, strict=True)
+    }
+    step = keras.Model({"before": before, **extra, **states}, {"hidden": x, **new})
+
+    hidden = keras.Input((recurrence.units,), dtype=recurrence.compute_dtype, name="hidden")
+    chord = keras.Input((voices,), dtype="int32", name="chord")
+    heads = [
+        keras.Model(
+            {"hidden": hidden, "before": before, "chord": chord},
+            _logits(parts, v, hidden, before, chord),
+        )
+        for v in range(voices)
+    ]
+    return step, heads
+
+
+def _vectors(parts, before, extra):
+    """What the recurrence reads: the vectors of a chord's symbols, of the position and key."""
+    vectors = [parts["embedding"](before[..., v]) for v in range(before.shape[-1])]
+    vectors += [parts[name](ids) for name, ids in extra.items()]
+    return keras.ops.concatenate(vectors, axis=-1)
+
+
+def _logits(parts, v, a, before, chord, dropped=lambda v, hidden: hidden):
+    """The logits of voice v, given a<t>, the chord before and the voices above."""
+    above = [chord[..., u] for u in range(v)]
+    vectors = [parts["embedding"](symbols) for symbols in (before[..., v], *above)]
+    hidden = parts[f"hidden_{v}"](keras.ops.concatenate([a, *vectors], axis=-1))
+    logits = parts[f"logits_{v}"](dropped(v, hidden))
+    return parts["rules"](logits, before=before[..., v], above=above)

@@ -1,0 +1,134 @@
+"""A model of chords at work on symbols: probabilities of pieces, and new pieces."""
+
+import numpy as np
+from keras import ops
+
+from zoo import generation
+from zoo.layers.chord_rules import IMPOSSIBLE
+from zoo.networks.chord_model import step_models
+from zoo.predictors.graphs import graph
+from zoo.special_tokens import PADDING_ID
+
+
+class ChordSequences:
+    """What a network of `zoo.networks.chord_model` says of pieces, and those it writes.
+
+    On TensorFlow its methods are graphs, for tensors of any size, that can be parts of others.
+
+    A piece is written one voice at a time, the highest of a chord first: `zoo.generation` sees a
+    sequence of symbols, `voices` of them to a chord. The recurrence takes a step where a chord is
+    complete; between these the heads of the voices read what it gave.
+
+    Args:
+        model: the network.
+        bar: positions in a bar of four quarters; 0 where there is no metre.
+    """
+
+    def __init__(self, model, bar):
+        self._model = model
+        self._bar = bar
+        self._step, self._heads = step_models(model)
+        self.voices = len(self._heads)
+        self.log_probabilities = graph(self._log_probabilities)
+        self.write = graph(self._write)
+
+    def _log_probabilities(self, inputs):
+        """log P of each symbol: (batch, timesteps, voices) float32, 0 at padding.
+
+        Args:
+            inputs: dict of the inputs of the network.
+        """
+        chords = inputs["chords"]
+        logits = self._model(inputs, training=False)
+        of_symbol = ops.take_along_axis(logits, chords[..., None], axis=-1)[..., 0]
+        found = of_symbol - ops.logsumexp(logits, axis=-1)
+        return ops.where(ops.equal(chords, PADDING_ID), 0.0, found)
+
+    def beginning(self, given, keys, first_positions, metres):
+        """The state before a piece is written.
+
+        Args:
+            given: (batch, steps, voices) int32, symbols that the piece must have; 0 for none.
+            keys: (batch,) int32, ids of keys, 0 for an unknown one.
+            first_positions: (batch,) int32, where in the bar the first step is, from 0.
+            metres: (batch,) int32, steps in a bar.
+
+        Returns:
+            A dict of tensors (batch, ...).
+        """
+        batch = ops.shape(given)[0]
+        nothing = ops.zeros((batch, self.voices), dtype="int32")
+        zeros = {
+            name: ops.zeros((batch, tensor.shape[-1]), dtype=tensor.dtype)
+            for name, tensor in self._step.input.items()
+            if name.startswith("state_")
+        }
+        hidden = self._step.output["hidden"]
+        return {
+            "given": ops.reshape(given, (batch, -1)),
+            "keys": keys,
+            "first_positions": first_positions,
+            "metres": metres,
+            "time": ops.zeros((batch,), dtype="int32"),
+            "before": nothing,
+            "chord": nothing,
+            "hidden": ops.zeros((batch, hidden.shape[-1]), dtype=hidden.dtype),
+            **zeros,
+        }
+
+    def next_logits(self, symbols, state):
+        """The logits of the next voice's symbol, given that of the last voice.
+
+        Args:
+            symbols: (batch,) int32, of the voice before; 0 at first.
+            state: what `beginning` returned, or the last call. All rows are at the same voice.
+
+        Returns:
+            (batch, symbols) float32, and the new state.
+        """
+        time = state["time"]
+        branches = [
+            lambda symbols, state, v=v: self._of_voice(v, symbols, state)
+            for v in range(self.voices)
+        ]
+        logits, changed = ops.switch(ops.max(time) % self.voices, branches, symbols, state)
+        given = ops.take_along_axis(state["given"], time[:, None], axis=1)  # (batch, 1)
+        other = ops.not_equal(np.arange(logits.shape[-1]), given)
+        fixed = ops.logical_and(ops.not_equal(given, PADDING_ID), other)
+        logits = ops.where(fixed, IMPOSSIBLE, logits)
+        return logits, state | changed | {"time": time + 1}
+
+    def _of_voice(self, v, symbols, state):
+        """The logits of voice v, and what of the state changes."""
+        last = np.arange(self.voices) == (v - 1) % self.voices
+        chord, before = ops.where(last, symbols[:, None], state["chord"]), state["before"]
+        changed = {name: state[name] for name in state if name.startswith("state_")}
+        changed["hidden"] = state["hidden"]
+        if v == 0:  # the chord is complete
+            before, chord = chord, ops.zeros_like(chord)
+            inputs = {"before": before, **self._conditions(state), **changed}
+            changed = self._step({name: inputs[name] for name in self._step.input}, training=False)
+        inputs = {"hidden": changed["hidden"], "before": before, "chord": chord}
+        logits = self._heads[v](inputs, training=False)
+        return logits, {**changed, "before": before, "chord": chord}
+
+    def _conditions(self, state):
+        """The ids of position and key at the step that begins."""
+        step = state["time"] // self.voices
+        position = (state["first_positions"] + step) % ops.maximum(state["metres"], 1)
+        position = 1 + position % max(self._bar, 1)
+        return {"positions": position, "keys": state["keys"]}
+
+    def _write(self, symbols, state, uniforms, settings):
+        """Goes on with pieces, for so many symbols as there are uniforms in a row.
+
+        Args:
+            symbols: (batch,) int32, the last symbol of each; 0 at first.
+            state: what `beginning` returned, or the `state` of the last call's result.
+            uniforms: (batch, chords * voices) float32.
+            settings: dict of `temperature`, `top_k`, `top_p`, (batch,) each, or fewer.
+
+        Returns:
+            A `zoo.generation.Generation`.
+        """
+        return generation.generate(self.next_logits, symbols, state, uniforms=uniforms, **settings)

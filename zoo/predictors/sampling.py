@@ -1,0 +1,46 @@
+"""How tokens are drawn: what users may ask for, checked."""
+
+import numpy as np
+from keras import ops
+
+from zoo.sampling_options import HOTTEST
+
+
+def check_seed(seed):
+    """Refuses a seed that `zoo.generation.uniforms` cannot count up from.
+
+    Raises:
+        ValueError: it is negative, or 2**62 or more.
+    """
+    if not 0 <= seed < 2**62:
+        raise ValueError(f"`seed` must be at least 0 and below 2**62. Received: {seed!r}")
+
+
+def sampling(temperature, top_k, top_p):
+    """The settings of a draw, as `zoo.generation.truncated` has them, by name.
+
+    Raises:
+        ValueError: one is out of range.
+    """
+    if not 0 < temperature <= HOTTEST:
+        raise ValueError(
+            f"`temperature` must be above 0 (`greedy` is its limit) and at most {HOTTEST:g}. "
+            f"Received: {temperature!r}"
+        )
+    if top_k < 0 or not 0 < top_p <= 1:
+        raise ValueError(
+            "`top_k` must be at least 0, and `top_p` above 0 and at most 1. "
+            f"Received: {top_k!r}, {top_p!r}"
+        )
+    return {"temperature": temperature, "top_k": min(top_k, 2**31 - 1), "top_p": top_p}
+
+
+def for_rows(settings, batch):
+    """What `sampling` returned as tensors (batch,), the same for each row."""
+    return {
+        name: ops.convert_to_tensor(np.full(batch, value, _DTYPES[name]))
+        for name, value in settings.items()
+    }
+
+
+_DTYPES = {"temperature": "float32", "top_k": "int32", "top_p": "float32"}
