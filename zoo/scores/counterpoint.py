@@ -8,8 +8,8 @@ import numpy as np
 from zoo.scores.notes import SILENCE, parse_pitch
 from zoo.scores.score import VOICE_NAMES, Score
 
-# What textbooks of harmony give a choir, at the widest; 0.2 % of the notes of Bach's chorales, most of
-# them in the bass, lie outside.
+# What textbooks of harmony give a choir, at the widest. Of the notes of Bach's chorales 0.2 % lie
+# outside, nearly all of them low ones of the bass.
 RANGES = {
     "Soprano": (parse_pitch("C4"), parse_pitch("A5")),
     "Alto": (parse_pitch("F3"), parse_pitch("D5")),

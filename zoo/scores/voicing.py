@@ -35,8 +35,9 @@ def voiced(parts: Sequence[Sequence[TimedNote]], name: str) -> Voices:
 
     Notes begin and end at the nearest step and are at least one step long. At most four parts that
     have one note at a time are the voices, in the order given; a note that outlasts the beginning
-    of the next by no more than a step, as in legato playing, ends there. Of notes that begin at the
-    same step in such a part, being too fast for the grid, the longest is kept.
+    of the next by no more than a step, as in legato playing, ends there, if the next goes on. Of
+    notes that begin at the same step in such a part, being too fast for the grid, the longest is
+    kept.
 
     Any other piece is reduced to ranks: at each step the highest note that sounds is the first
     voice, the next the second, and so on. Where more than four sound, the highest three and the
@@ -56,7 +57,7 @@ def voiced(parts: Sequence[Sequence[TimedNote]], name: str) -> Voices:
     if steps > MOST_STEPS:
         raise UserError(f"{name}: it lasts longer than {MOST_STEPS:,} steps: cut it into pieces")
     if len(parts) <= MOST_VOICES and all(map(_has_one_note_at_a_time, parts)):
-        return _as_voices(on_grid, steps)
+        return _as_voices(parts, on_grid, steps)
     return _as_ranks([note for part in on_grid for note in part], steps)
 
 
@@ -80,22 +81,26 @@ def _to_grid(note: TimedNote) -> Note:
 
 def _has_one_note_at_a_time(part: Sequence[TimedNote]) -> bool:
     return all(
-        before.start < after.start and before.stop <= after.start + 1
+        before.start < after.start and before.stop <= after.start + 1 and before.stop < after.stop
         for before, after in itertools.pairwise(part)
     )
 
 
-def _as_voices(parts: list[list[Note]], steps: int) -> Voices:
+def _as_voices(parts: list[list[TimedNote]], on_grid: list[list[Note]], steps: int) -> Voices:
     pitches = np.full((steps, len(parts)), SILENCE, np.int16)
     onsets = np.zeros((steps, len(parts)), bool)
     reduced = 0
     for voice, part in enumerate(parts):
-        longest = {}
-        for note in part:
-            if note.start not in longest or note.stop > longest[note.start].stop:
-                longest[note.start] = note
+        longest = {}  # at each step, of the notes that begin there: its length, the note
+        for (start, stop, _), note in zip(part, on_grid[voice], strict=True):
+            if note.start not in longest or stop - start > longest[note.start][0]:
+                longest[note.start] = (stop - start, note)
         reduced += len(part) - len(longest)
-        for start, stop, pitch in longest.values():  # in order: the next one cuts the one before
+        for _, (
+            start,
+            stop,
+            pitch,
+        ) in longest.values():  # in order: the next one cuts the one before
             pitches[start:stop, voice] = pitch
             onsets[start + 1 : stop, voice] = False
             onsets[start, voice] = True
