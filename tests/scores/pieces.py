@@ -1,0 +1,48 @@
+"""Scores to test with: random ones, and such that are written out."""
+
+import numpy as np
+
+from zoo.scores import Score, parse_chord
+
+
+def random_score(steps=40, voices=4, positions=None, steps_per_quarter=4, seed=0, key="F# minor"):
+    """Notes and rests of one to eight steps, each voice in a range of its own; the last is none."""
+    generator = np.random.default_rng(seed)
+    pitches = np.zeros((steps, voices), int)
+    onsets = np.zeros((steps, voices), bool)
+    for voice in range(voices):
+        lowest, start = 36 + 12 * (voices - voice), 0
+        while start < steps:
+            stop = start + generator.integers(1, 9)
+            rests = generator.random() < 0.2 and stop < steps
+            pitches[start:stop, voice] = 0 if rests else lowest + generator.integers(12)
+            onsets[start, voice] = not rests
+            start = stop
+    if positions is None:
+        positions = np.arange(steps) % (4 * steps_per_quarter)
+    return Score(pitches, onsets, steps_per_quarter, positions, key=key)
+
+
+def score_of(*chords, steps_per_quarter=1):
+    """One step a chord ("C5 G4 E4 C3"), every note being struck."""
+    pitches = np.array([parse_chord(chord) for chord in chords])
+    positions = np.arange(len(chords)) % (4 * steps_per_quarter)
+    return Score(pitches, pitches > 0, steps_per_quarter, positions)
+
+
+def assert_same_music(one, other):
+    """Equal in all that a file keeps."""
+    for name in ("pitches", "onsets", "positions"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    assert (one.key, one.steps_per_quarter) == (other.key, other.steps_per_quarter)
+
+
+METRES = {
+    "four quarters": np.arange(40) % 16,
+    "three quarters": np.arange(40) % 12,
+    "a pickup": (np.arange(40) + 12) % 16,
+    "a pickup in three": (np.arange(41) + 10) % 12,
+    "nothing but a pickup": np.arange(12, 16),
+    "a short bar within": np.concatenate([np.arange(16), np.arange(6), np.arange(16)]),
+    "an unfinished bar": np.arange(23) % 16,
+}
