@@ -117,6 +117,18 @@ def test_frequent_words_are_one_piece_and_digits_stand_alone():
     assert len(pieces(tokenizer, "wainting")) > 1
 
 
+def test_a_piece_may_hold_accents_and_signs_of_vowels():
+    words = ["नमस्ते", "e\u0301te\u0301", "שָׁלוֹם"]
+    tokenizer = SubwordTokenizer.from_texts([" ".join(words)] * 5, 100)
+    for word in words:
+        assert pieces(tokenizer, word) == ["▁" + word]
+
+
+def test_no_piece_is_learned_across_a_character_that_is_left_out():
+    tokenizer = SubwordTokenizer.from_texts(["aжb ab", "aщb", "aцb"], 50)
+    assert pieces(tokenizer, "ab") == ["▁", "a", "b"]
+
+
 def test_ids_are_int32_and_an_end_is_added_on_demand(tokenizer):
     without, with_end = tokenizer.ragged(TEXTS), tokenizer.ragged(TEXTS, end=True)
     assert without.dtype == with_end.dtype == tf.int32

@@ -161,6 +161,13 @@ def test_a_tfds_name_is_read_in_the_direction_of_its_supervised_pair(tfds_folder
     assert everything == sorted((f"Mot {i}", f"Word {i}") for i in range(2000))
 
 
+def test_a_limit_is_kept_after_splits_are_set_aside(tfds_folder):
+    whole, few = load("translation_of_tests"), load("translation_of_tests", limit=150)
+    for every, some in zip(splits(whole), splits(few), strict=True):
+        assert len(some) == 150
+        assert {*rows(some)} < {*rows(every)}
+
+
 def test_two_texts_of_a_tfds_name(tfds_folder):
     data = load("questions_of_tests", limit=3)
     assert [len(split) for split in splits(data)] == [3, 3, 3]
