@@ -100,7 +100,7 @@ def _as_voices(parts: list[list[TimedNote]], on_grid: list[list[Note]], steps: i
             start,
             stop,
             pitch,
-        ) in longest.values():  # in order: the next one cuts the one before
+        ) in longest.values():  # the next one cuts it
             pitches[start:stop, voice] = pitch
             onsets[start + 1 : stop, voice] = False
             onsets[start, voice] = True
