@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pieces import random_score, score_of
+from score_examples import random_score, score_of
 
 from zoo.errors import UserError
 from zoo.scores.audio import SAMPLE_RATE, synthesised, write_wav

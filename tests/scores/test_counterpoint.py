@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from pieces import random_score, score_of
+from score_examples import random_score, score_of
 
 from zoo.scores import Score
 from zoo.scores.counterpoint import RANGES, statistics

@@ -3,7 +3,7 @@
 import mido
 import numpy as np
 import pytest
-from pieces import METRES, assert_same_music, random_score, score_of
+from score_examples import METRES, assert_same_music, random_score, score_of
 
 from zoo.errors import UserError
 from zoo.scores import KEYS, midi

@@ -4,7 +4,7 @@ import zipfile
 from xml.etree import ElementTree
 
 import pytest
-from pieces import METRES, assert_same_music, random_score
+from score_examples import METRES, assert_same_music, random_score
 
 from zoo.errors import UserError
 from zoo.scores import KEYS, musicxml

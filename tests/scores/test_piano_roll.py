@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from pieces import random_score, score_of
+from score_examples import random_score, score_of
 
 from zoo.errors import UserError
 from zoo.scores.piano_roll import draw

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pieces import METRES, random_score, score_of
+from score_examples import METRES, random_score, score_of
 
 from zoo.errors import UserError
 from zoo.scores import Score, transposed_key

@@ -170,20 +170,28 @@ def _own_splits(path: Path) -> dict[str, Scores]:
         return {"train": _read_folder(path)}
     if _is_json(path):
         return _read_json(path)
-    return {"train": Scores((_read_score(path),))}
+    return {"train": Scores((read_score(path),))}
 
 
 def _is_json(path: Path) -> bool:
     return path.suffix.lower() == ".json"
 
 
-def _read_score(path: Path) -> Score:
+def read_score(path: str | Path, steps_per_quarter: int = 4) -> Score:
+    """Reads a file of one piece, MIDI or MusicXML, by the end of its name.
+
+    Raises:
+        UserError: the file is missing, damaged, of another form or without notes.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file or folder")
     read = _READERS.get(path.suffix.lower())
     if read is None:
         raise UserError(
             f"{path}: the name must end in {', '.join(SUFFIXES)} or .json, for it tells the format"
         )
-    return read(path)
+    return read(path, steps_per_quarter)
 
 
 def _read_folder(folder: Path) -> Scores:
@@ -195,7 +203,7 @@ def _read_folder(folder: Path) -> Scores:
     )
     if not paths:
         raise UserError(f"{folder}: there is no file of music in it: {', '.join(SUFFIXES)}")
-    return Scores(tuple(map(_read_score, paths)))
+    return Scores(tuple(map(read_score, paths)))
 
 
 def _read_json(path: Path) -> dict[str, Scores]:
@@ -243,7 +251,8 @@ def _piece(steps: object, place: str) -> Score:
                 f"{place}, step {number}: {len(step)} notes at once; "
                 f"{MOST_VOICES} are the most that is supported"
             )
-        pitches[number - 1, : len(step)] = sorted(step, reverse=True)
+        distinct = sorted(set(step), reverse=True)
+        pitches[number - 1, : len(distinct)] = distinct
     return Score(
         pitches=pitches,
         onsets=pitches > 0,

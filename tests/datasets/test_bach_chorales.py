@@ -1,0 +1,147 @@
+"""Chorales by Bach, from the package index."""
+
+import importlib.util
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoo.datasets import PACKAGED, packages
+from zoo.datasets.bach_chorales import BachChorales, read_chorales, split_by_tune
+from zoo.datasets.music import load
+from zoo.errors import UserError
+from zoo.scores import KEYS, Score
+
+FIVE_PARTS = ("bwv1.6",)
+ONE_TUNE = ("bwv227.1", "bwv227.7", "bwv358", "bwv64.8")  # Jesu, meine Freude
+EQUAL = (("bwv18.5-lz", "bwv18.5-w"), ("bwv274", "bwv62.6"))
+OTHERS = ("bwv66.6", "bwv269", "bwv336", "bwv351", "bwv370", "bwv6.6")
+KEPT = {*ONE_TUNE, *OTHERS, *(first for first, _ in EQUAL)}
+
+
+@pytest.fixture
+def few(tmp_path, monkeypatch):
+    """Has few chorales where the package would be fetched: those of the installed one."""
+    music21 = Path(importlib.util.find_spec("music21").origin).parent
+    with zipfile.ZipFile(tmp_path / "few.whl", "w") as archive:
+        for name in (*FIVE_PARTS, *ONE_TUNE, *OTHERS, *(name for two in EQUAL for name in two)):
+            member = f"corpus/bach/{name}.mxl"
+            archive.write(music21 / member, f"music21/{member}")
+        archive.writestr("music21/corpus/bach/choraleAnalyses/a.txt", "text")
+    monkeypatch.setattr(packages, "fetch", lambda **_: tmp_path / "few.whl")
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "few.whl"
+
+
+def test_pieces_have_four_parts_and_are_there_once(few):
+    scores = read_chorales()
+    assert {score.name for score in scores} == KEPT
+    for score in scores:
+        assert (score.voices, score.steps_per_quarter, score.ranked) == (4, 4, False)
+        assert score.key in KEYS
+        means = [np.mean(voice[voice > 0]) for voice in score.pitches.T]
+        assert means == sorted(means, reverse=True)
+
+
+def test_the_music_is_that_of_the_score(few):
+    score = next(score for score in read_chorales() if score.name == "bwv66.6")
+    assert score.key == "F# minor"
+    assert len(score) == 9 * 16
+    assert score.positions[:6].tolist() == [12, 13, 14, 15, 0, 1]  # it begins with a pickup
+    assert score.pitches[0].tolist() == [73, 64, 57, 57]  # C#5 E4 A3 A3
+    assert [note.pitch for note in score.notes(0)][:5] == [73, 71, 69, 71, 73]
+    assert score.pitches[-1].tolist() == [66, 61, 58, 54]  # a major chord on F#
+
+
+def test_loads_by_name_in_three_splits_and_fetches_once(few, capfd, monkeypatch):
+    data = load()
+    splits = {"train": data.train, "validation": data.validation, "test": data.test}
+    names = [piece.name for scores in splits.values() for piece in scores.pieces]
+    assert sorted(names) == sorted(KEPT)
+    assert data.name == "bach_chorales"
+    assert "Public domain" in data.licence
+    assert data.citation.startswith("@")
+    assert data.homepage.startswith("https://")
+    assert capfd.readouterr().out == ""
+    read = {score.name: score for score in read_chorales()}
+    for scores in splits.values():
+        assert len(scores) > 0
+        for piece in scores.pieces:
+            same = read[piece.name]
+            np.testing.assert_array_equal(piece.pitches, same.pitches)
+            np.testing.assert_array_equal(piece.onsets, same.onsets)
+            np.testing.assert_array_equal(piece.positions, same.positions)
+            assert piece.key == same.key
+
+    monkeypatch.setattr(packages, "fetch", None)
+    assert len(load(limit=1).train) == 1
+
+
+def tune(*steps, name):
+    """A soprano of quarters that goes by intervals, with a bass that stands."""
+    soprano = np.repeat(60 + np.cumsum(steps), 4)
+    pitches = np.stack([soprano, *[np.full(len(soprano), 48)] * 3], axis=1)
+    onsets = np.zeros(pitches.shape, bool)
+    onsets[::4] = True
+    return Score(pitches, onsets, 4, np.arange(len(soprano)) % 16, name=name)
+
+
+def test_settings_of_one_tune_are_in_one_split():
+    generator = np.random.default_rng(0)
+    scores, tune_of = [], {}
+    for number in range(60):
+        steps = generator.integers(-6, 7, size=40)
+        for setting in range(3):
+            changed = steps.copy()
+            changed[setting * 7 : setting * 7 + 3] += 1  # as variants of a tune are
+            scores.append(tune(*changed, name=f"{number}-{setting}"))
+            tune_of[scores[-1].name] = number
+    splits = split_by_tune(scores)
+    names = {split: {score.name for score in some} for split, some in splits.items()}
+    assert set().union(*names.values()) == tune_of.keys()
+    tunes = [{tune_of[name] for name in some} for some in names.values()]
+    assert sum(map(len, tunes)) == 60
+    assert [len(some) for some in tunes] == pytest.approx([48, 6, 6], abs=7)
+    assert all(tunes)
+
+
+def test_a_tune_is_known_in_another_key_and_with_passing_notes():
+    steps = np.random.default_rng(1).choice([-3, 2, 4, -2, -4, 3], size=30)
+    plain = tune(*steps, name="plain")
+    passing = plain.transposed(5).pitches.copy()
+    passing[2:-4:4, 0] += 1  # an eighth within each quarter
+    passing[3:-4:4, 0] += 1
+    ornate = Score(passing, passing > 0, 4, plain.positions, name="ornate")
+    for order in ((plain, ornate), (ornate, plain)):
+        assert sorted(map(len, split_by_tune(list(order)).values())) == [0, 0, 2]
+
+
+def test_the_settings_of_a_known_tune_are_found(few):
+    splits = split_by_tune(read_chorales())
+    together = [{score.name for score in some} & set(ONE_TUNE) for some in splits.values()]
+    assert sorted(map(len, together)) == [0, 0, len(ONE_TUNE)]
+
+
+def test_is_listed_under_its_name():
+    assert BachChorales.name in PACKAGED
+
+
+@pytest.mark.usefixtures("empty_cache", "unconfigured_pip")
+def test_without_network_it_says_so(monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    with pytest.raises(UserError, match=r"cannot fetch music21-10\.5\.1-py3-none-any\.whl"):
+        load()
+
+
+@pytest.mark.long
+def test_the_whole_corpus_is_what_its_description_tells(shared_cache):
+    data = load()
+    told = {"train": (287, 62_580), "validation": (35, 7_484), "test": (39, 8_584)}
+    scores = {split: getattr(data, split) for split in told}
+    assert {split: (len(some), some.steps) for split, some in scores.items()} == told
+    pieces = [piece for some in scores.values() for piece in some.pieces]
+    ends_elsewhere = [KEYS.index(p.key) % 12 != p.pitches[-1, -1] % 12 for p in pieces]
+    assert sum(ends_elsewhere) == 83
+    for number in ("361", "78,648", "287", "62,580", "35", "7,484", "39", "8,584", "83"):
+        assert number in data.description
