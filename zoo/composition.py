@@ -115,12 +115,8 @@ def _wanted(predictor, seed_chord, key, bars, melody):
     if not melody:
         steps = 4 * predictor.encoder.steps_per_quarter * (bars or 16)
         return wanted | {"seed_chord": seed_chord or "", "length": steps}
-    pieces = zoo.datasets.music.from_file(
-        melody, steps_per_quarter=predictor.encoder.steps_per_quarter
-    ).pieces
-    if len(pieces) > 1:
-        raise UserError(f"{melody} has {len(pieces)} pieces: give a file of one")
-    return wanted | {"melody": pieces[0]}
+    grid = predictor.encoder.steps_per_quarter
+    return wanted | {"melody": zoo.datasets.music.read_score(melody, grid)}
 
 
 def _report(piece, seed, out, as_json):

@@ -1,6 +1,5 @@
 """Scores to learn composing from: a packaged corpus, or users' files of MIDI, MusicXML or JSON."""
 
-import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +8,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.datasets import tfds_corpora
-from zoo.datasets.readers import read_text
+from zoo.datasets import chord_lists, tfds_corpora
 from zoo.datasets.splits import CARVED, SPLITS, completed, limited, parted
 from zoo.errors import UserError
 from zoo.scores import Score, midi, musicxml
-from zoo.scores.notes import HIGHEST, LOWEST
-from zoo.scores.score import MOST_VOICES
 
 PACKAGED = ("bach_chorales",)  # the packaged corpora of this kind
 
@@ -23,7 +19,6 @@ _READERS = dict.fromkeys((".mid", ".midi"), midi.read)
 _READERS |= dict.fromkeys((".musicxml", ".mxl", ".xml"), musicxml.read)
 SUFFIXES = tuple(_READERS)  # of files of one piece; a file of many ends in .json
 
-_JSON_SPLITS = {"train": ("train",), "validation": ("valid", "validation"), "test": ("test",)}
 _WHY_NOT = {
     "groove": "it holds drums, which have no pitch",
     "maestro": "it holds piano playing without a beat",
@@ -169,7 +164,8 @@ def _own_splits(path: Path) -> dict[str, Scores]:
     if path.is_dir():
         return {"train": _read_folder(path)}
     if _is_json(path):
-        return _read_json(path)
+        splits = chord_lists.read(path)
+        return {split: Scores(tuple(pieces)) for split, pieces in splits.items()}
     return {"train": Scores((read_score(path),))}
 
 
@@ -204,63 +200,6 @@ def _read_folder(folder: Path) -> Scores:
     if not paths:
         raise UserError(f"{folder}: there is no file of music in it: {', '.join(SUFFIXES)}")
     return Scores(tuple(map(read_score, paths)))
-
-
-def _read_json(path: Path) -> dict[str, Scores]:
-    try:
-        content = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise UserError(f"{path}: this is not JSON ({error}): fetch it again") from error
-    if isinstance(content, list):
-        content = {"train": content}
-    known = {own: split for split, names in _JSON_SPLITS.items() for own in names}
-    if not (isinstance(content, dict) and known.keys() & content.keys()):
-        raise UserError(
-            f"{path}: expected a list of pieces, or an object of such lists by split: "
-            '{"train": [...], "valid": [...], "test": [...]}'
-        )
-    return {
-        known[own]: _pieces(pieces, f"{path}: {own}")
-        for own, pieces in content.items()
-        if own in known
-    }
-
-
-def _pieces(pieces: object, place: str) -> Scores:
-    """The pieces of a split of a JSON file; `place` names it in messages."""
-    if not (isinstance(pieces, list) and pieces):
-        raise UserError(f"{place}: expected a list of pieces that is not empty")
-    return Scores(tuple(_piece(piece, f"{place}, piece {i}") for i, piece in enumerate(pieces, 1)))
-
-
-def _piece(steps: object, place: str) -> Score:
-    if not (isinstance(steps, list) and all(isinstance(step, list) for step in steps)):
-        raise UserError(f"{place}: expected a list of steps, each a list of MIDI note numbers")
-    if not any(steps):
-        raise UserError(f"{place}: there is no note to be heard in it")
-    pitches = np.zeros((len(steps), max(map(len, steps))), np.int16)
-    for number, step in enumerate(steps, 1):
-        for pitch in step:
-            if type(pitch) is not int or not LOWEST <= pitch <= HIGHEST:
-                raise UserError(
-                    f"{place}, step {number}: {pitch!r} is no MIDI note number: "
-                    f"give {LOWEST} to {HIGHEST}, and nothing for silence"
-                )
-        if len(step) > MOST_VOICES:
-            raise UserError(
-                f"{place}, step {number}: {len(step)} notes at once; "
-                f"{MOST_VOICES} are the most that is supported"
-            )
-        distinct = sorted(set(step), reverse=True)
-        pitches[number - 1, : len(distinct)] = distinct
-    return Score(
-        pitches=pitches,
-        onsets=pitches > 0,
-        steps_per_quarter=1,
-        positions=np.zeros(len(steps), np.int16),
-        name=place,
-        ranked=True,
-    )
 
 
 def _of_one_kind(given: dict[str, Scores]) -> dict[str, Scores]:
