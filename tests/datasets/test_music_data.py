@@ -56,6 +56,8 @@ def test_json_of_chords_in_three_splits(write):
     assert data.validation.pieces[0].voices == 4  # three, and one that is silent
     assert data.train.steps == len(CHORDS) + 8
     assert piece.sounding() == [sorted(step) for step in CHORDS]
+    unison = from_file(write("a.json", [[[60, 72, 60], [60, 60]]])).pieces[0]
+    assert unison.pitches.tolist() == [[72, 60], [60, 0]]
 
 
 def test_json_of_one_split_and_parts_set_aside(write):
