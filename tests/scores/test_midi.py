@@ -95,6 +95,13 @@ def test_channels_of_one_track_are_parts(save):
     assert score.pitches.tolist() == [[70, 50]]
 
 
+def test_a_note_struck_with_no_force_ends(save):
+    track = mido.MidiTrack([mido.Message("note_on", note=60)])
+    track.append(mido.Message("note_on", note=60, velocity=0, time=96))
+    track.append(mido.MetaMessage("end_of_track", time=96))
+    assert midi.read(save(track), 1).notes(0) == [(0, 1, 60)]
+
+
 def test_times_are_rounded_to_the_grid_and_no_note_is_lost(save):
     score = midi.read(save(notes((3, 20, 60), (25, 30, 62), (61, 96, 64))))
     assert score.notes(0) == [(0, 1, 60), (1, 2, 62), (3, 4, 64)]

@@ -138,9 +138,10 @@ def test_a_first_bar_that_is_short_is_a_pickup():
     assert score.positions.tolist() == [*range(12, 16), *range(16), *range(8)]
 
 
-def test_a_bar_that_a_repeat_parts_is_one():
-    bars = (note("C5", 16), note("C5", 12), note("C5", 4), note("C5", 16))
-    assert parsed(list(bars)).positions.tolist() == [*range(16), *range(16), *range(16)]
+@pytest.mark.parametrize("parts", [(12, 4), (4, 12), (8, 4, 4)])
+def test_a_bar_that_repeats_part_is_one(parts):
+    measures = [note("C5", length) for length in (16, *parts, 16)]
+    assert parsed(measures).positions.tolist() == [*range(16)] * 3
 
 
 def test_the_key_with_its_mode_and_without():
