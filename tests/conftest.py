@@ -37,3 +37,11 @@ def trained_language_model(tmp_path_factory):
     from language_modelling import train
 
     return train(tmp_path_factory.mktemp("language_model"))
+
+
+@pytest.fixture(scope="session")
+def trained_music(tmp_path_factory):
+    """The folder of a model of chords, with its chorales beside it; nobody may change it."""
+    from music_pieces import train
+
+    return train(tmp_path_factory.mktemp("music"))

@@ -1,6 +1,7 @@
 """A model of chords at work on symbols: probabilities of pieces, and new pieces."""
 
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from zoo import generation
@@ -8,6 +9,8 @@ from zoo.layers.chord_rules import IMPOSSIBLE
 from zoo.networks.chord_model import step_models
 from zoo.predictors.graphs import graph
 from zoo.special_tokens import PADDING_ID
+
+_BEAMS = 10
 
 
 class ChordSequences:
@@ -29,8 +32,33 @@ class ChordSequences:
         self._bar = bar
         self._step, self._heads = step_models(model)
         self.voices = len(self._heads)
-        self.log_probabilities = graph(self._log_probabilities)
-        self.write = graph(self._write)
+        inputs, symbols, state = self._specs()
+        settings = {"temperature": _rows("float32"), "top_k": _rows(), "top_p": _rows("float32")}
+        uniforms = tf.TensorSpec((None, None), tf.float32)
+        self.log_probabilities = graph(self._log_probabilities, inputs)
+        self.write = graph(self._write, symbols, state, uniforms, settings)
+        self.likeliest = graph(self._likeliest, symbols, state)
+
+    def _specs(self):
+        """What the graphs take: inputs of the network, symbols, and the state of `beginning`."""
+        inputs = {
+            name: tf.TensorSpec((None, None, *tensor.shape[2:]), tf.int32)
+            for name, tensor in self._model.input.items()
+        }
+        state = {name: _rows() for name in ("keys", "first_positions", "metres", "time")}
+        chord = tf.TensorSpec((None, self.voices), tf.int32)
+        state |= {"before": chord, "chord": chord, "given": tf.TensorSpec((None, None), tf.int32)}
+        carried = {"hidden": self._step.output["hidden"], **self._states()}
+        state |= {
+            name: tf.TensorSpec((None, tensor.shape[-1]), tf.as_dtype(tensor.dtype))
+            for name, tensor in carried.items()
+        }
+        return inputs, _rows(), state
+
+    def _states(self):
+        """The states of the recurrence, as the network takes them."""
+        inputs = self._step.input
+        return {name: inputs[name] for name in inputs if name.startswith("state_")}
 
     def _log_probabilities(self, inputs):
         """log P of each symbol: (batch, timesteps, voices) float32, 0 at padding.
@@ -60,8 +88,7 @@ class ChordSequences:
         nothing = ops.zeros((batch, self.voices), dtype="int32")
         zeros = {
             name: ops.zeros((batch, tensor.shape[-1]), dtype=tensor.dtype)
-            for name, tensor in self._step.input.items()
-            if name.startswith("state_")
+            for name, tensor in self._states().items()
         }
         hidden = self._step.output["hidden"]
         return {
@@ -119,6 +146,12 @@ class ChordSequences:
         position = 1 + position % max(self._bar, 1)
         return {"positions": position, "keys": state["keys"]}
 
+    def _likeliest(self, symbols, state):
+        """The most probable next chords, `zoo.generation.Hypotheses`; arguments as for `write`."""
+        return generation.beam_search(
+            self.next_logits, symbols, state, beams=_BEAMS, length=self.voices
+        )
+
     def _write(self, symbols, state, uniforms, settings):
         """Goes on with pieces, for so many symbols as there are uniforms in a row.
 
@@ -126,9 +159,14 @@ class ChordSequences:
             symbols: (batch,) int32, the last symbol of each; 0 at first.
             state: what `beginning` returned, or the `state` of the last call's result.
             uniforms: (batch, chords * voices) float32.
-            settings: dict of `temperature`, `top_k`, `top_p`, (batch,) each, or fewer.
+            settings: dict of `temperature`, `top_k` and `top_p`, (batch,) each.
 
         Returns:
             A `zoo.generation.Generation`.
         """
         return generation.generate(self.next_logits, symbols, state, uniforms=uniforms, **settings)
+
+
+def _rows(dtype="int32"):
+    """One value for each piece."""
+    return tf.TensorSpec((None,), dtype)

@@ -169,9 +169,7 @@ class MusicModel:
             settings = for_rows(sampling(1.0, 0, 1.0), 1)
             written = self.sequences.write(symbols, state, ops.zeros((1, seed.size)), settings)
             symbols, state = written.token_ids, written.state
-        found = generation.beam_search(
-            self.sequences.next_logits, symbols, state, beams=2 * _LIKELIEST, length=voices
-        )
+        found = self.sequences.likeliest(symbols, state)
         rows = ops.convert_to_numpy(found.tokens)[0][:_LIKELIEST]
         log_probabilities = ops.convert_to_numpy(found.log_probabilities)[0]
         return [

@@ -60,8 +60,12 @@ def _generate(predictor):
             nothing,
             state,
             generation.uniforms(seed, 0, voices * steps),
-            # No number of one client may break the batch that others are in.
-            {"temperature": tf.where(temperature > 0, tf.minimum(temperature, HOTTEST), 0.0)},
+            {
+                # No number of one client may break the batch that others are in.
+                "temperature": tf.where(temperature > 0, tf.minimum(temperature, HOTTEST), 0.0),
+                "top_k": nothing,
+                "top_p": tf.ones_like(temperature),
+            },
         )
         symbols = tf.reshape(written.tokens, [-1, steps, voices])
         there = tf.logical_and(symbols[..., 0] != END_ID, tf.range(steps) < limits[:, None])
