@@ -28,13 +28,13 @@ def chord_model(
 
     The chord y<t> has the symbols y_1<t>, ..., y_V<t>, those of the highest voice first, and
 
-        P(y<t> | y<1>, ..., y<t-1>) = Π_v P(y_v<t> | y_1<t>, ..., y_{v-1}<t>, a<t>)
+        P(y<t> | y<1>, ..., y<t-1>) = Π_v P(y_v<t> | y_1<t>, ..., y_{v-1}<t>, y<t-1>, a<t>)
         a<t> = recurrence(a<t-1>, y<t-1>, position in the bar, key)
 
     so that the voices of a chord depend on each other, as those of an independent softmax or
     sigmoid for each would not, and the probabilities of all chords sum to 1. A factor is a softmax
-    after one hidden layer over a<t>, the symbols of the voices above and the last one of its own
-    voice; `ChordRules` leaves out what the voice may not have.
+    after one hidden layer over a<t>, the symbols of the voices above and the chord before, by which it
+    sees how they move; `ChordRules` leaves out what the voice may not have.
 
     Args:
         voices: number of voices.
@@ -153,7 +153,8 @@ def _vectors(parts, before, extra):
 def _logits(parts, v, a, before, chord, dropped=lambda v, hidden: hidden):
     """The logits of voice v, given a<t>, the chord before and the voices above."""
     above = [chord[..., u] for u in range(v)]
-    vectors = [parts["embedding"](symbols) for symbols in (before[..., v], *above)]
+    past = [before[..., u] for u in range(before.shape[-1])]
+    vectors = [parts["embedding"](symbols) for symbols in (*past, *above)]
     hidden = parts[f"hidden_{v}"](keras.ops.concatenate([a, *vectors], axis=-1))
     logits = parts[f"logits_{v}"](dropped(v, hidden))
     return parts["rules"](logits, before=before[..., v], above=above)
