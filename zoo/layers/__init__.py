@@ -1,8 +1,10 @@
 """Recurrent layers: the fast loop, stacks of it, and what turns a sequence into one vector."""
 
+from zoo.layers.attention import Attention
 from zoo.layers.characters import CharacterFeatures
 from zoo.layers.chord_rules import ChordRules
 from zoo.layers.crf import LinearChainCRF
+from zoo.layers.decoder import AttentionDecoder
 from zoo.layers.perturbation import Perturbation
 from zoo.layers.pooling import MaskedPooling
 from zoo.layers.recurrence import Recurrence
@@ -10,6 +12,8 @@ from zoo.layers.stack import RecurrentStack
 from zoo.layers.word_dropout import WordDropout
 
 __all__ = [
+    "Attention",
+    "AttentionDecoder",
     "CharacterFeatures",
     "ChordRules",
     "LinearChainCRF",

@@ -2,6 +2,7 @@
 
 from zoo.networks.adversarial import AdversarialModel
 from zoo.networks.chord_model import chord_model
+from zoo.networks.encoder_decoder import decode_step_model, encode_model, encoder_decoder
 from zoo.networks.language_model import initial_states, language_model, step_model
 from zoo.networks.many_to_many import many_to_many
 from zoo.networks.many_to_one import many_to_one
@@ -11,6 +12,9 @@ __all__ = [
     "AdversarialModel",
     "StreamModel",
     "chord_model",
+    "decode_step_model",
+    "encode_model",
+    "encoder_decoder",
     "initial_states",
     "language_model",
     "many_to_many",

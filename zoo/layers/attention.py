@@ -1,0 +1,108 @@
+"""Attention: which steps of a sequence matter to a query."""
+
+import keras
+from keras import ops
+
+KINDS = ("additive", "multiplicative")
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class Attention(keras.layers.Layer):
+    """Weighs the steps of a memory by how well they go with a query.
+
+        α<t, s> = softmax over s of e(q<t>, m<s>)
+        context<t> = Σ_s α<t, s> m<s>
+
+    The energy e is, with W m<s>, the key of a step, computed once for all queries (`keys`),
+
+    - "additive": v · tanh(W_q q<t> + W m<s>) (Bahdanau, Cho & Bengio 2015, "Neural machine
+      translation by jointly learning to align and translate");
+    - "multiplicative": q<t> · W m<s> (Luong, Pham & Manning 2015, "Effective approaches to
+      attention-based neural machine translation", their "general" score).
+
+    Energies of T queries over S steps need T * S * units numbers if additive, T * S if
+    multiplicative. The softmax is in float32 under any policy.
+
+    Args:
+        kind: "additive" or "multiplicative".
+        units: size of the keys; of the queries too, for "multiplicative".
+
+    Call arguments:
+        query: (batch, query_dim), or a sequence of queries, (batch, timesteps, query_dim).
+        keys: what `keys` made of the memory, (batch, source timesteps, units).
+        memory: (batch, source timesteps, memory_dim).
+        mask: (batch, source timesteps), boolean, or None; where it is False, the weight is 0. A row
+            that is masked throughout has weights and a context of 0.
+
+    Returns:
+        The context, (batch, memory_dim), and the weights, (batch, source timesteps), float32; of a
+        sequence of queries (batch, timesteps, ...) each.
+
+    Raises:
+        ValueError: if there is no such kind, or the queries of "multiplicative" have another size.
+    """
+
+    def __init__(self, kind="additive", units=64, **kwargs):
+        super().__init__(**kwargs)
+        if kind not in KINDS:
+            raise ValueError(f"`kind` must be one of {', '.join(KINDS)}. Received: {kind!r}")
+        self.kind = kind
+        self.units = units
+        self.memory_layer = self._linear("memory")
+        self.query_layer = self._linear("query") if kind == "additive" else None
+
+    def _linear(self, name):
+        return keras.layers.Dense(self.units, use_bias=False, name=name, dtype=self.dtype_policy)
+
+    def build(self, query_shape, keys_shape, memory_shape):
+        if not self.memory_layer.built:  # `keys` comes first
+            self.memory_layer.build(memory_shape)
+        if self.kind == "additive":
+            self.query_layer.build(query_shape)
+            self.energy = self.add_weight(
+                shape=(self.units, 1), initializer="glorot_uniform", name="energy"
+            )
+        elif query_shape[-1] != self.units:
+            raise ValueError(
+                f'`units` must be the size of the queries for "multiplicative", {query_shape[-1]}. '
+                f"Received: {self.units}"
+            )
+
+    def keys(self, memory):
+        """W m<s>, (batch, source timesteps, memory_dim) -> (batch, source timesteps, units)."""
+        return self.memory_layer(memory)
+
+    def call(self, query, keys, memory, mask=None):
+        single = len(query.shape) == 2
+        if single:
+            query = query[:, None]
+        energies = ops.cast(self._energies(query, keys), "float32")  # (batch, timesteps, source)
+        if mask is None:
+            weights = ops.softmax(energies)
+        else:
+            mask = ops.cast(mask, "bool")[:, None]
+            # Not -inf: the softmax of a row without any step, and its gradient, would be NaN.
+            weights = ops.softmax(ops.where(mask, energies, -1e9))
+            weights = ops.where(mask, weights, 0.0)
+        context = ops.matmul(ops.cast(weights, memory.dtype), memory)
+        return (context[:, 0], weights[:, 0]) if single else (context, weights)
+
+    def _energies(self, query, keys):
+        if self.kind == "multiplicative":
+            return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
+        hidden = ops.tanh(self.query_layer(query)[:, :, None] + keys[:, None])
+        return ops.matmul(hidden, self.energy)[..., 0]
+
+    def compute_output_shape(self, query_shape, keys_shape, memory_shape):
+        leading = tuple(query_shape[:-1])
+        return (*leading, memory_shape[-1]), (*leading, memory_shape[1])
+
+    def compute_output_spec(self, query, keys, memory, mask=None):
+        context, weights = self.compute_output_shape(query.shape, keys.shape, memory.shape)
+        return (
+            keras.KerasTensor(context, dtype=self.compute_dtype),
+            keras.KerasTensor(weights, dtype="float32"),
+        )
+
+    def get_config(self):
+        return super().get_config() | {"kind": self.kind, "units": self.units}
