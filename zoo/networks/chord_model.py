@@ -33,8 +33,8 @@ def chord_model(
 
     so that the voices of a chord depend on each other, as those of an independent softmax or
     sigmoid for each would not, and the probabilities of all chords sum to 1. A factor is a softmax
-    after one hidden layer over a<t>, the symbols of the voices above and the chord before, by which it
-    sees how they move; `ChordRules` leaves out what the voice may not have.
+    after one hidden layer over a<t>, the symbols of the voices above and the chord before, by which
+    it sees how they move; `ChordRules` leaves out what the voice may not have.
 
     Args:
         voices: number of voices.
