@@ -21,7 +21,7 @@ class Attention(keras.layers.Layer):
       attention-based neural machine translation", their "general" score).
 
     Energies of T queries over S steps need T * S * units numbers if additive, T * S if
-    multiplicative. The softmax is in float32 under any policy.
+    multiplicative. The softmax is in float32 at least, whatever the policy.
 
     Args:
         kind: "additive" or "multiplicative".
@@ -47,6 +47,7 @@ class Attention(keras.layers.Layer):
         if kind not in KINDS:
             raise ValueError(f"`kind` must be one of {', '.join(KINDS)}. Received: {kind!r}")
         self.kind = kind
+        self.supports_masking = True
         self.units = units
         self.memory_layer = self._linear("memory")
         self.query_layer = self._linear("query") if kind == "additive" else None
@@ -76,22 +77,31 @@ class Attention(keras.layers.Layer):
         single = len(query.shape) == 2
         if single:
             query = query[:, None]
-        energies = ops.cast(self._energies(query, keys), "float32")  # (batch, timesteps, source)
-        if mask is None:
-            weights = ops.softmax(energies)
-        else:
-            mask = ops.cast(mask, "bool")[:, None]
+        energies = ops.cast(self._energies(query, keys), self._weights_dtype)
+        if mask is not None:
+            mask = ops.cast(mask, "bool")[:, None]  # (batch, 1, source timesteps)
             # Not -inf: the softmax of a row without any step, and its gradient, would be NaN.
-            weights = ops.softmax(ops.where(mask, energies, -1e9))
+            energies = ops.where(mask, energies, -1e9)
+        # `ops.softmax` warns of a source of one step, where all weights are 1.
+        weights = ops.exp(energies - ops.logsumexp(energies, axis=-1, keepdims=True))
+        if mask is not None:
             weights = ops.where(mask, weights, 0.0)
         context = ops.matmul(ops.cast(weights, memory.dtype), memory)
         return (context[:, 0], weights[:, 0]) if single else (context, weights)
 
+    @property
+    def _weights_dtype(self):
+        return keras.backend.result_type(self.compute_dtype, "float32")
+
     def _energies(self, query, keys):
+        """e of each query and step, (batch, timesteps, source timesteps)."""
         if self.kind == "multiplicative":
             return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
         hidden = ops.tanh(self.query_layer(query)[:, :, None] + keys[:, None])
         return ops.matmul(hidden, self.energy)[..., 0]
+
+    def compute_mask(self, query, previous_mask=None):
+        return None  # the mask of the memory is not that of the outputs
 
     def compute_output_shape(self, query_shape, keys_shape, memory_shape):
         leading = tuple(query_shape[:-1])
@@ -101,7 +111,7 @@ class Attention(keras.layers.Layer):
         context, weights = self.compute_output_shape(query.shape, keys.shape, memory.shape)
         return (
             keras.KerasTensor(context, dtype=self.compute_dtype),
-            keras.KerasTensor(weights, dtype="float32"),
+            keras.KerasTensor(weights, dtype=self._weights_dtype),
         )
 
     def get_config(self):

@@ -130,13 +130,21 @@ def encode_model(model):
         (batch, source timesteps, m) and `keys` (batch, source timesteps, units); the states
         `state_0`, ... (batch, units) of the decoder; and with input feeding `fed` (batch, units).
     """
-    decoder = model.get_layer("decoder")
-    source_ids = model.input["source_ids"]
-    outputs = {"mask": keras.ops.not_equal(source_ids, PADDING_ID)}
+    # From an input of its own: what the model has computed bears names that a model that was loaded
+    # has given out already.
+    around = {layer.name: layer for layer in model.layers}
+    encoder, decoder = around["encoder"], around["decoder"]
+    source_ids = keras.Input((None,), dtype="int32", name="source_ids")
+    mask = keras.ops.not_equal(source_ids, PADDING_ID)
+    embedding = around.get("source_embedding", around["target_embedding"])
+    memory = encoder(embedding(source_ids), mask=mask)
+    outputs = {"mask": mask}
     if decoder.attention is not None:
-        outputs["memory"] = model.get_layer("encoder").output
+        # A copy does not carry the mask of Keras, which the decoder would get beside this one.
+        outputs["memory"] = keras.ops.copy(memory)
         outputs["keys"] = decoder.attention.keys(outputs["memory"])
-    states = _split(model.get_layer("bridge").output, decoder.recurrence.state_sizes)
+    ends = around["bridge"](_ends(memory, mask, encoder))
+    states = _split(ends, decoder.recurrence.state_sizes)
     for i, state in enumerate(states):
         outputs[f"state_{i}"] = keras.ops.cast(state, decoder.variable_dtype)
     if decoder.input_feeding:
@@ -178,7 +186,9 @@ def decode_step_model(model):
     outputs = {"logits": _logits(x, around)}
     if weights is not None:
         outputs["weights"] = weights
-    for name, new in zip([*states, *fed], [*new_states, x], strict=False):
+    if decoder.input_feeding:
+        new_states = [*new_states, x]
+    for name, new in zip([*states, *fed], new_states, strict=True):
         outputs[name] = keras.ops.cast(new, decoder.variable_dtype)
     inputs = {"token_ids": token_ids, **source, **states, **fed}
     return keras.Model(inputs, outputs, name=f"{model.name}_decode_step")

@@ -1,0 +1,229 @@
+"""Attention and the decoder that uses it, against NumPy, in float64."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sequences import MASK, randomize
+
+from zoo.cells import CELLS
+from zoo.layers import Attention, AttentionDecoder
+
+KINDS = ("additive", "multiplicative")
+EACH_KIND = pytest.mark.parametrize("kind", KINDS)
+BATCH, SOURCE = MASK.shape
+STEPS, QUERY, UNITS, MEMORY = 4, 3, 3, 2
+
+
+def sample(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def attention(kind, dtype="float64"):
+    """A layer with random weights, queries and a memory."""
+    layer = Attention(kind, UNITS, dtype=dtype)
+    query, memory = sample(BATCH, STEPS, QUERY), sample(BATCH, SOURCE, MEMORY, seed=1)
+    layer(query, layer.keys(memory), memory)
+    randomize(layer)
+    return layer, query, memory
+
+
+def by_hand(layer, query, memory, mask):
+    """Context and weights, one query, one row and one step of the source at a time."""
+    kernel = np.array(layer.memory_layer.kernel)
+    contexts, weights = np.zeros((BATCH, STEPS, MEMORY)), np.zeros((BATCH, STEPS, SOURCE))
+    for i, t in np.ndindex(BATCH, STEPS):
+        steps = np.flatnonzero(mask[i])
+        energies = []
+        for s in steps:
+            key = memory[i, s] @ kernel
+            if layer.kind == "additive":
+                hidden = np.tanh(query[i, t] @ np.array(layer.query_layer.kernel) + key)
+                energies.append(hidden @ np.array(layer.energy)[:, 0])
+            else:
+                energies.append(query[i, t] @ key)
+        shares = np.exp(energies) / np.exp(energies).sum()
+        for s, share in zip(steps, shares, strict=True):
+            weights[i, t, s] = share
+            contexts[i, t] += share * memory[i, s]
+    return contexts, weights
+
+
+@EACH_KIND
+def test_every_query_by_hand(kind):
+    layer, query, memory = attention(kind)
+    found = layer(query, layer.keys(memory), memory, mask=MASK)
+    for one, expected in zip(found, by_hand(layer, query, memory, MASK), strict=True):
+        np.testing.assert_allclose(one, expected, atol=1e-12)
+    assert not np.array(found[1])[~np.repeat(MASK[:, None], STEPS, axis=1)].any()  # exactly 0
+
+
+@EACH_KIND
+def test_without_a_mask_all_steps_count(kind):
+    layer, query, memory = attention(kind)
+    found = layer(query, layer.keys(memory), memory)
+    for one, expected in zip(found, by_hand(layer, query, memory, np.ones_like(MASK)), strict=True):
+        np.testing.assert_allclose(one, expected, atol=1e-12)
+
+
+@EACH_KIND
+def test_one_query_is_that_of_a_sequence(kind):
+    layer, query, memory = attention(kind)
+    keys = layer.keys(memory)
+    whole = layer(query, keys, memory, mask=MASK)
+    for t in range(STEPS):
+        for one, all_of_them in zip(
+            layer(query[:, t], keys, memory, mask=MASK), whole, strict=True
+        ):
+            np.testing.assert_allclose(one, all_of_them[:, t], atol=1e-12)
+
+
+@EACH_KIND
+def test_order_and_padding_of_the_memory_do_not_matter(kind):
+    layer, query, memory = attention(kind)
+    context, weights = layer(query, layer.keys(memory), memory, mask=MASK)
+    order = [3, 0, 4, 1, 2]
+    memory = np.where(MASK[..., None], memory, 1e3)[:, order]
+    other, moved = layer(query, layer.keys(memory), memory, mask=MASK[:, order])
+    np.testing.assert_allclose(other, context, atol=1e-12)
+    np.testing.assert_allclose(moved, np.array(weights)[..., order], atol=1e-12)
+
+
+@EACH_KIND
+def test_gradients_by_finite_differences(kind):
+    """Of the memory, which reaches the loss as keys and as what is averaged, and of a weight."""
+    layer, query, memory = attention(kind)
+    cotangent = sample(BATCH, STEPS, MEMORY, seed=2)
+
+    def loss(memory):
+        context, _ = layer(query, layer.keys(memory), memory, mask=MASK)
+        return tf.reduce_sum(context * cotangent)
+
+    variables = layer.trainable_variables
+    tensor = tf.constant(memory)
+    with tf.GradientTape() as tape:
+        tape.watch(tensor)
+        value = loss(tensor)
+    of_memory, *of_weights = tape.gradient(value, [tensor, *(v.value for v in variables)])
+    assert np.isfinite(of_memory).all()
+    assert not np.array(of_memory)[~MASK].any()
+    step = 1e-6
+    direction = sample(*memory.shape, seed=3)
+    found = (loss(memory + step * direction) - loss(memory - step * direction)) / (2 * step)
+    np.testing.assert_allclose(found, np.sum(of_memory * direction), rtol=1e-6)
+    for variable, gradient in zip(variables, of_weights, strict=True):
+        start, direction = np.array(variable), sample(*variable.shape, seed=4)
+        values = []
+        for sign in (1, -1):
+            variable.assign(start + sign * step * direction)
+            values.append(loss(memory))
+        variable.assign(start)
+        found = (values[0] - values[1]) / (2 * step)
+        np.testing.assert_allclose(found, np.sum(gradient * direction), rtol=1e-6)
+
+
+@EACH_KIND
+def test_half_precision_has_weights_in_single(kind):
+    single, query, memory = attention(kind, "float32")
+    half = Attention(kind, UNITS, dtype="mixed_bfloat16")
+    keras_inputs = [keras.Input(shape, dtype="bfloat16") for shape in ((QUERY,), (None, MEMORY))]
+    context, weights = half(keras_inputs[0], half.keys(keras_inputs[1]), keras_inputs[1])
+    assert (context.dtype, weights.dtype) == ("bfloat16", "float32")
+    assert (context.shape, weights.shape) == ((None, MEMORY), (None, None))
+    half.set_weights(single.get_weights())
+    found = half(query, half.keys(memory), memory, mask=MASK)
+    assert [tensor.dtype.name for tensor in found] == ["bfloat16", "float32"]
+    # Shares of whole: with a softmax in half precision they would not sum to 1 to so many digits.
+    np.testing.assert_allclose(np.sum(found[1], axis=-1)[:-1], 1, atol=1e-6)
+    expected = single(query, single.keys(memory), memory, mask=MASK)
+    np.testing.assert_allclose(tf.cast(found[0], "float32"), expected[0], atol=0.1)
+
+
+def test_large_energies_do_not_overflow():
+    layer, query, memory = attention("multiplicative", "float32")
+    context, weights = layer(1e6 * query, layer.keys(memory), memory, mask=MASK)
+    assert np.isfinite(context).all()
+    np.testing.assert_allclose(np.sum(weights, axis=-1)[:-1], 1, atol=1e-6)
+
+
+def decoder(**options):
+    layer = AttentionDecoder(units=UNITS, dtype="float64", **options)
+    memory, x = sample(BATCH, SOURCE, MEMORY, seed=1), sample(BATCH, STEPS, 2)
+    states = [sample(BATCH, size, seed=i) for i, size in enumerate(layer.recurrence.state_sizes)]
+    arguments = (x, states) if options.get("attention", 1) is None else (x, states, memory)
+    layer(*arguments)
+    randomize(layer)
+    return layer, arguments
+
+
+@EACH_KIND
+@pytest.mark.parametrize("input_feeding", [False, True])
+def test_decoder_by_hand(kind, input_feeding):
+    """Of an RNN unit: the recurrence, attention to the memory, and both combined."""
+    layer, (x, states, memory) = decoder(cell="rnn", attention=kind, input_feeding=input_feeding)
+    cell = layer.recurrence.recurrences[0].cell
+    kernel, bias = np.array(layer.combination.kernel), np.array(layer.combination.bias)
+    (a,), fed = states, np.zeros((BATCH, UNITS))
+    found = layer(x, states, memory, memory_mask=MASK)
+    for t in range(STEPS):
+        read = np.concatenate([x[:, t], fed], axis=-1) if input_feeding else x[:, t]
+        a = np.tanh(
+            read @ np.array(cell.kernel) + a @ np.array(cell.recurrent_kernel) + np.array(cell.bias)
+        )
+        context, _ = by_hand(layer.attention, np.repeat(a[:, None], STEPS, axis=1), memory, MASK)
+        fed = np.tanh(np.concatenate([context[:, 0], a], axis=-1) @ kernel + bias)
+        np.testing.assert_allclose(found[:, t], fed, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    "options", [{"attention": None}, {"input_feeding": True, "residual": True}], ids=str
+)
+def test_steps_of_the_decoder_are_its_sequence(cell, options):
+    layer, (x, states, *memory) = decoder(cell=cell, layers=2, dropout=0.5, **options)
+    whole = layer(x, states, *memory, memory_mask=MASK if memory else None)
+    source = (layer.attention.keys(*memory), *memory, MASK) if memory else ()
+    fed = np.zeros((BATCH, UNITS)) if layer.input_feeding else None
+    for t in range(STEPS):
+        output, states, weights = layer.step(x[:, t], states, *source, fed=fed)
+        fed = output if layer.input_feeding else None
+        np.testing.assert_allclose(output, whole[:, t], atol=1e-12)
+        assert (weights is None) == (not memory)
+
+
+@pytest.mark.parametrize("input_feeding", [False, True])
+def test_masked_steps_of_the_decoder_change_nothing(input_feeding):
+    layer, (x, states, memory) = decoder(input_feeding=input_feeding)
+    mask = np.array([[1, 0, 1, 1]] * BATCH, "bool")
+    found = layer(x, states, memory, memory_mask=MASK, mask=mask)
+    kept = layer(x[:, mask[0]], states, memory, memory_mask=MASK)
+    np.testing.assert_allclose(np.array(found)[:, mask[0]], kept, atol=1e-12)
+
+
+def test_layers_from_their_configurations():
+    layer, *_ = attention("multiplicative")
+    assert Attention.from_config(layer.get_config()).get_config() == layer.get_config()
+    options = {
+        "cell": "peephole_lstm",
+        "layers": 2,
+        "residual": True,
+        "attention": "multiplicative",
+        "input_feeding": True,
+        "dropout": 0.2,
+        "cell_options": {"peephole": "diagonal"},
+    }
+    config = AttentionDecoder(units=7, **options).get_config()
+    assert config | options | {"units": 7} == config
+    assert AttentionDecoder.from_config(config).get_config() == config
+    assert AttentionDecoder(attention=None).get_config()["attention"] is None
+
+
+def test_wrong_arguments_are_refused():
+    with pytest.raises(ValueError, match="one of additive, multiplicative"):
+        Attention("dot")
+    layer, memory = Attention("multiplicative", QUERY + 1), sample(BATCH, SOURCE, MEMORY)
+    keys = layer.keys(memory)
+    with pytest.raises(ValueError, match="size of the queries"):
+        layer(sample(BATCH, QUERY), keys, memory)
+    with pytest.raises(ValueError, match="needs `attention`"):
+        AttentionDecoder(attention=None, input_feeding=True)
