@@ -84,6 +84,10 @@ class SentenceTokenizer(tf.Module):
         ids = ids.merge_dims(1, 2)[:, :-1]
         return tf.concat([ids, tf.fill([ids.nrows(), 1], END_ID)], axis=1) if end else ids
 
+    def words(self, texts: tf.Tensor | Sequence[str]) -> tf.RaggedTensor:
+        """The words of texts, (batch,) strings, as (batch, None) strings, in the order of ids."""
+        return self._words.tokenize(texts)[:, :-1]
+
     def stream(self, documents: Sequence[str]) -> np.ndarray:
         """The ids of all sentences of all documents, each with `<EOS>`: (tokens,) int32."""
 

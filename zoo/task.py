@@ -114,6 +114,14 @@ class Task:
         """Batches of encoded examples for `zoo.training.fit`."""
         raise NotImplementedError
 
+    def predict(self, predictor, inputs, settings):
+        """The predictions for a list of inputs, a list of dicts.
+
+        `settings` are those of `predict`, or None for predictions with the defaults.
+        """
+        del settings
+        return predictor.predict(inputs)
+
     def evaluate(self, predictor, examples):
         """Metrics of a predictor: a dict that JSON can hold."""
         raise NotImplementedError

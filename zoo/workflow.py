@@ -42,6 +42,7 @@ def train(task, settings, given, console):
     )  # first, because it takes seconds and may refuse the data
     predictor, model, batches = _build(task, data, settings)
     _describe(console, data, predictor)
+    monitor = settings.values.get("monitor", "loss")  # a task need not have another figure
     with runs.kept(task, folder):
         if not settings.resume:
             runs.begin(folder, settings)
@@ -53,8 +54,8 @@ def train(task, settings, given, console):
             seed=settings.seed,
             run_folder=folder / runs.RUN_NAME,
             patience=settings.patience,
-            monitor=f"val_{settings.monitor}",
-            mode="min" if settings.monitor == "loss" or task.lower_is_better else "max",
+            monitor=f"val_{monitor}",
+            mode="min" if monitor == "loss" or task.lower_is_better else "max",
             resume=settings.resume,
         )
         metrics = _measure(task, predictor, baseline, data) | {
@@ -64,7 +65,7 @@ def train(task, settings, given, console):
         }
         _save(task, predictor, baseline, data, metrics, folder)
     _report(task, metrics, console)
-    for prediction in _predictions(load(task, folder), task.examples):
+    for prediction in _predictions(task, load(task, folder), task.examples):
         console.print(Text.from_ansi(task.show(prediction)))
     console.print(f"saved: {runs.shown(folder)}")
     return {"model": catalogue.reference(folder), **metrics}
@@ -149,13 +150,15 @@ def predict(task, settings, inputs):
     Raises:
         UserError: the model is unknown or damaged.
     """
-    return task.recorded(_predictions(load(task, settings.model), inputs), settings)
+    predictions = _predictions(task, load(task, settings.model), inputs, settings)
+    return task.recorded(predictions, settings)
 
 
-def _predictions(predictor, inputs):
+def _predictions(task, predictor, inputs, settings=None):
     inputs = iter(inputs)
     while chunk := list(itertools.islice(inputs, _CHUNK)):
-        for text, prediction in zip(chunk, predictor.predict(chunk), strict=True):
+        found = task.predict(predictor, chunk, settings)
+        for text, prediction in zip(chunk, found, strict=True):
             yield {"input": text, **prediction}
 
 

@@ -228,3 +228,43 @@ def test_weights_beside_labels_of_steps_are_refused():
     ragged = random_ragged([1, 2])
     with pytest.raises(ValueError, match="sample_weight"):
         BucketedBatches(ragged, ragged, batch_size=2, shuffle=False, sample_weight=np.ones(2))
+
+
+def test_inputs_with_lengths_of_their_own():
+    """As pairs of a source and its translation have: each is padded by itself."""
+    draw = np.random.default_rng(3)
+    lengths = {name: draw.integers(1, 9, size=40) for name in ("source", "target")}
+    ragged = {
+        name: tf.RaggedTensor.from_row_lengths(np.arange(1, own.sum() + 1), own)
+        for name, own in lengths.items()
+    }
+    batches = BucketedBatches(
+        ragged,
+        ragged["target"],
+        batch_size=8,
+        shuffle=True,
+        independent=("source",),
+    )
+    seen = {name: [] for name in lengths}
+    for inputs, labels, weights in batches.dataset():
+        np.testing.assert_array_equal(labels, inputs["target"])
+        np.testing.assert_array_equal(weights, labels != 0)
+        for name, ids in inputs.items():
+            assert ids.shape[1] == (ids.numpy() != 0).sum(axis=1).max()
+            seen[name] += [row[row != 0].tolist() for row in ids.numpy()]
+    pairs = zip(*(ragged[name].to_list() for name in lengths), strict=True)
+    assert sorted(zip(*seen.values(), strict=True)) == sorted(pairs)  # still beside each other
+    plain = BucketedBatches(
+        ragged, ragged["target"], batch_size=1, shuffle=False, independent=("source",)
+    )
+    order = np.concatenate(plain.indices())
+    keys = list(zip(lengths["target"][order], lengths["source"][order], strict=True))
+    assert keys == sorted(keys)
+
+
+def test_an_empty_source():
+    ragged = {"source": tf.ragged.constant([[1], []]), "target": tf.ragged.constant([[1], [2]])}
+    with pytest.raises(ValueError, match="sequence 1 is empty"):
+        BucketedBatches(
+            ragged, ragged["target"], batch_size=1, shuffle=False, independent=("source",)
+        )

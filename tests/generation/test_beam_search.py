@@ -103,6 +103,18 @@ def test_against_plain_python(beams, forbidden, penalty):
     assert len(lengths) > 1
 
 
+@pytest.mark.parametrize("penalty", [0.0, 0.6, 1.0])
+def test_each_row_to_its_own_limit(penalty):
+    limits = np.array([1, 2, 3, 4, 5, 6, 7, 7])
+    result = run(length_penalty=penalty, limits=limits)
+    cut_off = 0
+    for row, limit in enumerate(limits):
+        expected = plain_beam_search(MODEL, row, 3, limit, END, (), penalty)
+        assert_row(result, row, expected)
+        cut_off += sum(len(tokens) == limit and tokens[-1] != END for *_, tokens in expected)
+    assert cut_off > 1
+
+
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
 def test_a_row_alone_and_in_a_batch(penalty):
     graph = tf.function(lambda rows: run(rows=rows, length_penalty=penalty), autograph=False)

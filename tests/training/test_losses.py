@@ -176,7 +176,8 @@ def test_serialization(loss):
     config = keras.losses.serialize(loss("mean_per_step", from_logits=False, name="other"))
     copy = keras.losses.deserialize(config)
     assert type(copy) is loss
-    assert copy.get_config() == {
+    own = {"label_smoothing": 0.0} if loss is SequenceCrossentropy else {}
+    assert copy.get_config() == own | {
         "reduction": "mean_per_step",
         "from_logits": False,
         "name": "other",
@@ -188,3 +189,17 @@ def test_wrong_arguments(targets, logits):
         SequenceCrossentropy("sum")
     with pytest.raises(ValueError, match=r"shape \(3, 4\)"):
         SequenceCrossentropy()(targets[:, 0], logits[:, 0], MASK)
+
+
+def test_label_smoothing_is_the_loss_against_softened_targets():
+    draw = np.random.default_rng(2)
+    logits, targets = draw.normal(size=(3, 4, 5)), draw.integers(5, size=(3, 4))
+    soft = 0.8 * np.eye(5)[targets] + 0.2 / 5
+    log_softmax = logits - np.logaddexp.reduce(logits, axis=-1)[..., None]
+    expected = -(soft * log_softmax).sum(axis=-1).mean()
+    loss = SequenceCrossentropy("mean_per_step", label_smoothing=0.2)
+    np.testing.assert_allclose(loss(targets, logits.astype("float32")), expected, rtol=1e-5)
+    copy = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert copy.label_smoothing == 0.2
+    with pytest.raises(ValueError, match="needs `from_logits"):
+        SequenceCrossentropy(from_logits=False, label_smoothing=0.1)

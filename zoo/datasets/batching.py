@@ -30,6 +30,9 @@ class BucketedBatches:
         seed: of the order.
         sample_weight: (examples,) array, for a third component in each batch; not with labels of
             steps.
+        independent: names of the inputs whose lengths are their own, as those of a source are that
+            is translated into the labels. They are padded by themselves, and examples are grouped
+            by the lengths of the others first.
         pad_to_multiple: pads each batch to a length that this number divides, which keeps compilers
             that specialise on shapes, as XLA does, from compiling for each length that occurs.
 
@@ -46,6 +49,7 @@ class BucketedBatches:
         shuffle: bool,
         seed: int = 0,
         sample_weight: np.ndarray | None = None,
+        independent: Sequence[str] = (),
         pad_to_multiple: int = 1,
     ):
         if not isinstance(sequences, tf.RaggedTensor | dict):
@@ -59,16 +63,20 @@ class BucketedBatches:
         targets = targets if sample_weight is None else (labels, sample_weight)
         self._targets = tuple(tf.convert_to_tensor(target) for target in targets)
 
-        every_length = [s.row_lengths().numpy() for s in self._sequences.values()]
+        self._lengths = {name: s.row_lengths().numpy() for name, s in self._sequences.items()}
+        every_length = [self._lengths[name] for name in self._lengths if name not in independent]
         if self._labels_of_steps is not None:
             every_length.append(self._labels_of_steps.row_lengths().numpy())
         self.lengths = every_length[0]
-        if not self.lengths.all():
-            raise ValueError(f"sequence {int(self.lengths.argmin())} is empty")
-        if any(len(target) != len(self.lengths) for target in (*every_length, *self._targets)):
+        own = [self._lengths[name] for name in independent]
+        for lengths in (self.lengths, *own):
+            if not lengths.all():
+                raise ValueError(f"sequence {int(lengths.argmin())} is empty")
+        if any(len(of) != len(self.lengths) for of in (*every_length, *own, *self._targets)):
             raise ValueError("sequences, labels and sample_weight must be as many")
         if any((lengths != self.lengths).any() for lengths in every_length):
             raise ValueError("the inputs, or the labels of the steps, differ in length")
+        self._grouped_by = (*reversed(own), self.lengths)  # the last one first, for `np.lexsort`
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed
@@ -81,14 +89,14 @@ class BucketedBatches:
     def indices(self, epoch: int = 0) -> list[np.ndarray]:
         """The examples in each batch of an epoch: what `dataset` yields, by index."""
         if not self.shuffle:
-            return self._cut(np.argsort(self.lengths, kind="stable"))
+            return self._cut(self._by_length(np.arange(len(self.lengths))))
         generator = np.random.default_rng((self.seed, epoch))
         order = generator.permutation(len(self.lengths))
         pool_size = min(POOL, max(1, len(self) // 4)) * self.batch_size
         batches = []
         for start in range(0, len(order), pool_size):
             pool = order[start : start + pool_size]
-            batches += self._cut(pool[np.argsort(self.lengths[pool], kind="stable")])
+            batches += self._cut(self._by_length(pool))
         return [batches[i] for i in generator.permutation(len(batches))]
 
     def dataset(self, epoch: int = 0) -> tf.data.Dataset:
@@ -119,6 +127,9 @@ class BucketedBatches:
         batches = self._gathered(chosen)
         return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
+    def _by_length(self, examples: np.ndarray) -> np.ndarray:
+        return examples[np.lexsort([lengths[examples] for lengths in self._grouped_by])]
+
     def _cut(self, order: np.ndarray) -> list[np.ndarray]:
         return np.split(order, range(self.batch_size, len(order), self.batch_size))
 
@@ -128,18 +139,23 @@ class BucketedBatches:
         return batches.prefetch(tf.data.AUTOTUNE)
 
     def _gather(self, indices: tf.Tensor) -> tuple:
-        longest = tf.reduce_max(tf.gather(self.lengths, indices))
-        timesteps = -(-longest // self.pad_to_multiple) * self.pad_to_multiple
         inputs = {
-            name: _padded(tf.gather(sequences, indices), timesteps)
+            name: _padded(
+                tf.gather(sequences, indices), self._timesteps(self._lengths[name], indices)
+            )
             for name, sequences in self._sequences.items()
         }
         targets = tuple(tf.gather(target, indices) for target in self._targets)
         if self._labels_of_steps is not None:
             labels = tf.gather(self._labels_of_steps, indices)
             counted = labels.with_flat_values(tf.ones_like(labels.flat_values, tf.float32))
+            timesteps = self._timesteps(self.lengths, indices)
             targets = (_padded(labels, timesteps), _padded(counted, timesteps))
         return inputs.get(None, inputs), *targets
+
+    def _timesteps(self, lengths: np.ndarray, indices: tf.Tensor) -> tf.Tensor:
+        longest = tf.reduce_max(tf.gather(lengths, indices))
+        return -(-longest // self.pad_to_multiple) * self.pad_to_multiple
 
 
 def _padded(ragged: tf.RaggedTensor, timesteps: tf.Tensor) -> tf.Tensor:

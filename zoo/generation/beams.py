@@ -52,21 +52,31 @@ class _Finished(NamedTuple):
 
 
 def beam_search(
-    step, token_ids, state, *, beams, length, end_id=None, forbidden=(), length_penalty=0.0
+    step,
+    token_ids,
+    state,
+    *,
+    beams,
+    length,
+    end_id=None,
+    forbidden=(),
+    length_penalty=0.0,
+    limits=None,
 ):
     """Searches for the sequences y of the highest score (log P(y) / T_y^α, α the length penalty).
 
-    A hypothesis is complete when it ends in `end_id`, which T_y counts, or has `length` tokens. At
-    each step all continuations of the `beams` running hypotheses are ranked by log P. Those among
-    the first `beams` that end are complete, and kept if their score is one of the `beams` best; the
-    first `beams` that do not end run on. So one beam without a length penalty is greedy choice.
+    A hypothesis is complete when it ends in `end_id`, which T_y counts, or has `length` tokens, or
+    as many as the limit of its row. At each step all continuations of the `beams` running
+    hypotheses are ranked by log P. Those among the first `beams` that end are complete, and kept if
+    their score is one of the `beams` best; the first `beams` that do not end run on. So one beam
+    without a length penalty is greedy choice.
 
     A row stops as soon as nothing that runs can enter its list of the best. A hypothesis with
     log P = r ≤ 0 can only lose probability, and for α ≥ 0 no score that it may still reach is above
-    r / `length`^α: that of losing nothing more and being as long as possible. The row stops when
-    this bound, for the best that runs, is not above the last of a full list. (The bound with the
-    present length in place of `length`, which is common, is right for α = 0 only.) The loop ends
-    when all rows have; on JAX, where it cannot, `step` is not called any more.
+    r / n^α, n being the most tokens that it may have: that of losing nothing more and being as long
+    as possible. The row stops when this bound, for the best that runs, is not above the last of a
+    full list. (The bound with the present length in place of n, which is common, is right for α = 0
+    only.) The loop ends when all rows have; on JAX, where it cannot, `step` is not called any more.
 
     The loop can be part of a `tf.function`, with unknown size of the batch, and then consists of
     stock TensorFlow operations, if `step` does.
@@ -85,6 +95,8 @@ def beam_search(
         end_id: the id of `<EOS>`, or None.
         forbidden: ids that no hypothesis has, such as padding and `<UNK>`.
         length_penalty: α, at least 0; 0 compares by log P, 1 by log P per token.
+        limits: (batch,) integers from 1 to `length`, the most tokens of a hypothesis of each row,
+            or None. Then a row finds the same whatever rows are beside it.
 
     Returns:
         `Hypotheses`.
@@ -101,6 +113,7 @@ def beam_search(
 
     leaves, step = on_leaves(step, state)
     leaves = tuple(ops.repeat(leaf, beams, axis=0) for leaf in leaves)
+    most = float(length) if limits is None else ops.cast(limits, "float32")[:, None]
     # Leaves that were handed on as they are at all steps so far are alike in all beams of a row.
     alike = [True] * len(leaves)
 
@@ -126,7 +139,12 @@ def beam_search(
 
         running, best = ops.top_k(ops.where(ends, -np.inf, values), beams)
         parents, tokens = _columns((parents, tokens), best)
-        bound = running[:, :1] / float(length) ** length_penalty
+        if limits is not None:
+            at_limit = ops.cast(count, "float32") >= most  # (batch, 1)
+            complete = ops.where(at_limit, running, -np.inf)
+            finished = finished.merged(_cut_off(complete, count, t + 1, length_penalty))
+            running = ops.where(at_limit, -np.inf, running)
+        bound = running[:, :1] / most**length_penalty
         running = ops.where(bound > finished.scores[:, -1:], running, -np.inf)
         for i, (new, old) in enumerate(zip(new_leaves, leaves, strict=True)):
             alike[i] = alike[i] and new is old
@@ -144,14 +162,20 @@ def beam_search(
         advance, (token_ids, running, *finished, *leaves), (steps,), until=all_stopped
     )
     running, finished = carry[1], _Finished(*carry[2:7])
-    complete = _Finished(
-        scores=running / float(length) ** length_penalty,
-        log_probabilities=running,
-        prefixes=ops.full_like(finished.prefixes, length),
-        origins=ops.zeros_like(finished.origins) + ops.arange(beams, dtype="int32"),
-        ends=ops.zeros_like(finished.ends),
-    )
+    complete = _cut_off(running, float(length), length, length_penalty)
     return _read_back(finished.merged(complete), (steps, tokens, parents), end_id)
+
+
+def _cut_off(running, count, prefix, length_penalty):
+    """Running beams, log P (batch, beams), as hypotheses that are complete without an end."""
+    nothing = ops.zeros_like(running, dtype="int32")
+    return _Finished(
+        scores=running / count**length_penalty,
+        log_probabilities=running,
+        prefixes=nothing + prefix,
+        origins=nothing + ops.arange(running.shape[1], dtype="int32"),
+        ends=ops.zeros_like(running, dtype="bool"),
+    )
 
 
 def _start(token_ids, beams):

@@ -19,7 +19,7 @@ class AttentionDecoder(keras.layers.Layer):
     translation", global attention.) The recurrence does not depend on the context, so it runs over
     all steps first, and all of them attend at once. With `input_feeding` it reads
     [x<t>, ã<t-1>], ã<0> = 0, and knows what it has attended to; each step then waits for the one
-    before, several times slower.
+    before, which is slower.
 
     Args:
         cell, units, layers, residual, cell_options: see `RecurrentStack`.

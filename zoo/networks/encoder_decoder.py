@@ -50,7 +50,7 @@ def encoder_decoder(
         bidirectional: whether the encoder reads in both directions, with `units` each.
         attention: "additive", "multiplicative" (see `Attention`), or None.
         input_feeding: whether the decoder reads what it attended to before, which makes training
-            several times slower; see `AttentionDecoder`.
+            slower; see `AttentionDecoder`.
         tie_embeddings: whether the logits are products with the target vectors themselves, plus a
             bias (Press & Wolf 2017). Where `units` is not `embedding_dim`, a dense layer without
             activation first brings the output to that size.

@@ -7,7 +7,18 @@ from zoo.predictors.entity_tagger import EntityTagger
 from zoo.predictors.language_model import LanguageModel
 from zoo.predictors.music_model import MusicModel
 from zoo.predictors.text_classifier import TextClassifier
+from zoo.predictors.translator import Translator
 
-PREDICTORS = {kind.kind: kind for kind in (TextClassifier, EntityTagger, LanguageModel, MusicModel)}
+PREDICTORS = {
+    kind.kind: kind
+    for kind in (TextClassifier, EntityTagger, LanguageModel, MusicModel, Translator)
+}
 
-__all__ = ["PREDICTORS", "EntityTagger", "LanguageModel", "MusicModel", "TextClassifier"]
+__all__ = [
+    "PREDICTORS",
+    "EntityTagger",
+    "LanguageModel",
+    "MusicModel",
+    "TextClassifier",
+    "Translator",
+]

@@ -126,21 +126,41 @@ class SequenceCrossentropy(_SequenceLoss):
         reduction: "sum_over_time" or "mean_per_step"; see the module docstring.
         from_logits: whether predictions are logits rather than probabilities. Logits are exact
             where a probability would round to 0.
+        label_smoothing: ε, the share of the target that is spread evenly over all classes:
+            L<t> = -(1 - ε) log ŷ_target<t> - ε / n Σ_i log ŷ_i<t> (Szegedy et al. 2016); needs
+            logits.
         name: name of the loss.
 
     Raises:
-        ValueError: for another reduction, or a mask with more axes than the steps have.
+        ValueError: for another reduction, a mask with more axes than the steps have, or smoothing
+            without logits.
     """
 
-    def __init__(self, reduction="sum_over_time", from_logits=True, name="sequence_crossentropy"):
+    def __init__(
+        self,
+        reduction="sum_over_time",
+        from_logits=True,
+        label_smoothing=0.0,
+        name="sequence_crossentropy",
+    ):
         super().__init__(reduction, from_logits, name)
+        if label_smoothing and not from_logits:
+            raise ValueError("`label_smoothing` needs `from_logits=True`")
+        self.label_smoothing = label_smoothing
 
     def call(self, y_true, y_pred):
         if len(y_true.shape) == len(y_pred.shape):
             y_true = ops.squeeze(y_true, axis=-1)
-        return ops.sparse_categorical_crossentropy(
+        losses = ops.sparse_categorical_crossentropy(
             ops.cast(y_true, "int32"), y_pred, from_logits=self.from_logits
         )
+        if not self.label_smoothing:
+            return losses
+        of_all = ops.logsumexp(y_pred, axis=-1) - ops.mean(y_pred, axis=-1)
+        return (1 - self.label_smoothing) * losses + self.label_smoothing * of_all
+
+    def get_config(self):
+        return super().get_config() | {"label_smoothing": self.label_smoothing}
 
 
 @keras.saving.register_keras_serializable(package="zoo")

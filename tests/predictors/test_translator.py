@@ -1,0 +1,193 @@
+"""A translator at work: texts in, texts out, their scores, and where it looks."""
+
+import keras
+import numpy as np
+import pytest
+from translation_pairs import pairs, predictor_of
+
+from zoo import presets
+from zoo.datasets.parallel_text import Pairs
+from zoo.errors import UserError
+from zoo.predictors.translator import encoded, measured
+from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
+
+LEVELS = ("subword", "character", "word")
+TEXTS = ["the cat.", "the big dog sees the old cat.", "the dog hears the cat. the cat hears."]
+
+
+@pytest.fixture(scope="module", params=LEVELS)
+def predictor(request):
+    return predictor_of(request.param)
+
+
+def log_probability(predictor, text, tokens):
+    """log P of the tokens of a translation, by the network for the whole."""
+    source = encoded(predictor.source_tokenizer, [text]).to_tensor()
+    before = keras.ops.convert_to_tensor([[END_ID, *tokens[:-1]]], "int32")
+    logits = predictor.model({"source_ids": source, "target_ids": before})
+    logits = np.array(logits, "float64")[0]
+    return sum(
+        row[token] - np.logaddexp.reduce(row) for row, token in zip(logits, tokens, strict=True)
+    )
+
+
+def test_ids_end_once(predictor):
+    ids = encoded(predictor.source_tokenizer, [*TEXTS, ""]).to_list()
+    for row in ids:
+        assert row[-1] == END_ID
+        assert row.count(END_ID) == 1
+    assert len(ids[-1]) == 1
+
+
+@pytest.mark.parametrize("beams", [1, 4])
+def test_alone_and_together(predictor, beams):
+    together = predictor.predict(TEXTS, beams=beams, n_best=beams)
+    for text, found in zip(TEXTS, together, strict=True):
+        (alone,) = predictor.predict([text], beams=beams, n_best=beams)
+        assert alone["translation"] == found["translation"] == found["hypotheses"][0]["text"]
+        assert len(found["hypotheses"]) == beams
+        for one, other in zip(alone["hypotheses"], found["hypotheses"], strict=True):
+            assert one["log_probability"] == pytest.approx(other["log_probability"], rel=1e-4)
+
+
+def test_scores_are_those_of_the_network():
+    predictor = predictor_of("word")
+    (found,) = predictor.predict(TEXTS[1:2], n_best=3, length_penalty=0.5)
+    scores = [h["score"] for h in found["hypotheses"]]
+    assert scores == sorted(scores, reverse=True)
+    source = encoded(predictor.source_tokenizer, TEXTS[1:2]).to_tensor()
+    result = predictor._search(source, 5, 0.5, (PADDING_ID, UNKNOWN_ID))
+    for i, hypothesis in enumerate(found["hypotheses"]):
+        tokens = [t for t in result.tokens.numpy()[0, i].tolist() if t != PADDING_ID]
+        assert UNKNOWN_ID not in tokens
+        total = log_probability(predictor, TEXTS[1], tokens)
+        assert hypothesis["log_probability"] == pytest.approx(total, rel=1e-4)
+        assert hypothesis["score"] == pytest.approx(total / len(tokens) ** 0.5, rel=1e-4)
+        (text,) = predictor.target_tokenizer.join([tokens]).numpy()
+        assert hypothesis["text"] == text.decode()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"attention": "multiplicative", "cell": "lstm", "layers": 2},
+        {"attention": None},
+        {"input_feeding": True},
+    ],
+)
+def test_other_networks(options):
+    predictor = predictor_of("character", **options)
+    together = predictor.predict(TEXTS[:2])
+    alone = [predictor.predict([text])[0] for text in TEXTS[:2]]
+    assert [f["translation"] for f in together] == [f["translation"] for f in alone]
+
+
+def test_learns_pairs_by_heart():
+    few = Pairs(pairs().sources[:12], pairs().targets[:12])
+    predictor = predictor_of("word", scale=0.2, units=32, embedding_dim=16, seed=1)
+    predictor.compile(keras.optimizers.Adam(0.01))
+    batches = predictor.batches(few, 12)
+    predictor.model.fit(batches.dataset().repeat(120), verbose=0)
+    metrics = predictor.evaluate(few)
+    assert metrics["exact_match"] == 1
+    assert metrics["bleu"] == pytest.approx(100)
+    (aligned,) = predictor.alignments([few.sources[0]], [few.targets[0]])
+    source, target, weights = aligned
+    assert (len(target), len(source)) == weights.shape
+    assert source[-1] == target[-1] == "<EOS>"
+    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-4)
+
+
+def test_alignment_of_a_batch_is_that_of_each():
+    predictor = predictor_of("subword")
+    translations = ["le chat.", "le grand chien", "chat"]
+    together = predictor.alignments(TEXTS, translations)
+    for i in range(3):
+        ((source, target, weights),) = predictor.alignments(
+            TEXTS[i : i + 1], translations[i : i + 1]
+        )
+        assert (source, target) == together[i][:2]
+        np.testing.assert_allclose(weights, together[i][2], atol=1e-5)
+
+
+def test_batches_teach_the_next_token():
+    predictor = predictor_of("subword")
+    for inputs, labels, weights in predictor.batches(pairs(), 16, shuffle=True).dataset():
+        before, labels = inputs["target_ids"].numpy(), labels.numpy()
+        np.testing.assert_array_equal(before[:, 0], END_ID)
+        kept = labels[:, :-1] * (labels[:, 1:] != 0)
+        np.testing.assert_array_equal(before[:, 1:], kept)
+        np.testing.assert_array_equal(weights, labels != 0)
+        last = labels[np.arange(len(labels)), (labels != 0).sum(axis=1) - 1]
+        np.testing.assert_array_equal(last, END_ID)
+        for row in inputs["source_ids"].numpy():
+            assert row[row != 0][-1] == END_ID
+
+
+def test_unknown_words_are_copied():
+    """A network that writes nothing but `<UNK>`, and attends to one step, copies that word."""
+    predictor = predictor_of("word", scale=0.0)
+    bias = np.full(len(predictor.target_tokenizer.vocabulary), -9.0)
+    bias[[UNKNOWN_ID, END_ID]] = 0.5, -0.5
+    predictor.model.get_layer("logits").bias.assign(bias)
+    (found,) = predictor.predict(["Zebra"], beams=1, copy_unknown=True)
+    words = found["translation"].split()
+    assert set(words) == {"Zebra"}
+    (plain,) = predictor.predict(["Zebra"], beams=1)
+    assert "Zebra" not in plain["translation"]
+    for other in (predictor_of("subword"), predictor_of("word", attention=None)):
+        with pytest.raises(UserError, match="models of words with attention"):
+            other.predict(["Zebra"], copy_unknown=True)
+
+
+def test_blank_texts_and_odd_characters(predictor):
+    texts = ["", " \t ", "the cat.", "\u200b\x00 the\u00a0 cat. \n", "😀 e\u0301"]
+    found = predictor.predict(texts)
+    assert found[0] == found[1] == {"translation": "", "hypotheses": []}
+    assert found[2]["translation"] == predictor.predict(["the cat."])[0]["translation"]
+    assert len(found) == 5
+    assert predictor.predict([]) == []
+
+
+def test_a_long_text():
+    predictor = predictor_of("word")
+    (found,) = predictor.predict(["the cat sees " * 170], beams=2)
+    assert isinstance(found["translation"], str)
+
+
+def test_measured():
+    given = Pairs(("a", "b", "c"), ("x y z w", "1 2 3 4", "k"), ("one", "one", "two"))
+    found = measured(["x y z w", "1 2 3 5", "k"], given)
+    assert found["exact_match"] == pytest.approx(2 / 3)
+    assert found["exact_match_by_group"] == {"one": 0.5, "two": 1.0}
+    assert found["sentences"] == 3
+    assert 0 < found["bleu"] < 100
+    assert "version" in found["bleu_signature"]
+    assert measured(list(given.targets), given)["chrf"] == pytest.approx(100)
+
+
+def test_saved_and_loaded(predictor, tmp_path):
+    presets.save(predictor, tmp_path, {})
+    loaded = presets.load(tmp_path)
+    assert loaded.predict(TEXTS, n_best=2) == predictor.predict(TEXTS, n_best=2)
+    assert loaded.level == predictor.level
+
+
+@pytest.mark.parametrize("arguments", [{"beams": 0}, {"n_best": 0}, {"beams": 2, "n_best": 3}])
+def test_wrong_numbers(arguments):
+    with pytest.raises(ValueError, match="`beams` must be at least 1"):
+        predictor_of().predict(["the cat."], **arguments)
+
+
+def test_wrong_inputs():
+    predictor = predictor_of("subword", attention=None)
+    with pytest.raises(TypeError, match="a list of strings"):
+        predictor.predict("the cat.")
+    with pytest.raises(UserError, match="no attention to draw"):
+        predictor.alignments(["a"], ["b"])
+    with pytest.raises(UserError, match="nothing to measure"):
+        predictor.evaluate(Pairs((), ()))
+    with pytest.raises(ValueError, match="tokens for a model of"):
+        type(predictor)(
+            predictor.model, predictor.source_tokenizer, predictor_of("character").target_tokenizer
+        )

@@ -1,0 +1,372 @@
+"""Sentences of one language in, those of another out."""
+
+import itertools
+import math
+
+import keras
+import numpy as np
+import sacrebleu
+import tensorflow as tf
+from keras import ops
+
+from zoo import generation
+from zoo.characters import CharacterTokenizer
+from zoo.datasets.batching import BucketedBatches
+from zoo.datasets.parallel_text import tidy
+from zoo.errors import UserError
+from zoo.layers.scan import scan
+from zoo.networks.encoder_decoder import decode_step_model, encode_model
+from zoo.predictors.graphs import graph
+from zoo.sentences import SentenceTokenizer
+from zoo.serving.endpoints import Endpoint, request
+from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN, UNKNOWN_ID
+from zoo.subwords import SubwordTokenizer
+from zoo.training import Perplexity, SequenceCrossentropy
+from zoo.vocabularies import Vocabulary
+
+SOURCE_NAME, TARGET_NAME = "source_vocabulary.txt", "target_vocabulary.txt"
+TOKENIZERS = {
+    kind.level: kind for kind in (SubwordTokenizer, CharacterTokenizer, SentenceTokenizer)
+}
+"""What turns text into tokens, by level."""
+
+BEAMS, LENGTH_PENALTY = 5, 1.0
+_BATCH_SIZE = 64
+_TARGETS_PER_SOURCE, _LEAST_TOKENS, _MOST_TOKENS = 2, 16, 512  # of a translation
+_WARM_UP_TEXTS = (
+    ["Hello."],
+    ["", "A man is walking down the street with a dog.", "12 May 2019"],
+)
+
+
+class Translator:
+    """An encoder-decoder with its tokenizers: translates texts, each as one sequence.
+
+    Args:
+        model: `keras.Model` of `zoo.networks.encoder_decoder`.
+        source_tokenizer, target_tokenizer: of `TOKENIZERS`, the same object where they share one
+            vocabulary.
+
+    Raises:
+        ValueError: the model has other vocabularies than the tokenizers.
+    """
+
+    kind = "translator"
+
+    def __init__(self, model, source_tokenizer, target_tokenizer):
+        size = model.output.shape[-1]
+        if size != len(target_tokenizer.vocabulary):
+            raise ValueError(f"{len(target_tokenizer.vocabulary)} tokens for a model of {size}")
+        self.model = model
+        self.source_tokenizer = source_tokenizer
+        self.target_tokenizer = target_tokenizer
+        self._encode, self._step = encode_model(model), decode_step_model(model)
+        self._search = graph(self._beam_search)
+        self._align = graph(self._alignment)
+
+    @property
+    def level(self):
+        """What a token is: "subword", "character" or "word"."""
+        return self.target_tokenizer.level
+
+    @property
+    def attends(self):
+        """Whether the decoder looks back at the source."""
+        return "weights" in self._step.output
+
+    def compile(self, optimizer, label_smoothing=0.0):
+        """Compiles the model for training."""
+        self.model.compile(
+            optimizer=optimizer,
+            loss=SequenceCrossentropy("mean_per_step", label_smoothing=label_smoothing),
+            weighted_metrics=[Perplexity()],
+        )
+
+    def batches(self, pairs, batch_size, *, shuffle=False, seed=0):
+        """`BucketedBatches` of `Pairs`, for `zoo.training.fit`."""
+        sources = encoded(self.source_tokenizer, pairs.sources)
+        targets = encoded(self.target_tokenizer, pairs.targets)
+        starts = tf.fill([targets.nrows(), 1], END_ID)
+        inputs = {"source_ids": sources, "target_ids": tf.concat([starts, targets[:, :-1]], axis=1)}
+        return BucketedBatches(
+            inputs,
+            targets,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            independent=("source_ids",),
+        )
+
+    def predict(
+        self, texts, *, beams=BEAMS, length_penalty=LENGTH_PENALTY, n_best=1, copy_unknown=False
+    ):
+        """Translates texts.
+
+        Args:
+            texts: list of strings.
+            beams: hypotheses that run side by side; 1 is greedy choice.
+            length_penalty: see `zoo.generation.beam_search`.
+            n_best: how many translations of each text, at most `beams`.
+            copy_unknown: let the decoder write `<UNK>`, and put the word of the source in its place
+                that it attends to most (Luong et al. 2015, "Addressing the rare word problem"); for
+                models of words.
+
+        Returns:
+            One dict per text, in order: `translation`, and `hypotheses`, the `n_best`, best first,
+            a list of dicts of `text`, `log_probability` (natural logarithm) and `score`, what they
+            were compared by. A blank text has an empty translation.
+
+        Raises:
+            TypeError: `texts` is one string instead of a list of strings.
+            ValueError: a number is out of range.
+            UserError: `copy_unknown` is asked of a model that has no attention, or no words.
+        """
+        if isinstance(texts, str):
+            raise TypeError("give a list of strings, not one string")
+        if beams < 1 or not 1 <= n_best <= beams:
+            raise ValueError(
+                f"`beams` must be at least 1, and `n_best` from 1 to `beams`. Received: {beams!r}, "
+                f"{n_best!r}"
+            )
+        if copy_unknown and not (self.attends and self.level == "word"):
+            raise UserError("words are copied by models of words with attention: leave it out")
+        texts = [tidy(text) for text in texts]
+        found = [{"translation": "", "hypotheses": []} for _ in texts]
+        order = [i for i in sorted(range(len(texts)), key=lambda i: len(texts[i])) if texts[i]]
+        for first in range(0, len(order), _BATCH_SIZE):
+            chosen = order[first : first + _BATCH_SIZE]
+            some = [texts[i] for i in chosen]
+            results = self._translate(some, beams, length_penalty, n_best, copy_unknown)
+            for i, hypotheses in zip(chosen, results, strict=True):
+                found[i] = {"translation": hypotheses[0]["text"], "hypotheses": hypotheses}
+        return found
+
+    def _translate(self, texts, beams, length_penalty, n_best, copy_unknown):
+        """The hypotheses of texts that are not blank, a list of dicts for each."""
+        source = _for_keras(encoded(self.source_tokenizer, texts).to_tensor(PADDING_ID))
+        forbidden = (PADDING_ID,) if copy_unknown else (PADDING_ID, UNKNOWN_ID)
+        found = self._search(source, beams, length_penalty, forbidden)
+        tokens, totals, scores = (ops.convert_to_numpy(a)[:, :n_best] for a in found[:3])
+        flat = tokens.reshape(-1, tokens.shape[-1])
+        joined = [text.decode() for text in self.target_tokenizer.join(flat).numpy()]
+        if copy_unknown:
+            joined = self._with_copies(texts, source, tokens, joined)
+        rows = iter(zip(joined, totals.ravel().tolist(), scores.ravel().tolist(), strict=True))
+        return [
+            [
+                {"text": text, "log_probability": total, "score": score}
+                for text, total, score in itertools.islice(rows, n_best)
+                if score > -math.inf
+            ]
+            for _ in texts
+        ]
+
+    def _beam_search(self, source_ids, beams, length_penalty, forbidden):
+        lengths = ops.sum(ops.cast(source_ids != PADDING_ID, "int32"), axis=1)
+        return generation.beam_search(
+            self._next_logits,
+            ops.full_like(source_ids[:, 0], END_ID),
+            dict(self._encode(source_ids, training=False)),
+            beams=beams,
+            length=_MOST_TOKENS,
+            # By its own source, so that a text has the same translation whatever is beside it.
+            limits=ops.clip(_TARGETS_PER_SOURCE * lengths, _LEAST_TOKENS, _MOST_TOKENS),
+            end_id=END_ID,
+            forbidden=forbidden,
+            length_penalty=length_penalty,
+        )
+
+    def _next_logits(self, token_ids, state):
+        """The logits, (batch, vocabulary), of what follows a token, and the new state."""
+        outputs = self._one_step(token_ids, state)
+        new = {name: outputs[name] for name in outputs if name in state}
+        return outputs["logits"], state | new
+
+    def _one_step(self, token_ids, state):
+        inputs = {"token_ids": token_ids} | state
+        inputs = {name: inputs[name] for name in self._step.input}
+        return dict(self._step(inputs, training=False))
+
+    def alignments(self, texts, translations):
+        """Where the decoder looks when it writes each token.
+
+        Args:
+            texts, translations: lists of strings, as many.
+
+        Returns:
+            One tuple per text: the tokens of the text, those of the translation, `<EOS>` being the
+            last of each, and the weights, (target tokens, source tokens) float32; each row sums
+            to 1.
+
+        Raises:
+            UserError: the model has no attention.
+        """
+        if not self.attends:
+            raise UserError("this model has no attention to draw: give one that has")
+        sources = encoded(self.source_tokenizer, [tidy(text) for text in texts])
+        targets = encoded(self.target_tokenizer, translations)
+        weights = self._align(
+            *(_for_keras(ids.to_tensor(PADDING_ID)) for ids in (sources, targets))
+        )
+        names = self.source_tokenizer.vocabulary.tokens, self.target_tokenizer.vocabulary.tokens
+        return [
+            (
+                [names[0][i] for i in source],
+                [names[1][i] for i in target],
+                row[: len(target), : len(source)],
+            )
+            for source, target, row in zip(
+                sources.to_list(), targets.to_list(), ops.convert_to_numpy(weights), strict=True
+            )
+        ]
+
+    def _alignment(self, source_ids, target_ids):
+        """The weights of attention, (batch, target timesteps, source timesteps)."""
+        state = dict(self._encode(source_ids, training=False))
+        before = ops.pad(target_ids, [[0, 0], [1, 0]], constant_values=END_ID)[:, :-1]
+        names = [name for name in state if name not in ("memory", "keys", "mask")]
+        constant = {name: state[name] for name in state if name not in names}
+
+        def step(carry, slices):
+            given = dict(zip(names, carry, strict=True)) | constant
+            outputs = self._one_step(slices[0], given)
+            return tuple(outputs[name] for name in names), (outputs["weights"],)
+
+        first = tuple(state[name] for name in names)
+        _, (weights,) = scan(step, first, (ops.transpose(before),))
+        return ops.transpose(weights, (1, 0, 2))
+
+    def _with_copies(self, texts, source, tokens, joined):
+        """Translations with the word of the source that is attended to in place of each `<UNK>`."""
+        flat = tokens.reshape(-1, tokens.shape[-1])
+        hypotheses = tokens.shape[1]
+        weights = self._align(
+            ops.repeat(source, hypotheses, axis=0), ops.convert_to_tensor(flat)
+        )  # (texts * hypotheses, target timesteps, source timesteps)
+        found = []
+        for i, (text, row, attended) in enumerate(
+            zip(joined, flat, ops.convert_to_numpy(weights), strict=True)
+        ):
+            words = self.source_tokenizer.words([texts[i // hypotheses]]).to_list()[0]
+            places = attended[row == UNKNOWN_ID][:, : len(words)].argmax(axis=1)
+            for place in places:
+                text = text.replace(UNKNOWN, words[place].decode(), 1)
+            found.append(text)
+        return found
+
+    def evaluate(self, pairs, *, beams=BEAMS, length_penalty=LENGTH_PENALTY):
+        """Measures the translations of sources against the targets.
+
+        Args:
+            pairs: `Pairs`.
+            beams, length_penalty: as for `predict`.
+
+        Returns:
+            dict of `bleu` and `chrf` (sacrebleu, 0 to 100), `bleu_signature`, `exact_match` (share
+            of translations that are the target), `sentences`, and `examples`, the same; with groups
+            also `exact_match_by_group`.
+
+        Raises:
+            UserError: there are no pairs.
+        """
+        if not len(pairs):
+            raise UserError("there are no pairs of texts: nothing to measure")
+        found = self.predict(pairs.sources, beams=beams, length_penalty=length_penalty)
+        return measured([one["translation"] for one in found], pairs)
+
+    def resources(self):
+        """What `endpoints` use beside the model, for an export to keep."""
+        return (self.source_tokenizer, self.target_tokenizer)
+
+    def endpoints(self):
+        """What a served model answers to: `text` -> `translation` and its `log_probability`."""
+
+        def translate(text):
+            ids = encoded(self.source_tokenizer, text)
+            forbidden = (PADDING_ID, UNKNOWN_ID)
+            found = self._beam_search(ids.to_tensor(PADDING_ID), BEAMS, LENGTH_PENALTY, forbidden)
+            blank = ids.row_lengths() == 1  # nothing but `<EOS>`
+            joined = self.target_tokenizer.join(found.tokens[:, 0])
+            return {
+                "translation": tf.where(blank, "", joined),
+                "log_probability": tf.where(blank, 0.0, found.log_probabilities[:, 0]),
+            }
+
+        def expected(inputs):
+            """Each text translated by itself."""
+            texts = [text.decode() for text in inputs["text"]]
+            found = [self.predict([text])[0] for text in texts]
+            totals = [
+                f["hypotheses"][0]["log_probability"] if f["hypotheses"] else 0 for f in found
+            ]
+            return request(
+                translation=[one["translation"] for one in found],
+                log_probability=np.float32(totals),
+            )
+
+        inputs = (tf.TensorSpec([None], tf.string, "text"),)
+        examples = [request(text=texts) for texts in _WARM_UP_TEXTS]
+        return (Endpoint("serving_default", inputs, translate, examples, expected),)
+
+    def save_assets(self, folder):
+        """Writes what the Keras archive does not hold; returns what else to remember of it."""
+        self.source_tokenizer.vocabulary.save(folder / SOURCE_NAME)
+        self.target_tokenizer.vocabulary.save(folder / TARGET_NAME)
+        return {
+            "level": self.level,
+            "source_tokenizer": self.source_tokenizer.get_config(),
+            "target_tokenizer": self.target_tokenizer.get_config(),
+        }
+
+    @classmethod
+    def load_assets(cls, folder, config, model):
+        """The predictor of a model and what `save_assets` wrote and returned.
+
+        Raises:
+            UserError: a vocabulary cannot be read.
+            KeyError, TypeError, ValueError: the parts are not those of one model.
+        """
+        kind = TOKENIZERS[config["level"]]
+        tokenizers = [
+            kind.from_config(config[name], Vocabulary.load(folder / file), folder / file)
+            for name, file in (("source_tokenizer", SOURCE_NAME), ("target_tokenizer", TARGET_NAME))
+        ]
+        return cls(model, *tokenizers)
+
+
+def encoded(tokenizer, texts):
+    """The ids of texts, each with one `<EOS>` at its end: ragged (batch, None) int32."""
+    ids = tokenizer.ragged(texts)
+    ids = tf.ragged.boolean_mask(ids, ids != END_ID)  # of words, sentences have one each
+    return tf.concat([ids, tf.fill([ids.nrows(), 1], END_ID)], axis=1)
+
+
+def measured(translations, pairs):
+    """BLEU, chrF and the share of exact matches of translations, as `evaluate` returns them."""
+    bleu = sacrebleu.metrics.BLEU()
+    references = [list(pairs.targets)]
+    same = np.array([t == target for t, target in zip(translations, pairs.targets, strict=True)])
+    found = {
+        "bleu": bleu.corpus_score(translations, references).score,
+        "chrf": sacrebleu.metrics.CHRF().corpus_score(translations, references).score,
+        "bleu_signature": str(bleu.get_signature()),
+        "exact_match": float(same.mean()),
+        "sentences": len(pairs),
+        "examples": len(pairs),
+    }
+    if pairs.groups and len(set(pairs.groups)) <= _MOST_GROUPS:
+        groups = np.array(pairs.groups)
+        found["exact_match_by_group"] = {
+            group: float(same[groups == group].mean()) for group in sorted(set(pairs.groups))
+        }
+    return found
+
+
+_MOST_GROUPS = 100
+
+
+def _for_keras(tensor):
+    """A tensor of TensorFlow, which handles the strings, as one of the backend."""
+    if keras.backend.backend() == "tensorflow":
+        return tensor
+    return ops.convert_to_tensor(tensor.numpy())
