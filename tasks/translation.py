@@ -60,7 +60,7 @@ class Translation(Task):
     summary = "Translation: texts into another language, with attention and beam search."
     predictor = "translator"
     dataset = "dates"
-    preset = "translation_gru_dates"
+    preset = "translation_bigru_dates"
     metric = "bleu"
     file_formats = "lines of source<TAB>target"
     without = frozenset({"monitor"})

@@ -6,7 +6,8 @@ import pytest
 
 import zoo
 from zoo.catalogue import METRICS_NAME, SAVED_MODELS
-from zoo.datasets import sequence_tagging, text_classification
+from zoo.datasets import music, parallel_text, sequence_tagging, text_classification
+from zoo.scores import midi
 
 SHIPPED = ("sentiment_bilstm_imdb", "sentiment_bilstm_movie_snippets")
 
@@ -51,3 +52,49 @@ def test_the_card_of_the_tagger_tells_the_truth(session_cache, monkeypatch):
     assert measured["examples"] == claimed["examples"]
     assert measured["f1"] == pytest.approx(claimed["f1"], abs=0.002)
     assert f"| this model | {claimed['f1']:.4f} |" in (folder / "README.md").read_text()
+
+
+def test_the_shipped_translator_reads_dates():
+    days = {
+        "12 mai 2019": "2019-05-12",
+        "Thursday, September 3, 1987": "1987-09-03",
+        "29. helmikuuta 2004": "2004-02-29",
+        "2031년 11월 5일": "2031-11-05",
+    }
+    found = zoo.load("translation_bigru_dates").predict(list(days))
+    assert [one["translation"] for one in found] == list(days.values())
+
+
+def test_the_card_of_the_translator_tells_the_truth(session_cache, monkeypatch):
+    monkeypatch.setenv("ZOO_CACHE", str(session_cache))
+    folder = SAVED_MODELS / "translation_bigru_dates"
+    claimed = json.loads((folder / METRICS_NAME).read_text())
+    test = parallel_text.load("dates").test
+    assert len(test) == claimed["examples"]
+    some = test.take(range(0, len(test), 8))
+    assert zoo.load(folder).evaluate(some)["exact_match"] >= claimed["exact_match"] - 0.005
+    assert f"exact match {claimed['exact_match']:.4f}" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["music_lstm_bach_chorales", "music_lstm_jsb_chorales_quarter"])
+def test_the_shipped_music(name):
+    folder = SAVED_MODELS / name
+    claimed = json.loads((folder / METRICS_NAME).read_text())
+    model = zoo.load(name)
+    sample = midi.read(folder / "sample_1.mid", claimed["steps_per_quarter"])
+    (piece,) = model.generate(length=64 * claimed["steps_per_quarter"], seed=1)
+    # Another processor rounds otherwise, and may draw another note at some point.
+    assert piece["score"].sounding()[:4] == sample.sounding()[:4]
+    beginning = model.predict(["C5 G4 E4 C4"])[0]["next"]
+    assert all(len(chord["chord"].split()) == 4 for chord in beginning if chord["chord"] != "end")
+    assert claimed["nll_per_step"] < claimed["baseline_nll_per_step"]
+    assert f"| this model | {claimed['nll_per_step']:.4f} |" in (folder / "README.md").read_text()
+
+
+@pytest.mark.long
+def test_the_card_of_the_chorales_tells_the_truth(session_cache, monkeypatch):
+    monkeypatch.setenv("ZOO_CACHE", str(session_cache))
+    claimed = json.loads((SAVED_MODELS / "music_lstm_bach_chorales" / METRICS_NAME).read_text())
+    measured = zoo.load("music_lstm_bach_chorales").evaluate(music.load().test.pieces)
+    assert measured["steps"] == claimed["steps"]
+    assert measured["nll_per_step"] == pytest.approx(claimed["nll_per_step"], rel=1e-3)
