@@ -86,13 +86,17 @@ class Music(Task):
         corpus = zoo.datasets.music
         if settings.data:
             files = (settings.data, settings.validation, settings.test)
-            return corpus.from_files(*files, limit=settings.limit)
+            data = corpus.from_files(*files, limit=settings.limit)
+            _say_what_is_missing(data.train, data.validation, data.test)
+            return data
         return corpus.load(settings.dataset or self.dataset, limit=settings.limit)
 
     def load_test(self, predictor, settings, metrics):
         corpus = zoo.datasets.music
         if settings.data:
-            return corpus.from_file(settings.data, limit=settings.limit), settings.data
+            scores = corpus.from_file(settings.data, limit=settings.limit)
+            _say_what_is_missing(scores)
+            return scores, settings.data
         name = settings.dataset or metrics.get("dataset", self.dataset)
         return corpus.load(name, limit=settings.limit).test, name
 
@@ -171,6 +175,16 @@ class Music(Task):
     def show(self, prediction):
         likeliest = ", ".join(f"{n['chord']} {n['probability']:.3f}" for n in prediction["next"])
         return f"{prediction['input']} ... {likeliest}"
+
+
+def _say_what_is_missing(*splits):
+    """Tells, on standard error, how many notes of files were left out."""
+    if missing := sum(scores.reduced for scores in splits):
+        click.echo(
+            f"{missing:,} notes are left out: where more than four sound at once, the highest three "
+            "and the lowest stay",
+            err=True,
+        )
 
 
 def _statistics(scores, name):

@@ -3,6 +3,7 @@
 import json
 from types import SimpleNamespace
 
+import mido
 import pytest
 from command_lines import assert_refused, contents
 from music_pieces import TINY, call, chorales, piece_of, write_chorales
@@ -162,6 +163,22 @@ def test_a_model_of_other_music(capfd, tmp_path, trained_music):
     midi.write(piece_of(), path)
     result = call(capfd, "evaluate", "--model", trained_music, "--data", path)
     assert_refused(result, "4 parts on a grid of 4 steps", "the model is one of chords")
+
+
+def test_more_than_four_notes_at_once(capfd, tmp_path, trained_music):
+    """They are reduced, which is said; the file is read as parts, which this model is not of."""
+    chord = mido.MidiFile(ticks_per_beat=4)
+    track = mido.MidiTrack()
+    pitches = (48, 52, 55, 60, 64, 67)
+    track += [mido.Message("note_on", note=pitch, time=0) for pitch in pitches]
+    track += [mido.Message("note_off", note=pitch, time=4 * (pitch == 48)) for pitch in pitches]
+    chord.tracks.append(track)
+    chord.save(tmp_path / "chord.mid")
+    result = call(capfd, "evaluate", "--model", trained_music, "--data", tmp_path / "chord.mid")
+    assert result.code == 2
+    said, error = result.err.splitlines()
+    assert said.startswith("2 notes are left out")
+    assert "the model is one of chords" in error
 
 
 def test_a_corpus_without_scores(capfd):
