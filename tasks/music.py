@@ -181,8 +181,8 @@ def _say_what_is_missing(*splits):
     """Tells, on standard error, how many notes of files were left out."""
     if missing := sum(scores.reduced for scores in splits):
         click.echo(
-            f"{missing:,} notes are left out: where more than four sound at once, the highest three "
-            "and the lowest stay",
+            f"{missing:,} notes are left out: where more than four sound at once, the highest "
+            "three and the lowest stay",
             err=True,
         )
 
