@@ -44,9 +44,9 @@ class ChordRules(keras.layers.Layer):
         above = [ops.expand_dims(symbols, -1) for symbols in above]
         possible = np.logical_or(self._struck, self._ids == REST_ID)
         if not self.ranked:
-            possible = ops.logical_or(possible, self._ids == self._held(before))
+            possible = ops.logical_or(possible, ops.equal(self._ids, self._held(before)))
         elif above:
-            lower = ops.logical_or(self._ids < above[-1], self._ids == REST_ID)
+            lower = ops.logical_or(ops.less(self._ids, above[-1]), self._ids == REST_ID)
             possible = ops.logical_and(possible, lower)
         ends = self._ids == END_ID
         if not above:

@@ -1,9 +1,10 @@
-"""Methods of predictors as graphs."""
+"""Predictors between TensorFlow, which handles strings and graphs, and the backend of Keras."""
 
 import functools
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 
 def graph(method, *signature):
@@ -22,3 +23,10 @@ def graph(method, *signature):
     if signature:
         return tf.function(of_this_model, input_signature=signature, autograph=False)
     return tf.function(of_this_model, autograph=False, reduce_retracing=True)
+
+
+def for_keras(tensor):
+    """A tensor of TensorFlow as one of the backend."""
+    if keras.backend.backend() == "tensorflow":
+        return tensor
+    return ops.convert_to_tensor(tensor.numpy())

@@ -3,7 +3,6 @@
 import itertools
 import math
 
-import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
@@ -13,6 +12,7 @@ from zoo.characters import CharacterTokenizer
 from zoo.datasets.streams import StreamBatches
 from zoo.errors import UserError
 from zoo.networks import StreamModel
+from zoo.predictors.graphs import for_keras
 from zoo.predictors.language_model_endpoints import endpoints
 from zoo.predictors.sampling import check_seed, sampling
 from zoo.predictors.token_sequences import FORBIDDEN, TokenSequences
@@ -172,7 +172,7 @@ class LanguageModel:
         lanes = min(_LANES, -(-len(ids) // _SHORTEST_LANE))
         whole = StreamBatches(ids, lanes, -(-len(ids) // lanes), self.tokenizer.start_id)
         ((inputs, targets, _),) = whole.dataset()
-        found = self.sequences.log_probabilities(*map(_for_keras, (inputs["token_ids"], targets)))
+        found = self.sequences.log_probabilities(*map(for_keras, (inputs["token_ids"], targets)))
         loss = -float(ops.convert_to_numpy(found).sum(dtype="float64")) / len(ids)
         return {
             "perplexity": _exp(loss),
@@ -313,7 +313,7 @@ class LanguageModel:
         inputs = tf.where(targets == PADDING_ID, PADDING_ID, inputs)
         missing = tf.cast(tf.shape(inputs)[1] == 0, tf.int32)  # a network needs a step
         padded = (tf.pad(tensor, [[0, 0], [0, missing]]) for tensor in (inputs, targets))
-        return tuple(map(_for_keras, padded))
+        return tuple(map(for_keras, padded))
 
     def _beginning(self, prompts):
         """The last token of prompts, (batch,) int32, and the states before it is read.
@@ -337,8 +337,8 @@ class LanguageModel:
         last = tf.gather(ids.values, ids.row_limits() - 1)
         before = ids[:, :-1].to_tensor(PADDING_ID)
         missing = tf.cast(tf.shape(before)[1] == 0, tf.int32)
-        before = _for_keras(tf.pad(before, [[0, 0], [0, missing]]))
-        return _for_keras(last), self.sequences.states_after(before)
+        before = for_keras(tf.pad(before, [[0, 0], [0, missing]]))
+        return for_keras(last), self.sequences.states_after(before)
 
     def unknown_characters(self, text):
         """Those that a prompt must not have, a sorted list; words may have any."""
@@ -378,13 +378,6 @@ def _listed(texts):
     if isinstance(texts, str):
         raise TypeError("give a list of strings, not one string")
     return list(texts)
-
-
-def _for_keras(tensor):
-    """A tensor of TensorFlow, which handles the strings, as one of the backend."""
-    if keras.backend.backend() == "tensorflow":
-        return tensor
-    return ops.convert_to_tensor(tensor.numpy())
 
 
 def _chunks(items, size):

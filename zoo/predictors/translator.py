@@ -3,7 +3,6 @@
 import itertools
 import math
 
-import keras
 import numpy as np
 import sacrebleu
 import tensorflow as tf
@@ -16,7 +15,7 @@ from zoo.datasets.parallel_text import tidy
 from zoo.errors import UserError
 from zoo.layers.scan import scan
 from zoo.networks.encoder_decoder import decode_step_model, encode_model
-from zoo.predictors.graphs import graph
+from zoo.predictors.graphs import for_keras, graph
 from zoo.sentences import SentenceTokenizer
 from zoo.serving.endpoints import Endpoint, request
 from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN, UNKNOWN_ID
@@ -143,7 +142,7 @@ class Translator:
 
     def _translate(self, texts, beams, length_penalty, n_best, copy_unknown):
         """The hypotheses of texts that are not blank, a list of dicts for each."""
-        source = _for_keras(encoded(self.source_tokenizer, texts).to_tensor(PADDING_ID))
+        source = for_keras(encoded(self.source_tokenizer, texts).to_tensor(PADDING_ID))
         forbidden = (PADDING_ID,) if copy_unknown else (PADDING_ID, UNKNOWN_ID)
         found = self._search(source, beams, length_penalty, forbidden)
         tokens, totals, scores = (ops.convert_to_numpy(a)[:, :n_best] for a in found[:3])
@@ -205,9 +204,7 @@ class Translator:
             raise UserError("this model has no attention to draw: give one that has")
         sources = encoded(self.source_tokenizer, [tidy(text) for text in texts])
         targets = encoded(self.target_tokenizer, translations)
-        weights = self._align(
-            *(_for_keras(ids.to_tensor(PADDING_ID)) for ids in (sources, targets))
-        )
+        weights = self._align(*(for_keras(ids.to_tensor(PADDING_ID)) for ids in (sources, targets)))
         names = self.source_tokenizer.vocabulary.tokens, self.target_tokenizer.vocabulary.tokens
         return [
             (
@@ -363,10 +360,3 @@ def measured(translations, pairs):
 
 
 _MOST_GROUPS = 100
-
-
-def _for_keras(tensor):
-    """A tensor of TensorFlow, which handles the strings, as one of the backend."""
-    if keras.backend.backend() == "tensorflow":
-        return tensor
-    return ops.convert_to_tensor(tensor.numpy())
