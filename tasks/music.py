@@ -151,13 +151,16 @@ class Music(Task):
     def details(self, metrics):
         lines = [
             f"{metrics['steps']:,} steps, {metrics['steps_per_quarter']} to a quarter note; the "
-            f"perplexity of the note of one voice is {metrics['perplexity_per_note']:.3f}. The "
-            "baseline is a bigram of chords with absolute discounting; the frequencies of chords "
-            f"alone have {metrics['baseline_unigram_nll_per_step']:.3f} nats per step, and equal "
-            f"probabilities {metrics['baseline_uniform_nll_per_step']:.3f}. A chord is one event "
-            "whose voices depend on each other; published figures of keys that do not are of "
-            "another kind of model on the same events."
+            f"perplexity of the note of one voice is {metrics['perplexity_per_note']:.3f}. A chord "
+            "is one event whose voices depend on each other; published figures of keys that do "
+            "not are of another kind of model on the same events."
         ]
+        if "baseline_unigram_nll_per_step" in metrics:
+            lines.append(
+                "The baseline is a bigram of chords with absolute discounting; the frequencies of "
+                f"chords alone have {metrics['baseline_unigram_nll_per_step']:.3f} nats per step, "
+                f"and equal probabilities {metrics['baseline_uniform_nll_per_step']:.3f}."
+            )
         if "generated_counterpoint" in metrics:
             lines.append(_table(metrics["counterpoint"], metrics["generated_counterpoint"]))
         return "\n\n".join(lines)
@@ -171,6 +174,16 @@ class Music(Task):
             pictures.append(f"sample_{number}.png")
             zoo.scores.piano_roll.draw(piece["score"], folder / pictures[-1])
         return tuple(pictures)
+
+    def examples_for(self, metrics):
+        """With as many notes to a chord as the model has voices."""
+
+        def cut(chords):
+            return " | ".join(
+                " ".join(chord.split()[: metrics["voices"]]) for chord in chords.split("|")
+            )
+
+        return tuple(map(cut, self.examples))
 
     def show(self, prediction):
         likeliest = ", ".join(f"{n['chord']} {n['probability']:.3f}" for n in prediction["next"])

@@ -41,6 +41,7 @@ _BY_LEVEL = {
 }
 _BY_LEVEL["word"] = _BY_LEVEL["subword"] | {"share_embeddings": False}
 _OF_DATASET = {"dates": "character"}  # all others: subwords
+_SHOWN = 3  # of the test split, after training and on the card
 _ATTENTION = ("additive", "multiplicative", "none")
 
 
@@ -148,9 +149,9 @@ class Translation(Task):
         "It knows the kind of text that it was trained on: other texts, names above all, come out "
         "wrong, and fluently so.",
         "A text is translated as one sequence; give sentences, not pages.",
+        "A served model takes texts as they are: bring them to Unicode's NFC first, as `predict` "
+        "does itself.",
     )
-
-    examples = ("12 mai 2019", "Thursday, September 3, 1987", "2004년 2월 29일")
 
     def resolve(self, settings):
         values = settings.values
@@ -236,7 +237,17 @@ class Translation(Task):
         return found
 
     def evaluate(self, predictor, examples):
-        return predictor.evaluate(examples)
+        metrics = predictor.evaluate(examples)
+        first = examples.take(range(min(_SHOWN, len(examples))))
+        found = predictor.predict(first.sources)
+        metrics["samples"] = [
+            {"source": source, "target": target, "translation": one["translation"]}
+            for source, target, one in zip(first.sources, first.targets, found, strict=True)
+        ]
+        return metrics
+
+    def examples_for(self, metrics):
+        return tuple(sample["source"] for sample in metrics["samples"])
 
     def fit_baseline(self, data, settings):
         return zoo.baselines.Dictionary.fit(data.train.sources, data.train.targets)
@@ -251,12 +262,19 @@ class Translation(Task):
 
     def details(self, metrics):
         lines = [
-            f"{metrics['sentences']:,} texts; chrF {metrics['chrf']:.2f} (baseline "
-            f"{metrics['baseline_chrf']:.2f}), exact match {metrics['exact_match']:.4f} (baseline "
-            f"{metrics['baseline_exact_match']:.4f}). The baseline translates word by word, with "
-            "the first IBM model learnt from the same pairs. sacrebleu: "
-            f"`{metrics['bleu_signature']}`."
+            f"{metrics['sentences']:,} texts; chrF {metrics['chrf']:.2f}, exact match "
+            f"{metrics['exact_match']:.4f}. sacrebleu: `{metrics['bleu_signature']}`."
         ]
+        if "baseline_chrf" in metrics:
+            lines.append(
+                "The baseline translates word by word, with the first IBM model learnt from the "
+                f"same pairs: chrF {metrics['baseline_chrf']:.2f}, exact match "
+                f"{metrics['baseline_exact_match']:.4f}."
+            )
+        rows = [
+            f"| {s['source']} | {s['target']} | {s['translation']} |" for s in metrics["samples"]
+        ]
+        lines.append("\n".join(["| source | target | translation |", "|---|---|---|", *rows]))
         if groups := metrics.get("exact_match_by_group"):
             rows = [f"| {name} | {value:.4f} |" for name, value in groups.items()]
             lines.append("\n".join(["| | exact match |", "|---|---|", *rows]))

@@ -21,7 +21,7 @@ def card(task, folder, data, metrics, pictures):
     """
     sections = [
         f"# {folder.resolve().name}\n\n{task.summary}",
-        _use(task, folder),
+        _use(task, folder, metrics),
         _results(task, data, metrics),
         _training(task, metrics),
         _data(data, metrics),
@@ -31,8 +31,8 @@ def card(task, folder, data, metrics, pictures):
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _use(task, folder):
-    example = task.examples[0] if task.examples else "..."
+def _use(task, folder, metrics):
+    example = next(iter(task.examples_for(metrics)), "...")
     return (
         "```python\nimport zoo\n\n"
         f"model = zoo.load({_quoted(catalogue.reference(folder))})\n"

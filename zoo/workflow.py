@@ -65,7 +65,7 @@ def train(task, settings, given, console):
         }
         _save(task, predictor, baseline, data, metrics, folder)
     _report(task, metrics, console)
-    for prediction in _predictions(task, load(task, folder), task.examples):
+    for prediction in _predictions(task, load(task, folder), task.examples_for(metrics)):
         console.print(Text.from_ansi(task.show(prediction)))
     console.print(f"saved: {runs.shown(folder)}")
     return {"model": catalogue.reference(folder), **metrics}

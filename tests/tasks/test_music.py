@@ -95,6 +95,19 @@ def test_parts_from_a_folder_to_a_server(capfd, tmp_path):
         assert set(served.signatures) == {"generate", "score", "serving_default"}
 
 
+def test_tunes_of_one_voice(capfd, tmp_path):
+    folder, out = tmp_path / "tunes", tmp_path / "model"
+    folder.mkdir()
+    for i in range(5):
+        midi.write(piece_of(seed=i, steps=20, voices=1, first=0), folder / f"{i}.mid")
+    result = call(capfd, "--data", folder, "--out", out, *TINY, "--epochs=1", "--transpose=0")
+    assert result.code == 0, result
+    assert "G4 | A4 ... " in result.out
+    assert 'model.predict(["C5"])' in (out / "README.md").read_text()
+    shown = call(capfd, "generate", "--model", out, "--seed-chord=C5", "--bars=1", "--seed=1").out
+    assert shown.startswith("C5\n")
+
+
 def test_broken_off_and_resumed(capfd, tmp_path, monkeypatch):
     data = write_chorales(tmp_path / "chorales.json")
     whole, broken = tmp_path / "whole", tmp_path / "broken"

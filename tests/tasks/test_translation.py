@@ -41,6 +41,10 @@ def test_from_a_file_to_a_server(capfd, tmp_path, trained):
     assert metrics["bleu_signature"] in card
     assert f"{metrics['bleu']:.4f}" in card
     assert "--level word" in card
+    assert len(metrics["samples"]) == 3
+    for sample in metrics["samples"]:
+        assert f"| {sample['source']} | {sample['target']} | {sample['translation']} |" in card
+    assert f'model.predict(["{metrics["samples"][0]["source"]}"])' in card
 
     found = call(capfd, "evaluate", "--model", trained, "--data", data, "--json")
     found = json.loads(found.out)
