@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import select
 import shutil
 import subprocess
 import sys
@@ -178,12 +179,15 @@ def test_lines_in_a_terminal(trained_tagger, predictions):
         stdout=terminal,
         stderr=subprocess.PIPE,
     )
-    os.close(terminal)
     _, errors = process.communicate("\r\n".join(TEXTS).encode())
-    shown = os.read(reader, 100_000).decode()
-    os.close(reader)
     assert (process.returncode, errors) == (0, b"")
-    lines = shown.split("\r\n")
+    # Our end stays open until all is read: with the last one closed, a kernel may drop the rest.
+    shown = b""
+    while select.select([reader], [], [], 1.0)[0]:
+        shown += os.read(reader, 100_000)
+    os.close(terminal)
+    os.close(reader)
+    lines = shown.decode().split("\r\n")
     assert len(lines) == len(TEXTS) + 1
     for line, prediction in zip(lines, predictions, strict=False):
         coloured = re.findall(r"\x1b\[3\dm\x1b\[1m\[(.*?)\]\x1b\[0m", line)
