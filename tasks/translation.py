@@ -3,6 +3,7 @@
 python -m tasks.translation                                    train on dates, test, save
 python -m tasks.translation predict "12 mai 2019" "September 3, 1987"
 python -m tasks.translation train --dataset bible_en_fr
+python -m tasks.translation lengths saved_models/with saved_models/without --out lengths.png
 python -m tasks.translation --help
 """
 
@@ -19,6 +20,7 @@ _BY_LEVEL = {
     "character": {
         "units": 128,
         "embedding_dim": 64,
+        "attention": "additive",
         "dropout": 0.1,
         "label_smoothing": 0.0,
         "batch_size": 128,
@@ -30,6 +32,7 @@ _BY_LEVEL = {
     "subword": {
         "units": 256,
         "embedding_dim": 256,
+        "attention": "multiplicative",
         "dropout": 0.3,
         "label_smoothing": 0.1,
         "batch_size": 64,
@@ -62,11 +65,12 @@ class Translation(Task):
     predictor = "translator"
     dataset = "dates"
     preset = "translation_bigru_dates"
+    predicted_together = 256  # some seconds of work
     metric = "bleu"
     file_formats = "lines of source<TAB>target"
     without = frozenset({"monitor"})
     compared = ("bleu", "chrf", "exact_match", "baseline_bleu")
-    verbs = ("compare",)
+    verbs = ("compare", "lengths")
     defaults = {  # noqa: RUF012
         "cell": "gru",
         "units": None,
@@ -94,7 +98,6 @@ class Translation(Task):
         click.Option(
             ["--attention"],
             type=click.Choice(_ATTENTION),
-            default="additive",
             help="How the decoder looks back at the source.",
         ),
         click.Option(
@@ -258,7 +261,18 @@ class Translation(Task):
     def evaluate_baseline(self, baseline, examples):
         found = baseline.translate(examples.sources)
         metrics = zoo.predictors.translator.measured(found, examples)
-        return {name: metrics[name] for name in ("bleu", "chrf", "exact_match")}
+        names = ("bleu", "chrf", "exact_match", "by_source_length")
+        return {name: metrics[name] for name in names if name in metrics}
+
+    def draw(self, metrics, predictor, folder):
+        if "by_source_length" not in metrics:
+            return ()
+        name = "source_lengths.png"
+        curves = {"network": metrics["by_source_length"]}
+        if baseline := metrics.get("baseline_by_source_length"):
+            curves["word by word"] = baseline
+        zoo.source_lengths.draw(curves, folder / name)
+        return (name,)
 
     def details(self, metrics):
         lines = [

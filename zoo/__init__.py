@@ -29,6 +29,7 @@ _SUBMODULES = {
     "scores",
     "sentences",
     "serving",
+    "source_lengths",
     "tags",
     "text",
     "token_features",

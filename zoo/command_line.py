@@ -106,7 +106,10 @@ def _evaluate(task):
 def _predict(task):
     def predict(inputs, as_json, **values):
         workflow = terminal.import_workflow()
-        predictions = workflow.predict(task, Settings(values), terminal.read_inputs(inputs))
+        total = None if inputs == ("-",) else len(inputs)
+        predictions = terminal.with_progress(
+            workflow.predict(task, Settings(values), terminal.read_inputs(inputs)), total
+        )
         if as_json:
             terminal.print_json({"predictions": list(predictions)})
             return

@@ -45,6 +45,8 @@ class Task:
         file_formats: what `--data` takes.
         limit_help: what `--limit` counts.
         replicas: whether training may use all GPUs of the host.
+        predicted_together: inputs that `predict` takes at a time, so that a long pipe gives results
+            as it goes.
         metric: name of the figure that is reported first.
         lower_is_better: whether a model is the better, the lower that figure is.
         examples: a few inputs whose predictions are shown after training.
@@ -67,6 +69,7 @@ class Task:
     file_formats: str = "CSV, TSV or JSON Lines"
     limit_help: str = "Use so many examples of each split."
     replicas: bool = True
+    predicted_together: int = 1024
     metric: str = "accuracy"
     lower_is_better: bool = False
     examples: tuple[str, ...] = ()

@@ -2,8 +2,10 @@
 
 import json
 import os
+import sys
 
 import click
+from rich import progress
 from rich.console import Console
 
 from zoo import notices, options
@@ -69,6 +71,32 @@ def _require_utf8(inputs):
 def console(as_json):
     """Where a person reads: standard output, unless that is for JSON. Plain text, never wrapped."""
     return Console(stderr=as_json, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def with_progress(results, total=None):
+    """Results as they come, counted on standard error for a person whom they do not reach.
+
+    They are counted if standard error is a terminal and standard output is not.
+
+    Args:
+        results: iterable.
+        total: how many there will be, or None if that is not known.
+
+    Returns:
+        Iterator of the results.
+    """
+    bar = progress.Progress(
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,  # the results are for whoever reads them there
+        disable=not sys.stderr.isatty() or sys.stdout.isatty(),
+    )
+    with bar:
+        yield from bar.track(results, total=total)
 
 
 def print_json(result):

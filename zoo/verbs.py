@@ -1,4 +1,4 @@
-"""The verbs that only some tasks have: `generate`, `score` and `compare`.
+"""The verbs that only some tasks have: `generate`, `score`, `compare` and `lengths`.
 
 A task names those that it has in `Task.verbs`.
 """
@@ -166,10 +166,61 @@ def _compare(task):
     return terminal.command("compare", compare, [*own, *common, options.as_json()], help_text)
 
 
+def _lengths(task):
+    def lengths(models, out, as_json):
+        terminal.import_workflow()
+        from zoo import source_lengths
+
+        curves = {model: _by_source_length(model) for model in models}
+        groups = [
+            [(point["least"], point["most"], point["sentences"]) for point in points]
+            for points in curves.values()
+        ]
+        for model, other in zip(curves, groups, strict=True):
+            if other != groups[0]:
+                raise UserError(
+                    f"{model} was tested on other texts than {models[0]}: give models of one corpus"
+                )
+        source_lengths.draw(curves, out)
+        if as_json:
+            terminal.print_json({"by_source_length": curves})
+            return
+        rows = zip(*curves.values(), strict=True)
+        click.echo("\t".join(("words", "texts", *curves)))
+        for points in rows:
+            first = points[0]
+            figures = (f"{point['bleu']:.1f}" for point in points)
+            words = f"{first['least']}-{first['most']}"
+            click.echo("\t".join((words, str(first["sentences"]), *figures)))
+
+    parameters = [
+        click.Argument(["models"], nargs=-1, required=True, metavar="MODEL..."),
+        click.Option(
+            ["--out"], type=options.OutputFile("file"), required=True, help="PNG to draw."
+        ),
+        options.as_json(),
+    ]
+    help_text = "Draw BLEU by the length of the source, a curve for each saved model."
+    return terminal.command("lengths", lengths, parameters, help_text)
+
+
+def _by_source_length(model):
+    """What was recorded of a saved model when it was tested."""
+    from zoo import catalogue
+
+    metrics = catalogue.read_metrics(catalogue.find_model(model))
+    if "by_source_length" not in metrics:
+        raise UserError(
+            f"{model} has not been tested on sources of three lengths: train it on such"
+        )
+    return metrics["by_source_length"]
+
+
 VERBS = {
     "generate": _generate,
     "score": _score,
     "compare": _compare,
+    "lengths": _lengths,
     "compose": composition.generate,
 }
 """Verbs, by the names that tasks have for them.

@@ -12,7 +12,6 @@ from zoo import cards, catalogue, presets, runs, serving, training
 from zoo.errors import UserError
 
 BASELINE_NAME = "baseline.npz"
-_CHUNK = 1024  # inputs predicted at a time, so that a long pipe gives results as it goes
 
 
 def train(task, settings, given, console):
@@ -156,7 +155,7 @@ def predict(task, settings, inputs):
 
 def _predictions(task, predictor, inputs, settings=None):
     inputs = iter(inputs)
-    while chunk := list(itertools.islice(inputs, _CHUNK)):
+    while chunk := list(itertools.islice(inputs, task.predicted_together)):
         found = task.predict(predictor, chunk, settings)
         for text, prediction in zip(chunk, found, strict=True):
             yield {"input": text, **prediction}

@@ -200,7 +200,7 @@ def test_lines_of_standard_input_in_their_order(
     capfd, trained, predictor, standard_input, monkeypatch
 ):
     """Also empty lines, line ends of Windows, no line end at the end, and more than a chunk."""
-    monkeypatch.setattr(workflow, "_CHUNK", 16)
+    monkeypatch.setattr(Sentiment, "predicted_together", 16)
     lines = [text for text, _ in reviews(37)]
     lines[3] = lines[16] = ""
     standard_input("\r\n".join(lines))

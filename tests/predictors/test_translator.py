@@ -1,13 +1,18 @@
 """A translator at work: texts in, texts out, their scores, and where it looks."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 from translation_pairs import pairs, predictor_of
 
 from zoo import presets
+from zoo.characters import CharacterTokenizer
 from zoo.datasets.parallel_text import Pairs
 from zoo.errors import UserError
+from zoo.networks import encoder_decoder
+from zoo.predictors import translator
 from zoo.predictors.translator import encoded, measured
 from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 
@@ -65,6 +70,39 @@ def test_scores_are_those_of_the_network():
         assert hypothesis["score"] == pytest.approx(total / len(tokens) ** 0.5, rel=1e-4)
         (text,) = predictor.target_tokenizer.join([tokens]).numpy()
         assert hypothesis["text"] == text.decode()
+
+
+@pytest.mark.parametrize("length_penalty", [0.0, 1.0])
+@pytest.mark.parametrize("options", [{}, {"attention": None}, {"input_feeding": True}])
+def test_the_best_of_all_translations(options, length_penalty, monkeypatch):
+    """Exhaustive search: every translation of three characters at most."""
+    monkeypatch.setattr(translator, "_TARGETS_PER_SOURCE", 1)
+    monkeypatch.setattr(translator, "_LEAST_TOKENS", 3)
+    tokenizer = CharacterTokenizer.from_documents(["ab"])
+    size = len(tokenizer.vocabulary)
+    keras.utils.set_random_seed(1)
+    model = encoder_decoder(size, size, embedding_dim=4, units=5, cell="gru", **options)
+    generator = np.random.default_rng(1)
+    for weight in model.trainable_variables:
+        weight.assign(generator.normal(size=weight.shape))
+    predictor = translator.Translator(model, tokenizer, tokenizer)
+    letters = sorted(set(range(size)) - {PADDING_ID, UNKNOWN_ID, END_ID})
+    candidates = [
+        (*start, *end)
+        for length in range(4)
+        for start in itertools.product(letters, repeat=length)
+        for end in ([()] if length == 3 else [(END_ID,)])
+    ]
+    assert len(letters) == 3  # a, b and the end of a line
+    assert len(candidates) == 1 + 3 + 9 + 27
+    totals = {tokens: log_probability(predictor, "ba", tokens) for tokens in candidates}
+    ranked = sorted(totals, key=lambda t: totals[t] / len(t) ** length_penalty, reverse=True)
+    (found,) = predictor.predict(["ba"], beams=40, n_best=40, length_penalty=length_penalty)
+    assert len(found["hypotheses"]) == len(ranked)
+    for hypothesis, tokens in zip(found["hypotheses"], ranked, strict=True):
+        (text,) = tokenizer.join([tokens]).numpy()
+        assert hypothesis["text"] == text.decode()
+        assert hypothesis["log_probability"] == pytest.approx(totals[tokens], rel=1e-4)
 
 
 @pytest.mark.parametrize(

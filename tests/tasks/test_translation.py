@@ -1,6 +1,7 @@
 """The translation task: trained from a file, measured, asked, served, and what it refuses."""
 
 import json
+import shutil
 
 import pytest
 from command_lines import assert_refused, contents
@@ -9,7 +10,8 @@ from translation_pairs import TINY, call, pairs, write_pairs
 import zoo
 from tasks.translation import Translation
 from zoo.command_line import commands
-from zoo.datasets.parallel_text import ParallelData
+from zoo.datasets.parallel_text import Pairs, ParallelData
+from zoo.predictors.translator import measured
 from zoo.serving.c_api import SavedModel
 from zoo.task import Settings
 
@@ -138,3 +140,61 @@ def test_input_feeding_needs_attention(capfd, tmp_path):
     arguments = ("--data", write_pairs(tmp_path / "pairs.tsv"), "--out", tmp_path / "model")
     result = call(capfd, *arguments, *TINY, "--input-feeding", "--attention=none")
     assert_refused(result, "give an --attention")
+
+
+def test_lengths_of_two_models(capfd, tmp_path, trained):
+    """What both recorded when they were tested, as a picture, a table and JSON."""
+    model = with_lengths(trained, tmp_path / "with", (30.0, 20.0, 10.5))
+    other = with_lengths(trained, tmp_path / "without", (31.0, 12.0, 2.5))
+    picture = tmp_path / "lengths.png"
+    shown = call(capfd, "lengths", model, other, "--out", picture)
+    assert shown.code == 0, shown
+    assert [line.split("\t") for line in shown.out.splitlines()] == [
+        ["words", "texts", str(model), str(other)],
+        ["1-5", "50", "30.0", "31.0"],
+        ["6-10", "50", "20.0", "12.0"],
+        ["11-15", "50", "10.5", "2.5"],
+    ]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    found = json.loads(call(capfd, "lengths", model, "--out", picture, "--json").out)
+    recorded = json.loads((model / "metrics.json").read_text())["by_source_length"]
+    assert found == {"by_source_length": {str(model): recorded}}
+
+
+def test_lengths_that_cannot_be_compared(capfd, tmp_path, trained):
+    picture = tmp_path / "lengths.png"
+    refused = call(capfd, "lengths", trained, "--out", picture)
+    assert_refused(refused, "sources of three lengths")  # its sentences have six words each
+    model = with_lengths(trained, tmp_path / "model", (3.0, 2.0, 1.0))
+    other = with_lengths(trained, tmp_path / "other", (3.0, 2.0, 1.0), sentences=60)
+    assert_refused(call(capfd, "lengths", model, other, "--out", picture), "other texts")
+    assert_refused(call(capfd, "lengths", "nowhere", "--out", picture), "nowhere")
+    assert not picture.exists()
+
+
+def with_lengths(trained, folder, figures, sentences=50):
+    """A copy of a model that was tested on sources of several lengths; returns its folder."""
+    shutil.copytree(trained, folder)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["by_source_length"] = [
+        {"least": n, "most": n + 4, "words": n + 2, "sentences": sentences, "bleu": bleu}
+        for n, bleu in zip((1, 6, 11), figures, strict=True)
+    ]
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    return folder
+
+
+def test_measured_by_length():
+    """BLEU of each group is that of its sentences alone."""
+    sources = tuple(" ".join(["word"] * (1 + n % 15)) for n in range(900))
+    targets = tuple(f"{source} numéro {n}" for n, source in enumerate(sources))
+    found = [target if n % 15 < 10 else "rien du tout" for n, target in enumerate(targets)]
+    groups = measured(found, Pairs(sources, targets))["by_source_length"]
+    assert [(g["least"], g["most"], g["sentences"]) for g in groups] == [
+        (1, 5, 300),
+        (6, 10, 300),
+        (11, 15, 300),
+    ]
+    assert [g["words"] for g in groups] == [3, 8, 13]
+    assert groups[0]["bleu"] == groups[1]["bleu"] == pytest.approx(100)
+    assert groups[2]["bleu"] < 1

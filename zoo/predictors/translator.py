@@ -8,7 +8,7 @@ import sacrebleu
 import tensorflow as tf
 from keras import ops
 
-from zoo import generation
+from zoo import generation, source_lengths
 from zoo.characters import CharacterTokenizer
 from zoo.datasets.batching import BucketedBatches
 from zoo.datasets.parallel_text import tidy
@@ -261,7 +261,9 @@ class Translator:
         Returns:
             dict of `bleu` and `chrf` (sacrebleu, 0 to 100), `bleu_signature`, `exact_match` (share
             of translations that are the target), `sentences`, and `examples`, the same; with groups
-            also `exact_match_by_group`.
+            also `exact_match_by_group`. Of sources of three lengths or more also
+            `by_source_length`: a list of dicts of `least` and `most` words of a source, `words`,
+            their mean, `sentences` and `bleu` (`zoo.source_lengths.groups`).
 
         Raises:
             UserError: there are no pairs.
@@ -340,12 +342,16 @@ def encoded(tokenizer, texts):
 
 def measured(translations, pairs):
     """BLEU, chrF and the share of exact matches of translations, as `evaluate` returns them."""
-    bleu = sacrebleu.metrics.BLEU(force=True)  # without a warning of what ends in ' .'
-    references = [list(pairs.targets)]
-    same = np.array([t == target for t, target in zip(translations, pairs.targets, strict=True)])
+    targets, bleu = list(pairs.targets), sacrebleu.metrics.BLEU(force=True)  # no warning of ' .'
+
+    def bleu_of(places):
+        some = [[texts[i] for i in places] for texts in (translations, targets)]
+        return bleu.corpus_score(some[0], [some[1]]).score
+
+    same = np.array([t == target for t, target in zip(translations, targets, strict=True)])
     found = {
-        "bleu": bleu.corpus_score(translations, references).score,
-        "chrf": sacrebleu.metrics.CHRF().corpus_score(translations, references).score,
+        "bleu": bleu_of(range(len(targets))),
+        "chrf": sacrebleu.metrics.CHRF().corpus_score(translations, [targets]).score,
         "bleu_signature": str(bleu.get_signature()),
         "exact_match": float(same.mean()),
         "sentences": len(pairs),
@@ -356,7 +362,20 @@ def measured(translations, pairs):
         found["exact_match_by_group"] = {
             group: float(same[groups == group].mean()) for group in sorted(set(pairs.groups))
         }
+    lengths = source_lengths.groups(pairs.sources)
+    if len(lengths) >= _FEWEST_LENGTHS:
+        found["by_source_length"] = [
+            {
+                "least": least,
+                "most": most,
+                "words": float(np.mean([len(pairs.sources[i].split()) for i in places])),
+                "sentences": len(places),
+                "bleu": bleu_of(places),
+            }
+            for least, most, places in lengths
+        ]
     return found
 
 
 _MOST_GROUPS = 100
+_FEWEST_LENGTHS = 3  # that make a curve
