@@ -235,8 +235,7 @@ class Translation(Task):
         names = ("beams", "n_best", "length_penalty", "copy_unknown")
         found = predictor.predict(inputs, **{name: settings.values[name] for name in names})
         if picture := settings.values.pop("attention_picture", None):  # of the first text alone
-            (alignment,) = predictor.alignments(inputs[:1], [found[0]["translation"]])
-            zoo.alignments.draw(*alignment, picture)
+            self._draw_attention(predictor, inputs[0], found[0]["translation"], picture)
         return found
 
     def evaluate(self, predictor, examples):
@@ -265,14 +264,25 @@ class Translation(Task):
         return {name: metrics[name] for name in names if name in metrics}
 
     def draw(self, metrics, predictor, folder):
-        if "by_source_length" not in metrics:
-            return ()
-        name = "source_lengths.png"
-        curves = {"network": metrics["by_source_length"]}
-        if baseline := metrics.get("baseline_by_source_length"):
-            curves["word by word"] = baseline
-        zoo.source_lengths.draw(curves, folder / name)
-        return (name,)
+        pictures = []
+        if "by_source_length" in metrics:
+            pictures.append("source_lengths.png")
+            curves = {"network": metrics["by_source_length"]}
+            if baseline := metrics.get("baseline_by_source_length"):
+                curves["word by word"] = baseline
+            zoo.source_lengths.draw(curves, folder / pictures[-1])
+        if predictor.attends:
+            pictures.append("attention.png")
+            sample = metrics["samples"][0]
+            self._draw_attention(
+                predictor, sample["source"], sample["translation"], folder / pictures[-1]
+            )
+        return tuple(pictures)
+
+    @staticmethod
+    def _draw_attention(predictor, source, translation, path):
+        (alignment,) = predictor.alignments([source], [translation])
+        zoo.alignments.draw(*alignment, path)
 
     def details(self, metrics):
         lines = [

@@ -47,6 +47,8 @@ def test_from_a_file_to_a_server(capfd, tmp_path, trained):
     for sample in metrics["samples"]:
         assert f"| {sample['source']} | {sample['target']} | {sample['translation']} |" in card
     assert f'model.predict(["{metrics["samples"][0]["source"]}"])' in card
+    assert "![attention](attention.png)" in card
+    assert (trained / "attention.png").read_bytes().startswith(b"\x89PNG")
 
     found = call(capfd, "evaluate", "--model", trained, "--data", data, "--json")
     found = json.loads(found.out)
