@@ -2,6 +2,8 @@
 
 python -m tasks.sentiment                        train on movie-review snippets, test, save
 python -m tasks.sentiment predict "Loved it."    use the model that ships
+python -m tasks.sentiment vectors --dataset imdb_reviews --out reviews.vec
+python -m tasks.sentiment train --vectors reviews.vec
 python -m tasks.sentiment --help
 """
 
@@ -9,7 +11,10 @@ import click
 
 import zoo
 from zoo.command_line import run
+from zoo.options import Text
 from zoo.task import Published, Task
+
+_DEVIATION = 0.1  # of the values of pretrained vectors, whatever it is in their file
 
 
 class Sentiment(Task):
@@ -49,7 +54,12 @@ class Sentiment(Task):
             ["--embedding-dim"],
             type=click.IntRange(1),
             default=100,
-            help="Size of the word vectors.",
+            help="Size of the word vectors; with --vectors that of the file.",
+        ),
+        click.Option(
+            ["--vectors"],
+            type=Text("file"),
+            help="Pretrained word vectors, in the text form of word2vec or GloVe.",
         ),
         click.Option(
             ["--word-dropout"],
@@ -75,6 +85,7 @@ class Sentiment(Task):
         "Two hours of my life that I will never get back.",
         "It is not nearly as bad as the trailer made me fear.",
     )
+    verbs = ("vectors",)
     published = {  # noqa: RUF012
         "imdb_reviews": (
             Published("BiLSTM, Keras code example", "0.843"),
@@ -112,13 +123,14 @@ class Sentiment(Task):
         return data.test, name
 
     def build(self, data, settings):
+        vectors = zoo.vectors.read(settings.vectors) if settings.vectors else None
         tokenizer = zoo.text.WordTokenizer.from_texts(
             data.train.texts, settings.vocabulary_size, max_length=settings.max_length
         )
         model = zoo.networks.many_to_one(
             len(tokenizer.vocabulary),
             len(data.label_names),
-            embedding_dim=settings.embedding_dim,
+            embedding_dim=vectors.dimension if vectors else settings.embedding_dim,
             cell=settings.cell,
             units=settings.units,
             layers=settings.layers,
@@ -131,7 +143,14 @@ class Sentiment(Task):
             dropout=settings.dropout,
             name=self.name,
         )
+        if vectors:
+            vectors.assign(model.get_layer("embedding"), tokenizer.vocabulary, _DEVIATION)
         return zoo.predictors.TextClassifier(model, tokenizer, data.label_names)
+
+    def sentences(self, data):
+        tokenizer = zoo.text.WordTokenizer(zoo.vocabularies.Vocabulary(()))
+        words = tokenizer.tokenize(data.train.texts)[:, :-1]  # without <EOS>
+        return [[word.decode() for word in text] for text in words.to_list()]
 
     def batches(self, predictor, examples, settings, shuffle):
         return zoo.datasets.batching.BucketedBatches(

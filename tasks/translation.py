@@ -259,7 +259,7 @@ class Translation(Task):
 
     def evaluate_baseline(self, baseline, examples):
         found = baseline.translate(examples.sources)
-        metrics = zoo.predictors.translator.measured(found, examples)
+        metrics = zoo.predictors.translation_metrics.measured(found, examples)
         names = ("bleu", "chrf", "exact_match", "by_source_length")
         return {name: metrics[name] for name in names if name in metrics}
 

@@ -1,5 +1,8 @@
 """Word vectors: the two forms of file, what is refused and where, and how a network gets them."""
 
+import itertools
+import random
+
 import keras
 import numpy as np
 import pytest
@@ -112,3 +115,76 @@ def test_an_embedding_gets_the_vectors_of_its_words(tmp_path):
     assert ids["rome"].tolist() == [1, 2]
     others = [vocabulary.tokens.index(word) for word in ("<PAD>", "<UNK>", "<EOS>", "nowhere")]
     np.testing.assert_array_equal(after[others], before[others])
+
+
+def test_an_embedding_gets_vectors_as_large_as_is_asked(tmp_path):
+    """In proportion; words as the file has them, digits as 0, find theirs."""
+    found = read(tmp_path, "rome 1 2\n1996 -3 4\nunused 3000 4\n")
+    vocabulary = Vocabulary(["2024", "nowhere", "Rome"])
+    embedding = keras.layers.Embedding(len(vocabulary), 2)
+    embedding.build()
+    before = np.array(embedding.embeddings)
+    found.assign(embedding, vocabulary, deviation=0.1)
+    after = np.array(embedding.embeddings)
+    places = [vocabulary.tokens.index(word) for word in ("Rome", "2024")]
+    expected = np.array([[1, 2], [-3, 4]])
+    np.testing.assert_allclose(after[places], 0.1 * expected / expected.std(), rtol=1e-5)
+    others = [i for i in range(len(vocabulary)) if i not in places]
+    np.testing.assert_array_equal(after[others], before[others])
+
+
+def sentences(number=100):
+    """Animals eat, colours are painted: words of a kind occur among the same words.
+
+    They are long, because frequent words are thinned out, and here all are frequent.
+    """
+    draw = random.Random(1)
+    kinds = (
+        ("cat", "dog", "cow"),
+        ("eats", "bites", "sniffs"),
+        ("red", "blue", "pink"),
+        ("paint", "dye", "ink"),
+    )
+    return [
+        [draw.choice(kinds[pair + place % 2]) for place in range(200)]
+        for pair in draw.choices((0, 2), k=number)
+    ]
+
+
+def test_words_of_a_kind_are_alike():
+    found = vectors.learn(sentences(), dimension=8, epochs=40)
+    assert found.matrix.shape == (12, 8)
+    units = found.matrix / np.linalg.norm(found.matrix, axis=1, keepdims=True)
+    unit = dict(zip(found.words, units, strict=True))
+    animals, colours = ("cat", "dog", "cow", "eats"), ("red", "blue", "pink", "ink")
+    for one, other in itertools.permutations((animals, colours)):
+        within = [unit[a] @ unit[b] for a, b in itertools.combinations(one, 2)]
+        across = [unit[a] @ unit[b] for a in one for b in other]
+        assert min(within) > max(across)
+
+
+def test_learnt_alike_by_the_same_seed():
+    first, again = (vectors.learn(sentences(50), dimension=4, epochs=2) for _ in range(2))
+    assert first.words == again.words
+    np.testing.assert_array_equal(first.matrix, again.matrix)
+    other = vectors.learn(sentences(50), dimension=4, epochs=2, seed=2)
+    assert not np.allclose(dict_of(first)["cat"], dict_of(other)["cat"])
+
+
+def dict_of(found):
+    return dict(zip(found.words, found.matrix, strict=True))
+
+
+def test_rare_words_get_no_vector():
+    found = vectors.learn([["a", "b", "a"], ["a", "c", "b"]], dimension=2, epochs=1, least=2)
+    assert found.words == ("a", "b")
+    with pytest.raises(UserError, match="no word occurs 4 times"):
+        vectors.learn([["a", "b", "a"], ["a"]], least=4)
+
+
+def test_written_and_read(tmp_path):
+    found = vectors.learn(sentences(50), dimension=4, epochs=2)
+    found.write(tmp_path / "vectors.txt")
+    back = vectors.read(tmp_path / "vectors.txt")
+    assert back.words == found.words
+    np.testing.assert_allclose(back.matrix, found.matrix, rtol=1e-5)

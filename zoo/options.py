@@ -52,7 +52,7 @@ def of_train(task):
     """The options of `train`: the common ones, with the task's defaults, and the task's own."""
     default = task.default_of
     parameters = [
-        *_of_data(task, f"[default: {task.dataset}]", task.limit_help),
+        *of_data(task, f"[default: {task.dataset}]", task.limit_help),
         _file("--validation", "Your validation file.  [default: a tenth of --data]"),
         _file("--test", "Your test file.  [default: a tenth of --data]"),
         *_of_network(default),
@@ -74,7 +74,7 @@ def of_evaluate(task):
     """The options of `evaluate`."""
     parameters = [
         model(task),
-        *_of_data(task, "[default: that of the model]", "Use so many of the examples."),
+        *of_data(task, "[default: that of the model]", "Use so many of the examples."),
     ]
     return [*with_defaults_shown(parameters), as_json()]
 
@@ -148,7 +148,8 @@ def model(task):
     )
 
 
-def _of_data(task, default, limit):
+def of_data(task, default, limit):
+    """The options that say what data to take, and how much of it."""
     return [
         click.Option(
             ["--dataset"], type=Text("name"), help=f"Packaged corpus or TFDS name.  {default}"

@@ -113,6 +113,10 @@ class Task:
         predictor.compile(optimizer)
         return predictor.model
 
+    def sentences(self, data):
+        """The training split as lists of words, for the verb `vectors`."""
+        raise NotImplementedError
+
     def batches(self, predictor, examples, settings, shuffle):
         """Batches of encoded examples for `zoo.training.fit`."""
         raise NotImplementedError

@@ -1,11 +1,13 @@
-"""Word vectors from a file, in the text form of word2vec and GloVe."""
+"""Word vectors: learnt from text, and kept in files in the text form of word2vec and GloVe."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from zoo.errors import UserError
+from zoo.special_tokens import END_ID
 from zoo.token_features import normalized
 
 MOST = 100_000  # words that are read; the files begin with the most frequent
@@ -22,14 +24,82 @@ class Vectors:
     def dimension(self) -> int:
         return self.matrix.shape[1]
 
-    def assign(self, embedding, vocabulary):
-        """Gives an embedding layer the vectors of the words of its vocabulary that have one."""
+    def assign(self, embedding, vocabulary, deviation=None):
+        """Gives an embedding layer the vectors of the words of its vocabulary that have one.
+
+        Args:
+            embedding: `keras.layers.Embedding`, built.
+            vocabulary: its `Vocabulary`.
+            deviation: the standard deviation that the values are brought to; None leaves them.
+        """
         rows = {word: row for row, word in enumerate(self.words)}
+        places = [
+            (index, rows[word])
+            for index, word in enumerate(normalized(vocabulary.tokens))
+            if index > END_ID and word in rows
+        ]
+        if not places:
+            return
+        indices, chosen = np.transpose(places)
+        vectors = self.matrix[chosen]
+        if deviation is not None and vectors.std() > 0:
+            vectors = vectors * (deviation / vectors.std())
         values = np.array(embedding.embeddings)
-        for index, token in enumerate(vocabulary.tokens):
-            if token in rows:
-                values[index] = self.matrix[rows[token]]
+        values[indices] = vectors
         embedding.embeddings.assign(values)
+
+    def write(self, path: str | Path):
+        """Writes them as word2vec does, with its heading."""
+        with Path(path).open("w", encoding="utf-8", newline="\n") as file:
+            file.write(f"{len(self.words)} {self.dimension}\n")
+            for word, vector in zip(self.words, self.matrix, strict=True):
+                file.write(f"{word} {' '.join(f'{value:.6g}' for value in vector)}\n")
+
+
+def learn(
+    sentences: Sequence[Sequence[str]],
+    *,
+    dimension: int = 100,
+    epochs: int = 10,
+    least: int = 3,
+    seed: int = 1,
+) -> Vectors:
+    """Learns vectors in which words that occur among the same words are alike.
+
+    Skip-grams with negative sampling, by gensim: five words to each side, five negatives, frequent
+    words thinned out (Mikolov et al. 2013, "Distributed representations of words and phrases and
+    their compositionality"). It runs in one thread, so that the same seed gives the same vectors.
+
+    Args:
+        sentences: lists of tokens.
+        dimension: size of a vector.
+        epochs: passes over the sentences.
+        least: how often a word has to occur to get a vector.
+        seed: of the first vectors and of what is drawn.
+
+    Returns:
+        `Vectors`, the most frequent word first.
+
+    Raises:
+        UserError: no word occurs so often.
+    """
+    from gensim.models import Word2Vec  # takes a second to load
+
+    model = Word2Vec(
+        vector_size=dimension,
+        min_count=least,
+        sg=1,
+        negative=5,
+        window=5,
+        sample=1e-4,
+        workers=1,
+        seed=seed,
+    )
+    model.build_vocab(sentences)
+    if not len(model.wv):
+        raise UserError(f"no word occurs {least} times: give more text")
+    model.train(sentences, total_examples=len(sentences), epochs=epochs)
+    return Vectors(tuple(model.wv.index_to_key), model.wv.vectors)
 
 
 def read(path: str | Path) -> Vectors:

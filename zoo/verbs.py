@@ -1,4 +1,4 @@
-"""The verbs that only some tasks have: `generate`, `score`, `compare` and `lengths`.
+"""The verbs that only some tasks have: `generate`, `score`, `compare`, `lengths`, `vectors`.
 
 A task names those that it has in `Task.verbs`.
 """
@@ -216,11 +216,66 @@ def _by_source_length(model):
     return metrics["by_source_length"]
 
 
+def _vectors(task):
+    def learn_vectors(out, dimension, epochs, least, seed, as_json, **values):
+        workflow = terminal.import_workflow()
+        from zoo import vectors
+
+        settings = Settings(values | {"validation": None, "test": None})
+        workflow.require_one_corpus(settings)
+        data = task.load_data(settings)
+        sentences = task.sentences(data)
+        found = vectors.learn(sentences, dimension=dimension, epochs=epochs, least=least, seed=seed)
+        found.write(out)
+        result = {
+            "vectors": str(out),
+            "words": len(found.words),
+            "dimension": found.dimension,
+            "dataset": data.name,
+            "tokens": sum(map(len, sentences)),
+        }
+        if as_json:
+            terminal.print_json(result)
+            return
+        click.echo(
+            f"{out}: vectors of {result['words']:,} words, from {result['tokens']:,} of {data.name}"
+        )
+
+    parameters = [
+        *options.of_data(task, f"[default: {task.dataset}]", task.limit_help),
+        click.Option(
+            ["--dimension"], type=click.IntRange(1), default=100, help="Size of a vector."
+        ),
+        click.Option(
+            ["--epochs"], type=click.IntRange(1), default=10, help="Passes over the text."
+        ),
+        click.Option(
+            ["--least"],
+            type=click.IntRange(1),
+            default=3,
+            help="How often a word occurs that gets a vector.",
+        ),
+        click.Option(
+            ["--seed"],
+            type=click.IntRange(0, 2**32 - 1),
+            default=1,
+            help="Of the first vectors, and of what is drawn.",
+        ),
+        click.Option(
+            ["--out"], type=options.OutputFile("file"), required=True, help="File of the vectors."
+        ),
+    ]
+    parameters = [*options.with_defaults_shown(parameters), options.as_json()]
+    help_text = "Learn word vectors from the training texts, for `train --vectors`."
+    return terminal.command("vectors", learn_vectors, parameters, help_text)
+
+
 VERBS = {
     "generate": _generate,
     "score": _score,
     "compare": _compare,
     "lengths": _lengths,
+    "vectors": _vectors,
     "compose": composition.generate,
 }
 """Verbs, by the names that tasks have for them.

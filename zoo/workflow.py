@@ -32,7 +32,7 @@ def train(task, settings, given, console):
     """
     if settings.resume:
         runs.restore_settings(settings, given)
-    _check(settings)
+    require_one_corpus(settings)
     task.resolve(settings)
     folder = runs.output_folder(task, settings)
     data = task.load_data(settings)
@@ -118,7 +118,7 @@ def evaluate(task, settings, console):
     Raises:
         UserError: for wrong input.
     """
-    _check(settings)
+    require_one_corpus(settings)
     folder = catalogue.find_model(settings.model)
     predictor = load(task, folder)
     examples, name = task.load_test(predictor, settings, catalogue.read_metrics(folder))
@@ -196,7 +196,7 @@ def load(task, model):
     return predictor
 
 
-def _check(settings):
+def require_one_corpus(settings):
     """Refuses combinations of options that the command line's own types cannot."""
     values = settings.values
     if values["dataset"] and values["data"]:

@@ -13,7 +13,8 @@ from zoo.datasets.parallel_text import Pairs
 from zoo.errors import UserError
 from zoo.networks import encoder_decoder
 from zoo.predictors import translator
-from zoo.predictors.translator import encoded, measured
+from zoo.predictors.translation_metrics import measured
+from zoo.predictors.translator import encoded
 from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 
 LEVELS = ("subword", "character", "word")

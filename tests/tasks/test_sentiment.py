@@ -79,3 +79,49 @@ def test_too_few_examples_of_each_class(tmp_path, capfd):
 def test_a_prediction_is_one_line():
     shown = Sentiment().show({"input": " a\nb\tc ", "label": "pos", "probability": 0.98765})
     assert shown == "     pos 0.988  a b c"
+
+
+def test_vectors_learnt_from_one_corpus_for_another(trained, capfd, tmp_path):
+    file = tmp_path / "words.vec"
+    arguments = ("vectors", "--dataset", "same", "--dimension=5", "--epochs=2", "--out", file)
+    result = call(capfd, *arguments, "--json")
+    assert result.code == 0, result.err
+    found = json.loads(result.out)
+    vectors = zoo.vectors.read(file)
+    assert (len(vectors.words), vectors.dimension) == (found["words"], 5)
+    texts = text_classification.load("same").train.texts
+    assert found["tokens"] == sum(len(text.split()) for text in texts)
+    assert set(vectors.words) <= {word for text in texts for word in text.lower().split()}
+    shown = call(capfd, *arguments)
+    assert f"vectors of {found['words']} words" in shown.out
+
+    data = trained / "reviews.jsonl"
+    out = tmp_path / "model"
+    arguments = ("--data", data, "--out", out, "--vectors", file, *TINY, "--learning-rate=1e-9")
+    assert call(capfd, *arguments).code == 0
+    predictor = zoo.load(out)
+    table = np.array(predictor.model.get_layer("embedding").embeddings)
+    word = vectors.words[0]
+    learnt = table[predictor.tokenizer.vocabulary.tokens.index(word)]
+    first = vectors.matrix[0]
+    assert len(learnt) == 5
+    np.testing.assert_allclose(
+        learnt / np.linalg.norm(learnt), first / np.linalg.norm(first), atol=1e-3
+    )
+    assert f"--vectors {file}" in (out / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("vectors", "--dataset=same"), "Missing option '--out'"),
+        (("vectors", "--dataset=same", "--out=nowhere/a.vec"), "cannot be written"),
+        (("vectors", "--dataset=same", "--data=x.csv", "--out=a.vec"), "not both"),
+        (("vectors", "--dataset=same", "--least=999", "--out=a.vec"), "no word occurs 999 times"),
+        (("train", "--dataset=same", "--vectors=a.vec"), "a.vec: cannot read word vectors"),
+    ],
+)
+def test_vectors_that_cannot_be(capfd, tmp_path, monkeypatch, arguments, problem):
+    monkeypatch.chdir(tmp_path)
+    assert_refused(call(capfd, *arguments), problem)
+    assert not list(tmp_path.rglob("*.vec"))

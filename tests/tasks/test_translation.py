@@ -11,7 +11,7 @@ import zoo
 from tasks.translation import Translation
 from zoo.command_line import commands
 from zoo.datasets.parallel_text import Pairs, ParallelData
-from zoo.predictors.translator import measured
+from zoo.predictors.translation_metrics import measured
 from zoo.serving.c_api import SavedModel
 from zoo.task import Settings
 

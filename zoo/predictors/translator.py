@@ -4,11 +4,10 @@ import itertools
 import math
 
 import numpy as np
-import sacrebleu
 import tensorflow as tf
 from keras import ops
 
-from zoo import generation, source_lengths
+from zoo import generation
 from zoo.characters import CharacterTokenizer
 from zoo.datasets.batching import BucketedBatches
 from zoo.datasets.parallel_text import tidy
@@ -16,6 +15,7 @@ from zoo.errors import UserError
 from zoo.layers.scan import scan
 from zoo.networks.encoder_decoder import decode_step_model, encode_model
 from zoo.predictors.graphs import for_keras, graph
+from zoo.predictors.translation_metrics import measured
 from zoo.sentences import SentenceTokenizer
 from zoo.serving.endpoints import Endpoint, request
 from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN, UNKNOWN_ID
@@ -338,44 +338,3 @@ def encoded(tokenizer, texts):
     ids = tokenizer.ragged(texts)
     ids = tf.ragged.boolean_mask(ids, ids != END_ID)  # of words, sentences have one each
     return tf.concat([ids, tf.fill([ids.nrows(), 1], END_ID)], axis=1)
-
-
-def measured(translations, pairs):
-    """BLEU, chrF and the share of exact matches of translations, as `evaluate` returns them."""
-    targets, bleu = list(pairs.targets), sacrebleu.metrics.BLEU(force=True)  # no warning of ' .'
-
-    def bleu_of(places):
-        some = [[texts[i] for i in places] for texts in (translations, targets)]
-        return bleu.corpus_score(some[0], [some[1]]).score
-
-    same = np.array([t == target for t, target in zip(translations, targets, strict=True)])
-    found = {
-        "bleu": bleu_of(range(len(targets))),
-        "chrf": sacrebleu.metrics.CHRF().corpus_score(translations, [targets]).score,
-        "bleu_signature": str(bleu.get_signature()),
-        "exact_match": float(same.mean()),
-        "sentences": len(pairs),
-        "examples": len(pairs),
-    }
-    if pairs.groups and len(set(pairs.groups)) <= _MOST_GROUPS:
-        groups = np.array(pairs.groups)
-        found["exact_match_by_group"] = {
-            group: float(same[groups == group].mean()) for group in sorted(set(pairs.groups))
-        }
-    lengths = source_lengths.groups(pairs.sources)
-    if len(lengths) >= _FEWEST_LENGTHS:
-        found["by_source_length"] = [
-            {
-                "least": least,
-                "most": most,
-                "words": float(np.mean([len(pairs.sources[i].split()) for i in places])),
-                "sentences": len(places),
-                "bleu": bleu_of(places),
-            }
-            for least, most, places in lengths
-        ]
-    return found
-
-
-_MOST_GROUPS = 100
-_FEWEST_LENGTHS = 3  # that make a curve
