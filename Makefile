@@ -32,6 +32,7 @@ benchmarks: $(VENV)/installed-benchmarks
 	$(RUN) -m benchmarks.sentiment
 	$(RUN) -m benchmarks.tagging
 	$(RUN) -m benchmarks.language_model
+	$(RUN) -m benchmarks.translation
 	$(RUN) -m benchmarks.inference
 
 $(VENV)/bin/python:

@@ -103,7 +103,7 @@ class Translator:
 
         Args:
             texts: list of strings.
-            beams: hypotheses that run side by side; 1 is greedy choice.
+            beams: hypotheses that run side by side; 1 without a `length_penalty` is greedy choice.
             length_penalty: see `zoo.generation.beam_search`.
             n_best: how many translations of each text, at most `beams`.
             copy_unknown: let the decoder write `<UNK>`, and put the word of the source in its place
