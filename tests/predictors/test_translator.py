@@ -188,10 +188,16 @@ def test_blank_texts_and_odd_characters(predictor):
     assert predictor.predict([]) == []
 
 
-def test_a_long_text():
-    predictor = predictor_of("word")
-    (found,) = predictor.predict(["the cat sees " * 170], beams=2)
-    assert isinstance(found["translation"], str)
+def test_a_sentence_of_500_words():
+    """As long as it may be, and the same beside a short one."""
+    predictor = predictor_of("word", scale=0.2)
+    bias = predictor.model.get_layer("logits").bias
+    bias.assign(np.where(np.arange(bias.shape[0]) == END_ID, -9.0, np.array(bias)))
+    texts = ["the cat sees " * 167, TEXTS[0]]
+    found = predictor.predict(texts, beams=2)
+    assert [len(one["translation"].split()) for one in found] == [512, 16]
+    for text, one in zip(texts, found, strict=True):
+        assert predictor.predict([text], beams=2)[0]["translation"] == one["translation"]
 
 
 def test_measured():

@@ -17,7 +17,7 @@ from zoo.errors import UserError
 
 PACKAGED = ("dates", "bible_en_fr")  # the packaged corpora of this kind
 
-_GROUPS = {"dates": "locale", "bible_en_fr": "book"}  # the features that tell pairs apart
+_GROUPS = {"dates": "locale"}  # the features that tell pairs apart
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
@@ -26,7 +26,7 @@ class Pairs:
     """Source texts and, for each, the target text; neither is blank.
 
     `groups`, where a corpus has them, name what each pair belongs to, for figures of each group:
-    the locale of a date, the book of a verse.
+    the locale of a date.
     """
 
     sources: tuple[str, ...]
