@@ -123,13 +123,16 @@ def training_command(task, settings):
     parameters = of_train(task)
     defaults = click.Command("train", params=parameters).make_context("train", []).params
     # A default that depends on other options is the one that goes with those of this run.
-    resolved = {name: v if v is None else settings.get(name, v) for name, v in defaults.items()}
+    resolved = {
+        name: None if name in task.defaults_in_words else settings.get(name, value)
+        for name, value in defaults.items()
+    }
     task.resolve(Settings(resolved))
     words = ["python", "-m", f"tasks.{task.name}", "train"]
     for option in parameters:
         value = settings.get(option.name)
-        default = defaults[option.name]
-        if value is None or value == (resolved[option.name] if default is None else default):
+        depends = option.name in task.defaults_in_words
+        if value is None or value == (resolved if depends else defaults)[option.name]:
             continue
         if option.is_flag:
             words += (option.opts if value else option.secondary_opts)[:1]
@@ -144,6 +147,7 @@ def model(task):
         ["--model"],
         type=Text("model"),
         default=task.preset,
+        show_default=True,
         help="Name or folder of a saved model; `python -m zoo` lists them.",
     )
 
