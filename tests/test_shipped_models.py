@@ -76,6 +76,23 @@ def test_the_card_of_the_translator_tells_the_truth(session_cache, monkeypatch):
     assert f"exact match {claimed['exact_match']:.4f}" in (folder / "README.md").read_text()
 
 
+def test_the_card_of_the_french_translator_tells_the_truth(session_cache, monkeypatch):
+    """The verses on its card, and BLEU of some, which is near that of all."""
+    monkeypatch.setenv("ZOO_CACHE", str(session_cache))
+    folder = SAVED_MODELS / "translation_bigru_bible_en_fr"
+    claimed = json.loads((folder / METRICS_NAME).read_text())
+    model, card = zoo.load(folder), (folder / "README.md").read_text()
+    found = model.predict([sample["source"] for sample in claimed["samples"]])
+    for sample, one in zip(claimed["samples"], found, strict=True):
+        assert one["translation"] == sample["translation"]
+        assert f"| {sample['target']} | {sample['translation']} |" in card
+    test = parallel_text.load("bible_en_fr/all").test
+    assert len(test) == claimed["examples"]
+    measured = model.evaluate(test.take(range(0, len(test), 12)))
+    assert measured["bleu"] == pytest.approx(claimed["bleu"], abs=2)
+    assert f"| this model | {claimed['bleu']:.4f} |" in card
+
+
 @pytest.mark.parametrize("name", ["music_lstm_bach_chorales", "music_lstm_jsb_chorales_quarter"])
 def test_the_shipped_music(name):
     folder = SAVED_MODELS / name
