@@ -103,8 +103,8 @@ def test_the_package_has_the_pairs_that_are_told(shared_cache, capfd):
     data = load("bible_en_fr")
     for split in SPLITS:
         part = getattr(data, split)
-        expected = [(v.english, v.french, v.book) for v in short if v.split == split]
-        assert sorted(zip(part.sources, part.targets, part.groups, strict=True)) == sorted(expected)
+        expected = [(verse.english, verse.french) for verse in short if verse.split == split]
+        assert sorted(zip(part.sources, part.targets, strict=True)) == sorted(expected)
     assert "Public domain" in data.licence
     assert data.citation.startswith("@")
     assert data.homepage.startswith("https://")
