@@ -45,6 +45,7 @@ _BY_LEVEL = {
 _BY_LEVEL["word"] = _BY_LEVEL["subword"] | {"share_embeddings": False}
 _OF_DATASET = {"dates": "character"}  # all others: subwords
 _SHOWN = 3  # of the test split, after training and on the card
+_LINE = 70  # characters
 _ATTENTION = ("additive", "multiplicative", "none")
 
 
@@ -249,7 +250,8 @@ class Translation(Task):
         return metrics
 
     def examples_for(self, metrics):
-        return tuple(sample["source"] for sample in metrics["samples"])
+        sources = (sample["source"] for sample in metrics["samples"])
+        return tuple(sorted(sources, key=lambda text: len(text) > _LINE))  # short ones first
 
     def fit_baseline(self, data, settings):
         return zoo.baselines.Dictionary.fit(data.train.sources, data.train.targets)
