@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from zoo.datasets.pipeline import made_ahead
+
 # Batches to draw before sorting by length. More of them mean less padding, but also that the same
 # examples meet in every epoch, which is why a pool is never more than a quarter of an epoch.
 POOL = 64
@@ -109,7 +111,7 @@ class BucketedBatches:
         # TensorFlow's own threads make the batches: no Python runs between the steps of training.
         batches = self.indices(epoch)
         chosen = tf.RaggedTensor.from_row_lengths(np.concatenate(batches), list(map(len, batches)))
-        return self._gathered(tf.data.Dataset.from_tensor_slices(chosen))
+        return made_ahead(tf.data.Dataset.from_tensor_slices(chosen), self._gather)
 
     def endless(self, first_epoch: int = 0) -> tf.data.Dataset:
         """The batches of one epoch after another, without end, as `dataset` has them.
@@ -124,7 +126,7 @@ class BucketedBatches:
 
         signature = tf.TensorSpec((None,), tf.int64)
         chosen = tf.data.Dataset.from_generator(all_indices, output_signature=signature)
-        batches = self._gathered(chosen)
+        batches = made_ahead(chosen, self._gather)
         return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
     def _by_length(self, examples: np.ndarray) -> np.ndarray:
@@ -132,11 +134,6 @@ class BucketedBatches:
 
     def _cut(self, order: np.ndarray) -> list[np.ndarray]:
         return np.split(order, range(self.batch_size, len(order), self.batch_size))
-
-    def _gathered(self, chosen: tf.data.Dataset) -> tf.data.Dataset:
-        """The batches of examples, from a dataset of their indices."""
-        batches = chosen.map(self._gather, num_parallel_calls=tf.data.AUTOTUNE)
-        return batches.prefetch(tf.data.AUTOTUNE)
 
     def _gather(self, indices: tf.Tensor) -> tuple:
         inputs = {

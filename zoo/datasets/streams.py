@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from zoo.datasets.pipeline import made_ahead
 from zoo.special_tokens import PADDING_ID
 
 
@@ -56,10 +57,7 @@ class StreamBatches:
             with no state, which all do in the first batch; `targets`, (batch_size, timesteps)
             int32; `weights`, (batch_size, timesteps) float32, 1 for a token and 0 for padding.
         """
-        pieces = tf.data.Dataset.range(len(self))
-        return pieces.map(self._piece, num_parallel_calls=tf.data.AUTOTUNE).prefetch(
-            tf.data.AUTOTUNE
-        )
+        return made_ahead(tf.data.Dataset.range(len(self)), self._piece)
 
     def _piece(self, index: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
         steps = index * self.timesteps + tf.range(self.timesteps, dtype=tf.int64)  # in the lane

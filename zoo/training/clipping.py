@@ -118,12 +118,51 @@ class ClippedAdam(keras.optimizers.Adam):
         clipped = iter([g / replica_count() for g in clipped])
         return [None if g is None else next(clipped) for g in grads]
 
+    def update_step(self, gradient, variable, learning_rate):
+        """Adam's update of one weight; see `keras.Optimizer.update_step`.
+
+        One kernel on TensorFlow, where each of Keras' dozen operations reads and writes all of it.
+        """
+        index = self._get_variable_index(variable)
+        handles = _handles(variable, self._momentums[index], self._velocities[index])
+        if handles is None or self.amsgrad:
+            super().update_step(gradient, variable, learning_rate)
+            return
+        import tensorflow as tf
+
+        dtype = variable.dtype
+        step = ops.cast(self.iterations + 1, dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=handles[0],
+            m=handles[1],
+            v=handles[2],
+            beta1_power=ops.power(ops.cast(self.beta_1, dtype), step),
+            beta2_power=ops.power(ops.cast(self.beta_2, dtype), step),
+            lr=ops.cast(learning_rate, dtype),
+            beta1=ops.cast(self.beta_1, dtype),
+            beta2=ops.cast(self.beta_2, dtype),
+            epsilon=ops.cast(self.epsilon, dtype),
+            grad=ops.cast(gradient, dtype),
+        )
+
     def get_config(self):
         return {
             **super().get_config(),
             "clip_norm": self.clip_norm,
             "norm_order": self.norm_order,
         }
+
+
+def _handles(*variables):
+    """The resources of TensorFlow variables, or None if a backend or a replica has others."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    values = [v.value if isinstance(v, keras.Variable) else v for v in variables]
+    if any(isinstance(value, tf.distribute.DistributedValues) for value in values):
+        return None
+    return [value.handle for value in values]
 
 
 _AFTER_CLIPPING = (
