@@ -1,6 +1,7 @@
 """Recurrent layers: the fast loop, stacks of it, and what turns a sequence into one vector."""
 
 from zoo.layers.attention import Attention
+from zoo.layers.bidirectional import Bidirectional
 from zoo.layers.characters import CharacterFeatures
 from zoo.layers.chord_rules import ChordRules
 from zoo.layers.crf import LinearChainCRF
@@ -14,6 +15,7 @@ from zoo.layers.word_dropout import WordDropout
 __all__ = [
     "Attention",
     "AttentionDecoder",
+    "Bidirectional",
     "CharacterFeatures",
     "ChordRules",
     "LinearChainCRF",

@@ -10,7 +10,7 @@ from keras import ops
 from zoo.layers.scan import scan
 
 
-def recur(cell, projected, initial_states, mask, keep):
+def recur(cell, projected, initial_states, mask, keep, reverse=False):
     """The states of a cell over a sequence, differentiable by `cell.backward`.
 
     Args:
@@ -20,6 +20,7 @@ def recur(cell, projected, initial_states, mask, keep):
         mask: (timesteps, batch, 1) boolean or None; a state does not change where it is False.
         keep: True keeps the gates of the forward pass for the gradient, as training wants; False
             keeps nothing, and a gradient, if one is asked for, runs the forward pass again.
+        reverse: whether to begin with the last step.
 
     Returns:
         The first state at every step, (timesteps, batch, units), and the list of final states.
@@ -31,16 +32,16 @@ def recur(cell, projected, initial_states, mask, keep):
     def states_over_time(projected, *states_and_weights):
         initial = states_and_weights[:number_of_states]
         weights = states_and_weights[number_of_states:]
-        final, kept = _forward(cell, projected, initial, weights, mask, keep)
+        final, kept = _forward(cell, projected, initial, weights, mask, keep, reverse)
         outputs = kept[0]
 
         def gradient(*upstream):
             if len(upstream) == 1:  # JAX hands over one tuple
                 (upstream,) = upstream
-            everything = (
-                kept if keep else _forward(cell, projected, initial, weights, mask, True)[1]
-            )
-            return _backward(cell, everything, initial, weights, mask, upstream)
+            everything = kept
+            if not keep:
+                _, everything = _forward(cell, projected, initial, weights, mask, True, reverse)
+            return _backward(cell, everything, initial, weights, mask, upstream, reverse)
 
         return (outputs, *final), gradient
 
@@ -48,8 +49,8 @@ def recur(cell, projected, initial_states, mask, keep):
     return outputs, final
 
 
-def _forward(cell, projected, initial, weights, mask, keep):
-    """The loop forwards in time: final states, and the states and residuals of all steps."""
+def _forward(cell, projected, initial, weights, mask, keep, reverse):
+    """The loop of the recurrence: final states, and the states and residuals of all steps."""
 
     def step(states, slices):
         projected, active = slices
@@ -60,14 +61,14 @@ def _forward(cell, projected, initial, weights, mask, keep):
             )
         return new_states, (*new_states, *residuals) if keep else new_states[:1]
 
-    return scan(step, initial, (projected, mask))
+    return scan(step, initial, (projected, mask), reverse=reverse)
 
 
-def _backward(cell, kept, initial, weights, mask, upstream):
-    """The loop backwards in time: gradients of the projected inputs, initial states and weights."""
+def _backward(cell, kept, initial, weights, mask, upstream, reverse):
+    """The loop the other way: gradients of the projected inputs, initial states and weights."""
     states, residuals = kept[: len(initial)], kept[len(initial) :]
     previous = tuple(
-        ops.concatenate([first[None], state[:-1]], axis=0)
+        ops.concatenate([state[1:], first[None]] if reverse else [first[None], state[:-1]], axis=0)
         for first, state in zip(initial, states, strict=True)
     )
     # On a CPU a product with a transposed view is several times slower: transpose once.
@@ -86,7 +87,7 @@ def _backward(cell, kept, initial, weights, mask, upstream):
             )
         return d_previous, (d_projected,)
 
-    d_initial, (d_projected,) = scan(step, d_final, (d_outputs, mask, *slopes), reverse=True)
+    d_initial, (d_projected,) = scan(step, d_final, (d_outputs, mask, *slopes), reverse=not reverse)
     if mask is not None:
         d_projected = ops.where(mask, d_projected, ops.zeros_like(d_projected))
     d_weights = cell.weight_gradients(previous, residuals, d_projected)

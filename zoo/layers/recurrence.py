@@ -1,10 +1,15 @@
 """A faster drop-in for `keras.layers.RNN`."""
 
+import math
+
 import keras
 from keras import ops
 
 from zoo.cells import RecurrentCell
 from zoo.layers.backpropagation import recur
+
+# Recurrent weights from which two loops are faster than one, see benchmarks/README.md.
+_WEIGHTS_FOR_HALVES = 8192
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -44,43 +49,56 @@ class Recurrence(keras.layers.RNN):
     # Whether the batch may run as two loops. Off where there are two loops already.
     halves = True
 
+    @property
+    def is_written_out(self):
+        """Whether `over_time` can run: the loop of `zoo.layers.scan`, with its own gradient."""
+        return (
+            not self.unroll
+            and isinstance(self.cell, RecurrentCell)
+            and self.cell.has_backward
+            and keras.backend.backend() != "torch"
+        )
+
     def inner_loop(self, sequences, initial_state, mask, training=False):
-        cell = self.cell
-        if (
-            self.unroll
-            or not isinstance(cell, RecurrentCell)
-            or not cell.has_backward
-            or keras.backend.backend() == "torch"
-        ):
+        if not self.is_written_out:
             return super().inner_loop(sequences, initial_state, mask, training)
-
-        x = cell.drop_inputs(sequences, training)
-        x = ops.transpose(x, (1, 0, 2))  # (timesteps, batch, input_dim)
+        x = time_major(self.cell.drop_inputs(sequences, training))
         if mask is not None:
-            mask = ops.reshape(ops.cast(mask, "bool"), ops.shape(sequences)[:2])
-            mask = ops.transpose(mask)[..., None]  # (timesteps, batch, 1)
-        if self.go_backwards:
-            x = ops.flip(x, axis=0)
-            mask = None if mask is None else ops.flip(mask, axis=0)
+            mask = time_major(ops.reshape(ops.cast(mask, "bool"), (*ops.shape(sequences)[:2], 1)))
+        outputs, states = self.over_time(x, initial_state, mask, training)
+        if self.go_backwards:  # Keras returns the outputs in the order in which they came
+            outputs = ops.flip(outputs, axis=0)
+        return outputs[-1], time_major(outputs), states
 
+    def over_time(self, x, initial_state, mask, training):
+        """The loop alone, in the direction of `go_backwards`, without the cell's dropout.
+
+        Args:
+            x: (timesteps, batch, input_dim).
+            initial_state: list of (batch, units).
+            mask: (timesteps, batch, 1), boolean, or None.
+            training: whether a gradient is going to be asked for.
+
+        Returns:
+            The outputs, (timesteps, batch, units), each at its own step in both directions, and the
+            list of final states.
+        """
         parts = [
-            recur(cell, cell.project(x), states, mask, keep=training)
+            recur(self.cell, self.cell.project(x), states, mask, training, self.go_backwards)
             for x, states, mask in self._streams(x, initial_state, mask)
         ]
-        outputs = _join([outputs for outputs, _ in parts], axis=1)  # (timesteps, batch, units)
+        outputs = _join([outputs for outputs, _ in parts], axis=1)
         states = [_join(state, axis=0) for state in zip(*(s for _, s in parts), strict=True)]
-
-        if mask is not None:
-            outputs = self._mask_outputs(outputs, mask)
-        return outputs[-1], ops.transpose(outputs, (1, 0, 2)), states
+        return outputs if mask is None else self._mask_outputs(outputs, mask), states
 
     def _streams(self, x, states, mask):
         """Cuts (timesteps, batch, ...) inputs, states and mask into what runs side by side.
 
-        Two halves of the batch where loops do run side by side, on TensorFlow without a GPU; the
-        whole elsewhere.
+        Two halves of the batch where loops do run side by side, on TensorFlow without a GPU, and a
+        step is long enough to be worth a second loop; the whole elsewhere.
         """
-        if not self.halves or keras.backend.backend() != "tensorflow" or x.shape[1] == 1:
+        small = math.prod(self.cell.recurrent_kernel.shape) < _WEIGHTS_FOR_HALVES
+        if not self.halves or small or keras.backend.backend() != "tensorflow" or x.shape[1] == 1:
             return [(x, states, mask)]
         import tensorflow as tf
 
@@ -102,8 +120,17 @@ class Recurrence(keras.layers.RNN):
         if self.zero_output_for_mask:
             shown = mask
         else:
-            shown = ops.cumsum(ops.cast(mask, "int32"), axis=0) > 0
+            steps = ops.cast(mask, "int32")
+            so_far = ops.cumsum(steps, axis=0)
+            if self.go_backwards:
+                so_far = ops.sum(steps, axis=0) - so_far + steps  # from this step on
+            shown = so_far > 0
         return ops.where(shown, outputs, ops.zeros_like(outputs))
+
+
+def time_major(sequences):
+    """(batch, timesteps, n) -> (timesteps, batch, n), and back."""
+    return ops.transpose(sequences, (1, 0, 2))
 
 
 def _join(parts, axis):

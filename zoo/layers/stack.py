@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from zoo.cells import CELLS
+from zoo.layers.bidirectional import Bidirectional
 from zoo.layers.recurrence import Recurrence
 
 
@@ -93,9 +94,7 @@ class RecurrentStack(keras.layers.Layer):
         if not self.bidirectional:
             return recurrence
         name = f"bidirectional_{index}"
-        both = keras.layers.Bidirectional(recurrence, name=name, dtype=dtype)
-        both.forward_layer.halves = both.backward_layer.halves = False
-        return both
+        return Bidirectional(recurrence, name=name, dtype=dtype)
 
     @property
     def output_width(self):

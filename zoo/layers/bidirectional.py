@@ -1,0 +1,59 @@
+"""Both directions of a recurrence over one sequence."""
+
+import keras
+from keras import ops
+
+from zoo.layers.recurrence import Recurrence, time_major
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class Bidirectional(keras.layers.Bidirectional):
+    """`keras.layers.Bidirectional` with the same arguments and results, faster around `Recurrence`.
+
+    The two loops run side by side and read and write their sequences in place, the one from the
+    first step on, the other from the last: nothing is turned round in time, and the change to
+    time-major and back is made once for both.
+
+    Args:
+        layer: a `Recurrence`, or any layer that `keras.layers.Bidirectional` takes.
+        merge_mode, weights, backward_layer: as in `keras.layers.Bidirectional`.
+
+    Call arguments and results: those of `keras.layers.Bidirectional`.
+    """
+
+    def __init__(self, layer, merge_mode="concat", **kwargs):
+        super().__init__(layer, merge_mode=merge_mode, **kwargs)
+        for direction in self._directions:
+            direction.halves = False  # there are two loops already
+
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        if initial_state is not None or not self._is_written_out:
+            return super().call(sequences, initial_state, mask, training)
+        batch, timesteps = ops.shape(sequences)[:2]
+        if mask is not None:
+            mask = time_major(ops.reshape(ops.cast(mask, "bool"), (batch, timesteps, 1)))
+        x = time_major(sequences)
+        outputs = [
+            direction.over_time(x, direction.cell.get_initial_state(batch), mask, training)[0]
+            for direction in self._directions
+        ]
+        return time_major(ops.concatenate(outputs, axis=-1))
+
+    @property
+    def _directions(self):
+        return self.forward_layer, self.backward_layer
+
+    @property
+    def _is_written_out(self):
+        """Whether this is the case that `call` is written for: all steps of both, side by side."""
+        return (
+            self.merge_mode == "concat"
+            and self.return_sequences
+            and not (self.return_state or self.stateful)
+            and all(
+                isinstance(direction, Recurrence)
+                and direction.is_written_out
+                and not direction.cell.dropout
+                for direction in self._directions
+            )
+        )
