@@ -27,6 +27,8 @@ def recur(cell, projected, initial_states, mask, keep, reverse=False):
     """
     weights = cell.recurrent_weights()
     number_of_states = len(initial_states)
+    if mask is not None:  # at its full size once, for a selection that need not broadcast at a step
+        mask = ops.broadcast_to(mask, (*ops.shape(projected)[:2], cell.units))
 
     @ops.custom_gradient
     def states_over_time(projected, *states_and_weights):
@@ -89,6 +91,6 @@ def _backward(cell, kept, initial, weights, mask, upstream, reverse):
 
     d_initial, (d_projected,) = scan(step, d_final, (d_outputs, mask, *slopes), reverse=not reverse)
     if mask is not None:
-        d_projected = ops.where(mask, d_projected, ops.zeros_like(d_projected))
+        d_projected = ops.where(mask[..., :1], d_projected, ops.zeros_like(d_projected))
     d_weights = cell.weight_gradients(previous, residuals, d_projected)
     return (d_projected, *d_initial, *d_weights)
