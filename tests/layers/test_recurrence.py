@@ -18,7 +18,7 @@ from sequences import (
     sample,
 )
 
-from zoo.layers import Recurrence
+from zoo.layers import Recurrence, recurrence
 
 ALL_OUTPUTS = {"return_sequences": True, "return_state": True}
 
@@ -212,6 +212,18 @@ def test_mixed_precision(variant, policy):
     for y, close in zip(as_single, (*expected, *expected_gradients), strict=True):
         scale = np.max(np.abs(close))
         np.testing.assert_allclose(y / scale, close / scale, atol=tolerance)
+
+
+def test_only_long_steps_are_worth_two_loops(monkeypatch):
+    (lstm, of_lstm), (gru, of_gru) = (
+        (cell, sample(cell, dtype="float32")) for cell in map(build_cell, ("lstm", "gru"))
+    )
+    monkeypatch.setattr(recurrence, "_WEIGHTS_FOR_HALVES", 4 * UNITS * UNITS)
+    for cell, (x, states), loops in ((lstm, of_lstm, 2), (gru, of_gru, 1)):
+        layer = Recurrence(cell, **ALL_OUTPUTS)
+        layer.build(x.shape)
+        assert len(layer._streams(x, states, MASK)) == loops
+        assert_same(cell, x, states, MASK, **ALL_OUTPUTS)
 
 
 def test_cells_of_keras_run_in_its_loop():

@@ -1,0 +1,130 @@
+"""`Bidirectional` returns and differentiates what that of Keras does."""
+
+import keras
+import numpy as np
+import pytest
+from differentiation import outputs_and_gradients
+from sequences import (
+    BATCH,
+    INPUT_DIM,
+    MASK,
+    TIMESTEPS,
+    UNITS,
+    VARIANTS,
+    assert_all_close,
+    build_cell,
+    randomize,
+    sample,
+)
+
+from zoo.layers import Bidirectional, Recurrence
+
+
+def both(variant, merge_mode="concat", dtype="float32", layer_class=Recurrence, **options):
+    """The layer under test and the one of Keras around `keras.layers.RNN`, with equal weights."""
+    cell_options = {"dropout": options.pop("dropout", 0.0), "seed": 2, "dtype": dtype}
+    options = {"return_sequences": True, "dtype": dtype} | options
+    layers = []
+    for outer, inner in (
+        (Bidirectional, layer_class),
+        (keras.layers.Bidirectional, keras.layers.RNN),
+    ):
+        recurrence = inner(build_cell(variant, **cell_options), **options)
+        layers.append(outer(recurrence, merge_mode=merge_mode, dtype=dtype))
+        layers[-1].build((None, None, INPUT_DIM))
+        randomize(layers[-1])
+    return layers
+
+
+def assert_same(layers, mask, training=True):
+    x, _ = sample(build_cell("rnn"), dtype="float32")
+    ours, of_keras = (
+        outputs_and_gradients(layer, x, mask=mask, training=training) for layer in layers
+    )
+    assert_all_close(ours[0], of_keras[0], 1e-5)
+    assert_all_close(ours[1], of_keras[1], 1e-5)
+    return ours
+
+
+@pytest.mark.parametrize("mask", [None, MASK], ids=["unmasked", "masked"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_same_as_keras(variant, mask):
+    layers = both(variant)
+    assert layers[0]._is_written_out
+    (outputs,), _ = assert_same(layers, mask)
+    assert outputs.shape == (BATCH, TIMESTEPS, 2 * UNITS)
+
+
+def test_a_mask_with_zeros_for_output():
+    (outputs,), _ = assert_same(both("lstm", zero_output_for_mask=True), MASK)
+    assert not np.any(outputs[~MASK])
+    assert np.all(np.any(outputs[MASK], axis=-1))
+
+
+def test_gradients_in_inference():
+    assert_same(both("gru"), MASK, training=False)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"merge_mode": "sum"},
+        {"merge_mode": None},
+        {"return_state": True},
+        {"return_sequences": False},
+        {"layer_class": keras.layers.RNN},
+    ],
+    ids=str,
+)
+def test_what_is_not_written_out(options):
+    layers = both("lstm", **options)
+    assert not layers[0]._is_written_out
+    assert_same(layers, MASK)
+
+
+def test_the_dropout_of_a_cell():
+    """One mask for each direction and sequence, in training alone."""
+    ours, of_keras = both("gru", dropout=0.5)
+    assert_same((ours, of_keras), MASK, training=False)
+    x = np.ones((1, TIMESTEPS, INPUT_DIM), "float32")
+    drawn = [np.array(ours(x, training=True)) for _ in range(8)]
+    assert len({y.tobytes() for y in drawn}) > 1
+
+
+def test_initial_states():
+    ours, of_keras = both("gru")
+    x, (state,) = sample(build_cell("gru"), dtype="float32")
+    states = [state, -state]
+    assert_all_close([ours(x, initial_state=states)], [of_keras(x, initial_state=states)], 1e-5)
+    assert not np.allclose(ours(x), ours(x, initial_state=states))
+
+
+def test_mixed_precision():
+    layer, _ = both("lstm", dtype="mixed_bfloat16")
+    expected, _ = both("lstm")
+    x, _ = sample(build_cell("lstm"), dtype="float32")
+    y = layer(x, mask=MASK)
+    assert y.dtype == "bfloat16"
+    np.testing.assert_allclose(np.array(y, "float32"), expected(x, mask=MASK), atol=0.05)
+
+
+def test_an_archive_of_keras_own_layer_is_read(tmp_path):
+    """Models were saved before this layer was: the weights keep their places in the archive."""
+    inputs = keras.Input((None, INPUT_DIM))
+    ours, of_keras = both("lstm")
+    randomize(of_keras, seed=9)
+    keras.Model(inputs, of_keras(inputs)).save_weights(tmp_path / "old.weights.h5")
+    model = keras.Model(inputs, ours(inputs))
+    model.load_weights(tmp_path / "old.weights.h5")
+    x, _ = sample(build_cell("lstm"), dtype="float32")
+    assert_all_close([model(x)], [of_keras(x)], 1e-5)
+
+
+def test_configuration_round_trip():
+    layer = Bidirectional(Recurrence(build_cell("gru"), return_sequences=True), name="both")
+    serialized = keras.saving.serialize_keras_object(layer)
+    assert serialized["registered_name"] == "zoo>Bidirectional"
+    again = keras.saving.deserialize_keras_object(serialized)
+    assert type(again) is Bidirectional
+    assert type(again.backward_layer) is Recurrence
+    assert again.get_config() == layer.get_config()
