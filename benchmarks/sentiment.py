@@ -9,6 +9,8 @@ All read the same ids. What differs is how one feeds and runs it:
 
 - zoo: `python -m tasks.sentiment`. Batches of similar length, `Recurrence`, `ClippedAdam`.
 - keras: shuffled `padded_batch`, each batch as long as its longest text, `mask_zero`, `fit`.
+- keras_untuned: the same, its `tf.data` told not to tune itself: the thread that tunes is waited for
+  at the end of an epoch (`zoo.datasets.pipeline`), which costs more the shorter the epoch is.
 - keras_fixed: the same network on one array in which every text is as long as the longest, the way
   of the Bidirectional LSTM example on keras.io.
 - torch: `DataLoader`, packed sequences, `torch.nn.LSTM`. Left out where not installed.
@@ -19,6 +21,7 @@ PyTorch busy-wait for each other, so that a core taken by another process costs 
 that core.
 """
 
+import functools
 import json
 import os
 import statistics
@@ -95,7 +98,7 @@ def keras_network(vocabulary_size):
     return model
 
 
-def keras_candidates(sequences, labels, vocabulary_size, batch_size):
+def keras_candidates(sequences, labels, vocabulary_size, batch_size, tuned=True):
     """Training and inference of Keras, each batch padded to its longest text."""
     model = keras_network(vocabulary_size)
     rows = [np.array(row, dtype="int32") for row in sequences.to_list()]
@@ -104,6 +107,9 @@ def keras_candidates(sequences, labels, vocabulary_size, batch_size):
         lambda: zip(rows, labels, strict=True), output_signature=signature
     )
     examples = examples.apply(tf.data.experimental.assert_cardinality(len(labels))).cache()
+    options = tf.data.Options()
+    options.autotune.enabled = tuned
+    examples = examples.with_options(options)
     train = examples.shuffle(len(labels)).padded_batch(batch_size).prefetch(tf.data.AUTOTUNE)
     infer = examples.padded_batch(batch_size).prefetch(tf.data.AUTOTUNE)
     return (
@@ -186,6 +192,7 @@ def torch_candidates(sequences, labels, vocabulary_size, batch_size):
 CANDIDATES = {
     "zoo": zoo_candidates,
     "keras": keras_candidates,
+    "keras_untuned": functools.partial(keras_candidates, tuned=False),
     "keras_fixed": keras_fixed_candidates,
     "torch": torch_candidates,
 }

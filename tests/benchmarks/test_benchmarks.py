@@ -75,7 +75,7 @@ def test_sentiment_reports_each_peer_and_phase(corpus):
     assert (reported["examples"], reported["batch_size"]) == (16, 8)
     assert 0 < reported["mean_length"] <= reported["longest"] <= 21  # words and <EOS>
     assert [row["phase"] for row in reported["rows"]] == ["train", "inference"]
-    peers = ["keras", "keras_fixed", *TORCH]
+    peers = ["keras", "keras_untuned", "keras_fixed", *TORCH]
     names = [f"{name}_examples_per_second" for name in ("zoo", *peers)]
     for row in reported["rows"]:
         assert_measured(row, names + [f"zoo/{name}" for name in peers])
