@@ -9,8 +9,8 @@ All read the same ids. What differs is how one feeds and runs it:
 
 - zoo: `python -m tasks.sentiment`. Batches of similar length, `Recurrence`, `ClippedAdam`.
 - keras: shuffled `padded_batch`, each batch as long as its longest text, `mask_zero`, `fit`.
-- keras_untuned: the same, its `tf.data` told not to tune itself: the thread that tunes is waited for
-  at the end of an epoch (`zoo.datasets.pipeline`), which costs more the shorter the epoch is.
+- keras_untuned: the same, its `tf.data` told not to tune itself: the thread that tunes is waited
+  for at the end of an epoch (`zoo.datasets.pipeline`).
 - keras_fixed: the same network on one array in which every text is as long as the longest, the way
   of the Bidirectional LSTM example on keras.io.
 - torch: `DataLoader`, packed sequences, `torch.nn.LSTM`. Left out where not installed.
