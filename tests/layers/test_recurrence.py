@@ -226,6 +226,17 @@ def test_only_long_steps_are_worth_two_loops(monkeypatch):
         assert_same(cell, x, states, MASK, **ALL_OUTPUTS)
 
 
+def test_a_loop_that_writes_in_order():
+    """As converters want it: what runs backwards is turned round before and after."""
+    cell = build_cell("lstm")
+    x, states = sample(cell, dtype="float32")
+    layers = [Recurrence(cell, go_backwards=True, **ALL_OUTPUTS) for _ in range(2)]
+    layers[1].in_place = False
+    in_place, in_order = (outputs_and_gradients(layer, x, states, MASK) for layer in layers)
+    assert_all_close(in_order[0], in_place[0], 1e-6)
+    assert_all_close(in_order[1], in_place[1], 1e-6)
+
+
 def test_cells_of_keras_run_in_its_loop():
     for cell in (keras.layers.LSTMCell(UNITS), keras.layers.GRUCell(UNITS)):
         cell.build((None, INPUT_DIM))

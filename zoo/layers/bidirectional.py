@@ -23,7 +23,7 @@ class Bidirectional(keras.layers.Bidirectional):
 
     def __init__(self, layer, merge_mode="concat", **kwargs):
         super().__init__(layer, merge_mode=merge_mode, **kwargs)
-        for direction in self._directions:
+        for direction in self.directions():
             direction.halves = False  # there are two loops already
 
     def call(self, sequences, initial_state=None, mask=None, training=None):
@@ -35,12 +35,12 @@ class Bidirectional(keras.layers.Bidirectional):
         x = time_major(sequences)
         outputs = [
             direction.over_time(x, direction.cell.get_initial_state(batch), mask, training)[0]
-            for direction in self._directions
+            for direction in self.directions()
         ]
         return time_major(ops.concatenate(outputs, axis=-1))
 
-    @property
-    def _directions(self):
+    def directions(self):  # no property: Keras would save what it returns under that name
+        """The layer that runs forwards and the one that runs backwards."""
         return self.forward_layer, self.backward_layer
 
     @property
@@ -54,6 +54,6 @@ class Bidirectional(keras.layers.Bidirectional):
                 isinstance(direction, Recurrence)
                 and direction.is_written_out
                 and not direction.cell.dropout
-                for direction in self._directions
+                for direction in self.directions()
             )
         )

@@ -48,6 +48,9 @@ class Recurrence(keras.layers.RNN):
 
     # Whether the batch may run as two loops. Off where there are two loops already.
     halves = True
+    # Whether a loop that runs backwards may write its outputs from the last one on. Off where a
+    # converter takes them to come in the order of the rounds, as tf2onnx does.
+    in_place = True
 
     @property
     def is_written_out(self):
@@ -67,7 +70,7 @@ class Recurrence(keras.layers.RNN):
             mask = time_major(ops.reshape(ops.cast(mask, "bool"), (*ops.shape(sequences)[:2], 1)))
         outputs, states = self.over_time(x, initial_state, mask, training)
         if self.go_backwards:  # Keras returns the outputs in the order in which they came
-            outputs = ops.flip(outputs, axis=0)
+            outputs = _turned(outputs)
         return outputs[-1], time_major(outputs), states
 
     def over_time(self, x, initial_state, mask, training):
@@ -83,11 +86,17 @@ class Recurrence(keras.layers.RNN):
             The outputs, (timesteps, batch, units), each at its own step in both directions, and the
             list of final states.
         """
+        turned = self.go_backwards and not self.in_place
+        streams = self._streams(x, initial_state, mask)
+        if turned:
+            streams = [(_turned(x), states, _turned(mask)) for x, states, mask in streams]
+        reverse = self.go_backwards and self.in_place
         parts = [
-            recur(self.cell, self.cell.project(x), states, mask, training, self.go_backwards)
-            for x, states, mask in self._streams(x, initial_state, mask)
+            recur(self.cell, self.cell.project(x), states, mask, training, reverse)
+            for x, states, mask in streams
         ]
         outputs = _join([outputs for outputs, _ in parts], axis=1)
+        outputs = _turned(outputs) if turned else outputs
         states = [_join(state, axis=0) for state in zip(*(s for _, s in parts), strict=True)]
         return outputs if mask is None else self._mask_outputs(outputs, mask), states
 
@@ -131,6 +140,10 @@ class Recurrence(keras.layers.RNN):
 def time_major(sequences):
     """(batch, timesteps, n) -> (timesteps, batch, n), and back."""
     return ops.transpose(sequences, (1, 0, 2))
+
+
+def _turned(sequence):
+    return None if sequence is None else ops.flip(sequence, axis=0)
 
 
 def _join(parts, axis):

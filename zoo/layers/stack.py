@@ -96,6 +96,12 @@ class RecurrentStack(keras.layers.Layer):
         name = f"bidirectional_{index}"
         return Bidirectional(recurrence, name=name, dtype=dtype)
 
+    def directions(self):
+        """The `Recurrence` of every layer and direction."""
+        if not self.bidirectional:
+            return list(self.recurrences)
+        return [one for both in self.recurrences for one in both.directions()]
+
     @property
     def output_width(self):
         """Size of the last axis of the output."""

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.errors import UserError
-from zoo.layers import Recurrence, RecurrentStack
+from zoo.layers import RecurrentStack
 from zoo.predictors.text_classifier import probabilities_of
 from zoo.serving import ExportError
 from zoo.special_tokens import PADDING_ID
@@ -79,7 +79,7 @@ class Network(tf.Module):
 
 
 def _for_conversion(model):
-    """The model without what training adds, in float32, each recurrence one loop.
+    """The model without what training adds, in float32, each recurrence one loop, in order.
 
     Halves of a batch side by side are worth it to TensorFlow's executor alone.
     """
@@ -89,9 +89,8 @@ def _for_conversion(model):
             return type(operation).from_config(operation.get_config())
         layer = type(operation).from_config(operation.get_config() | {"dtype": "float32"})
         if isinstance(layer, RecurrentStack):
-            for recurrence in layer.recurrences:
-                if isinstance(recurrence, Recurrence):
-                    recurrence.halves = False
+            for recurrence in layer.directions():
+                recurrence.halves = recurrence.in_place = False
         return layer
 
     plain = keras.Model(model.input, model.output, name=model.name)
