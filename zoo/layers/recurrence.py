@@ -23,7 +23,9 @@ class Recurrence(keras.layers.RNN):
     - backpropagation through time is written out (`zoo.layers.backpropagation`), so that each
       weight gradient is one matrix product over all steps;
     - on a CPU with TensorFlow the batch runs as two independent loops, one per half, which the
-      executor runs side by side: a step is too small to be worth dividing among cores.
+      executor runs side by side: a step is too small to be worth dividing among cores. (Of a small
+      cell it is too small to be worth a second loop.)
+    - a loop that goes backwards reads and writes its sequence in place.
 
     Cells that cannot differentiate themselves (`RecurrentCell.has_backward`), `StackedRNNCells`,
     `unroll=True` and the PyTorch backend run in the loop of `keras.layers.RNN`, with the same

@@ -122,6 +122,7 @@ class ClippedAdam(keras.optimizers.Adam):
         """Adam's update of one weight; see `keras.Optimizer.update_step`.
 
         One kernel on TensorFlow, where each of Keras' dozen operations reads and writes all of it.
+        It computes 1 - beta_2 in the weight's precision, 5e-5 away from 0.001 in float32.
         """
         index = self._get_variable_index(variable)
         handles = _handles(variable, self._momentums[index], self._velocities[index])
