@@ -298,6 +298,7 @@ def gradient_of_torch(network, batch, label_smoothing):
     return (before - network.target_embedding.weight.detach()).numpy()
 
 
+@pytest.mark.long
 def test_all_candidates_do_the_same_work_and_learn_it(data, small):
     settings = small(dropout=0.0, learning_rate=0.05, batch_size=len(data.train))
     candidates = translation.build(Translation().build(data, settings), data.train, settings)

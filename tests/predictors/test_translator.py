@@ -73,7 +73,10 @@ def test_scores_are_those_of_the_network():
         assert hypothesis["text"] == text.decode()
 
 
-@pytest.mark.parametrize("options", [{}, {"attention": None}, {"input_feeding": True}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, pytest.param({"attention": None}, marks=pytest.mark.long), {"input_feeding": True}],
+)
 def test_the_best_of_all_translations(options, monkeypatch):
     """Exhaustive search: every translation of three characters at most."""
     monkeypatch.setattr(translator, "_TARGETS_PER_SOURCE", 1)
