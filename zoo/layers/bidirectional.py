@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.layers.recurrence import Recurrence, time_major
+from zoo.layers.recurrence import Recurrence, time_major, time_major_mask
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -29,9 +29,8 @@ class Bidirectional(keras.layers.Bidirectional):
     def call(self, sequences, initial_state=None, mask=None, training=None):
         if initial_state is not None or not self._is_written_out:
             return super().call(sequences, initial_state, mask, training)
-        batch, timesteps = ops.shape(sequences)[:2]
-        if mask is not None:
-            mask = time_major(ops.reshape(ops.cast(mask, "bool"), (batch, timesteps, 1)))
+        batch = ops.shape(sequences)[0]
+        mask = time_major_mask(mask, sequences)
         x = time_major(sequences)
         outputs = [
             direction.over_time(x, direction.cell.get_initial_state(batch), mask, training)[0]

@@ -68,8 +68,7 @@ class Recurrence(keras.layers.RNN):
         if not self.is_written_out:
             return super().inner_loop(sequences, initial_state, mask, training)
         x = time_major(self.cell.drop_inputs(sequences, training))
-        if mask is not None:
-            mask = time_major(ops.reshape(ops.cast(mask, "bool"), (*ops.shape(sequences)[:2], 1)))
+        mask = time_major_mask(mask, sequences)
         outputs, states = self.over_time(x, initial_state, mask, training)
         if self.go_backwards:  # Keras returns the outputs in the order in which they came
             outputs = _turned(outputs)
@@ -142,6 +141,13 @@ class Recurrence(keras.layers.RNN):
 def time_major(sequences):
     """(batch, timesteps, n) -> (timesteps, batch, n), and back."""
     return ops.transpose(sequences, (1, 0, 2))
+
+
+def time_major_mask(mask, sequences):
+    """A mask of `sequences`, None or with one entry for each step, as (timesteps, batch, 1)."""
+    if mask is None:
+        return None
+    return time_major(ops.reshape(ops.cast(mask, "bool"), (*ops.shape(sequences)[:2], 1)))
 
 
 def _turned(sequence):
