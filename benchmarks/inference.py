@@ -36,8 +36,8 @@ import tensorflow as tf
 import zoo
 from benchmarks.sentiment import choose
 from benchmarks.timing import ratio, time_in_turn
-from zoo.catalogue import find_model, read_metrics
-from zoo.special_tokens import PADDING_ID
+from zoo.predictors.catalogue import find_model, read_metrics
+from zoo.text.special_tokens import PADDING_ID
 
 MODELS = ("sentiment_bilstm_imdb", "sentiment_bilstm_movie_snippets")
 LENGTHS = {"imdb_reviews": 230}  # words of a mean review; other models get snippets as they are

@@ -3,7 +3,7 @@
 import keras
 
 from zoo.layers import WordDropout
-from zoo.special_tokens import PADDING_ID
+from zoo.text.special_tokens import PADDING_ID
 
 
 class WordReader(keras.layers.Layer):

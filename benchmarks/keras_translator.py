@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.networks.language_model import TiedEmbedding
-from zoo.special_tokens import END_ID, PADDING_ID
+from zoo.text.special_tokens import END_ID, PADDING_ID
 
 
 class Translator(keras.Model):

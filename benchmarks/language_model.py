@@ -49,9 +49,9 @@ import tensorflow as tf
 import zoo
 from benchmarks import keras_language_model, long_text, throughput
 from tasks.language_model import LanguageModelling
-from zoo import options
-from zoo.datasets.streams import StreamBatches
-from zoo.task import Settings
+from zoo.application.command_line import options
+from zoo.application.task import Settings
+from zoo.datasets.batches.streams import StreamBatches
 from zoo.training.callbacks import FiniteLoss
 
 THREADS = int(os.environ["TF_NUM_INTRAOP_THREADS"])

@@ -10,7 +10,7 @@ All read the same ids. What differs is how one feeds and runs it:
 - zoo: `python -m tasks.sentiment`. Batches of similar length, `Recurrence`, `ClippedAdam`.
 - keras: shuffled `padded_batch`, each batch as long as its longest text, `mask_zero`, `fit`.
 - keras_untuned: the same, its `tf.data` told not to tune itself: the thread that tunes is waited
-  for at the end of an epoch (`zoo.datasets.pipeline`).
+  for at the end of an epoch (`zoo.datasets.batches.pipeline`).
 - keras_fixed: the same network on one array in which every text is as long as the longest, the way
   of the Bidirectional LSTM example on keras.io.
 - torch: `DataLoader`, packed sequences, `torch.nn.LSTM`. Left out where not installed.
@@ -37,7 +37,7 @@ import tensorflow as tf
 
 import zoo
 from benchmarks import throughput
-from zoo.datasets.batching import BucketedBatches
+from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.datasets.text_classification import LabelledTexts, limited
 from zoo.training.callbacks import FiniteLoss
 
@@ -256,7 +256,7 @@ def main(rounds, examples, batch_size, length, as_json):
         train = zoo.datasets.text_classification.load().train
     except zoo.errors.UserError as error:
         raise click.UsageError(str(error)) from error
-    from_texts = zoo.text.WordTokenizer.from_texts
+    from_texts = zoo.text.words.WordTokenizer.from_texts
     tokenizer = from_texts(train.texts, VOCABULARY_SIZE, max_length=MAX_LENGTH)
     chosen = choose(train, examples, length)
     sequences = tokenizer.ragged(chosen.texts)

@@ -43,10 +43,10 @@ import tensorflow as tf
 import zoo
 from benchmarks import keras_tagger, throughput
 from tasks.ner import NamedEntities
-from zoo import options
-from zoo.datasets.batching import BucketedBatches
+from zoo.application.command_line import options
+from zoo.application.task import Settings
+from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.datasets.splits import limited
-from zoo.task import Settings
 from zoo.training.callbacks import FiniteLoss
 
 THREADS = int(os.environ["TF_NUM_INTRAOP_THREADS"])

@@ -2,7 +2,7 @@
 
 import torch
 
-from zoo.special_tokens import PADDING_ID
+from zoo.text.special_tokens import PADDING_ID
 
 
 class LanguageModel(torch.nn.Module):

@@ -3,7 +3,7 @@
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
-from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
+from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 
 
 class Tagger(torch.nn.Module):

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
-from zoo.special_tokens import END_ID, PADDING_ID
+from zoo.text.special_tokens import END_ID, PADDING_ID
 
 # A direction in `weights_of`, and the layer and the end of the names that it has here.
 _GRUS = (

@@ -53,12 +53,12 @@ import numpy as np
 import zoo
 from benchmarks import keras_translator, throughput, zoo_translator
 from tasks.translation import Translation
-from zoo import options
+from zoo.application.command_line import options
+from zoo.application.task import Settings
 from zoo.datasets.splits import limited
 from zoo.errors import UserError
 from zoo.predictors import translator
-from zoo.special_tokens import END_ID, PADDING_ID
-from zoo.task import Settings
+from zoo.text.special_tokens import END_ID, PADDING_ID
 from zoo.training.callbacks import FiniteLoss
 
 THREADS = int(os.environ["TF_NUM_INTRAOP_THREADS"])

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from zoo.predictors import translator
-from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
+from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 
 _NEVER = -100.0  # a bias of logits that no training of the benchmark is long enough to raise
 

@@ -12,10 +12,10 @@ import textwrap
 import click
 
 import zoo
-from zoo.command_line import run
+from zoo.application.command_line import run
+from zoo.application.command_line.options import Text
+from zoo.application.task import Task
 from zoo.errors import UserError
-from zoo.options import Text
-from zoo.task import Task
 
 # What suits a few million characters, and a million words, on two cores.
 _BY_LEVEL = {
@@ -180,7 +180,7 @@ class LanguageModelling(Task):
 
     def _saved(self, settings):
         """The model to start from."""
-        predictor = zoo.workflow.load(self, settings.start_from)
+        predictor = zoo.application.workflow.load(self, settings.start_from)
         if predictor.level != settings.level:
             raise UserError(
                 f"{settings.start_from} is a model of {predictor.level}s: give --level "
@@ -211,7 +211,7 @@ class LanguageModelling(Task):
 
     def fit_baseline(self, data, settings):
         tokenizer = self._tokenizer(data, settings)
-        model = zoo.baselines.KneserNey.fit_best(
+        model = zoo.evaluation.baselines.KneserNey.fit_best(
             tokenizer.stream(data.train.texts),
             tokenizer.stream(data.validation.texts),
             len(tokenizer.vocabulary),
@@ -221,7 +221,7 @@ class LanguageModelling(Task):
         return _NGrams(model, tokenizer)
 
     def load_baseline(self, path, predictor):
-        return _NGrams(zoo.baselines.KneserNey.load(path), predictor.tokenizer)
+        return _NGrams(zoo.evaluation.baselines.KneserNey.load(path), predictor.tokenizer)
 
     def evaluate_baseline(self, baseline, examples):
         return baseline.evaluate(examples.texts)

@@ -9,8 +9,8 @@ python -m tasks.music --help
 import click
 
 import zoo
-from zoo.command_line import run
-from zoo.task import Published, Task
+from zoo.application.command_line import run
+from zoo.application.task import Published, Task
 
 _SAMPLES = 2  # pieces that lie beside a trained model
 _COUNTED = 64  # pieces whose statistics its card tells
@@ -101,13 +101,13 @@ class Music(Task):
         return corpus.load(name, limit=settings.limit).test, name
 
     def build(self, data, settings):
-        encoder = zoo.chords.ChordEncoder.of(data.train.pieces[0])
+        encoder = zoo.music.chords.ChordEncoder.of(data.train.pieces[0])
         has_keys = any(piece.key for piece in data.train.pieces)
         model = zoo.networks.chord_model(
             encoder.voices,
             ranked=encoder.ranked,
             positions=encoder.bar,
-            keys=len(zoo.scores.notes.KEYS) if has_keys else 0,
+            keys=len(zoo.music.notes.KEYS) if has_keys else 0,
             embedding_dim=settings.embedding_dim,
             cell=settings.cell,
             units=settings.units,
@@ -143,7 +143,7 @@ class Music(Task):
         return _Chords.fit(data, settings.transpose)
 
     def load_baseline(self, path, predictor):
-        return _Chords(zoo.baselines.ChordBigrams.load(path), predictor.encoder)
+        return _Chords(zoo.evaluation.baselines.ChordBigrams.load(path), predictor.encoder)
 
     def evaluate_baseline(self, baseline, examples):
         return baseline.evaluate(examples.pieces)
@@ -170,9 +170,9 @@ class Music(Task):
         length = _bars(predictor)
         pieces = predictor.generate(length=length, pieces=_SAMPLES, seed=1)
         for number, piece in enumerate(pieces, 1):
-            zoo.scores.midi.write(piece["score"], folder / f"sample_{number}.mid")
+            zoo.music.midi.write(piece["score"], folder / f"sample_{number}.mid")
             pictures.append(f"sample_{number}.png")
-            zoo.scores.piano_roll.draw(piece["score"], folder / pictures[-1])
+            zoo.music.piano_roll.draw(piece["score"], folder / pictures[-1])
         return tuple(pictures)
 
     def examples_for(self, metrics):
@@ -204,7 +204,7 @@ def _statistics(scores, name):
     """The statistics of four-part writing by name; nothing of music in fewer parts."""
     if scores[0].voices != 4:
         return {}
-    return {name: zoo.scores.counterpoint.statistics(scores)}
+    return {name: zoo.music.counterpoint.statistics(scores)}
 
 
 def _table(bach, model):
@@ -239,13 +239,15 @@ class _Chords:
     @classmethod
     def fit(cls, data, transpose):
         """Bigrams of the pieces, or of the pieces in all keys, whichever are better."""
-        encoder = zoo.chords.ChordEncoder.of(data.train.pieces[0])
+        encoder = zoo.music.chords.ChordEncoder.of(data.train.pieces[0])
         pieces = data.train.pieces
         validation = [encoder.encode(piece, end=False) for piece in data.validation.pieces]
         models = []
-        for scores in (pieces, zoo.datasets.transpositions.transpositions(pieces, transpose)):
+        for scores in (pieces, zoo.music.transpositions.transpositions(pieces, transpose)):
             symbols = [encoder.encode(score, end=False) for score in scores]
-            models.append(zoo.baselines.ChordBigrams.fit(symbols, validation, encoder.symbols))
+            models.append(
+                zoo.evaluation.baselines.ChordBigrams.fit(symbols, validation, encoder.symbols)
+            )
         best = min(models, key=lambda model: model.nll_per_step(validation))
         return cls(best, encoder)
 

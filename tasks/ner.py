@@ -8,9 +8,9 @@ python -m tasks.ner --help
 import click
 
 import zoo
-from zoo.command_line import run
-from zoo.options import OutputFile, Text
-from zoo.task import Published, Task
+from zoo.application.command_line import run
+from zoo.application.command_line.options import OutputFile, Text
+from zoo.application.task import Published, Task
 
 _COLOURS = ("green", "yellow", "cyan", "magenta", "blue", "red")
 
@@ -124,8 +124,8 @@ class NamedEntities(Task):
         return data.test, name
 
     def build(self, data, settings):
-        vectors = zoo.vectors.read(settings.vectors) if settings.vectors else None
-        encoder = zoo.token_features.TokenEncoder.from_sentences(
+        vectors = zoo.text.word_vectors.read(settings.vectors) if settings.vectors else None
+        encoder = zoo.text.token_features.TokenEncoder.from_sentences(
             data.train.tokens, more_words=vectors.words if vectors else ()
         )
         characters = settings.characters != "none"
@@ -136,7 +136,7 @@ class NamedEntities(Task):
             longest_word=encoder.longest_word,
             character_kind=settings.characters if characters else "recurrent",
             character_units=settings.character_units,
-            shapes=len(zoo.token_features.SHAPES) + 2,
+            shapes=len(zoo.text.token_features.SHAPES) + 2,
             embedding_dim=vectors.dimension if vectors else settings.embedding_dim,
             cell=settings.cell,
             units=settings.units,
@@ -146,7 +146,7 @@ class NamedEntities(Task):
             word_dropout=settings.word_dropout,
             dropout=settings.dropout,
             head=settings.head,
-            allowed=zoo.tags.allowed_transitions(data.tag_names),
+            allowed=zoo.text.tags.allowed_transitions(data.tag_names),
             name=self.name,
         )
         if vectors:
@@ -160,10 +160,10 @@ class NamedEntities(Task):
         return predictor.evaluate(examples)
 
     def fit_baseline(self, data, settings):
-        return zoo.baselines.MostFrequentTag.fit(data.train)
+        return zoo.evaluation.baselines.MostFrequentTag.fit(data.train)
 
     def load_baseline(self, path, predictor):
-        return zoo.baselines.MostFrequentTag.load(path)
+        return zoo.evaluation.baselines.MostFrequentTag.load(path)
 
     def evaluate_baseline(self, baseline, examples):
         figures = zoo.predictors.entity_tagger.scores(examples.tags, baseline.tag(examples))
@@ -190,7 +190,7 @@ class NamedEntities(Task):
     def recorded(self, predictions, settings):
         if not settings.html:
             return predictions
-        return zoo.highlights.recorded(predictions, settings.html)
+        return zoo.evaluation.highlights.recorded(predictions, settings.html)
 
 
 def _require_entities(data, monitor):

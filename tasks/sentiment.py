@@ -10,9 +10,9 @@ python -m tasks.sentiment --help
 import click
 
 import zoo
-from zoo.command_line import run
-from zoo.options import Text
-from zoo.task import Published, Task
+from zoo.application.command_line import run
+from zoo.application.command_line.options import Text
+from zoo.application.task import Published, Task
 
 _DEVIATION = 0.1  # of the values of pretrained vectors, whatever it is in their file
 
@@ -123,8 +123,8 @@ class Sentiment(Task):
         return data.test, name
 
     def build(self, data, settings):
-        vectors = zoo.vectors.read(settings.vectors) if settings.vectors else None
-        tokenizer = zoo.text.WordTokenizer.from_texts(
+        vectors = zoo.text.word_vectors.read(settings.vectors) if settings.vectors else None
+        tokenizer = zoo.text.words.WordTokenizer.from_texts(
             data.train.texts, settings.vocabulary_size, max_length=settings.max_length
         )
         model = zoo.networks.many_to_one(
@@ -148,12 +148,12 @@ class Sentiment(Task):
         return zoo.predictors.TextClassifier(model, tokenizer, data.label_names)
 
     def sentences(self, data):
-        tokenizer = zoo.text.WordTokenizer(zoo.vocabularies.Vocabulary(()))
+        tokenizer = zoo.text.words.WordTokenizer(zoo.text.vocabularies.Vocabulary(()))
         words = tokenizer.tokenize(data.train.texts)[:, :-1]  # without <EOS>
         return [[word.decode() for word in text] for text in words.to_list()]
 
     def batches(self, predictor, examples, settings, shuffle):
-        return zoo.datasets.batching.BucketedBatches(
+        return zoo.datasets.batches.by_length.BucketedBatches(
             predictor.tokenizer.ragged(examples.texts),
             examples.labels,
             batch_size=settings.batch_size,
@@ -165,17 +165,17 @@ class Sentiment(Task):
         return predictor.evaluate(examples.texts, examples.labels)
 
     def fit_baseline(self, data, settings):
-        return zoo.baselines.LinearTextBaseline.fit(data.train.texts, data.train.labels)
+        return zoo.evaluation.baselines.LinearTextBaseline.fit(data.train.texts, data.train.labels)
 
     def load_baseline(self, path, predictor):
-        return zoo.baselines.LinearTextBaseline.load(path)
+        return zoo.evaluation.baselines.LinearTextBaseline.load(path)
 
     def evaluate_baseline(self, baseline, examples):
         return {"accuracy": baseline.accuracy(examples.texts, examples.labels)}
 
     def draw(self, metrics, predictor, folder):
         name = "confusion_matrix.png"
-        zoo.training.figures.confusion_matrix(
+        zoo.evaluation.figures.confusion_matrix(
             metrics["confusion_matrix"], predictor.label_names, folder / name
         )
         return (name,)

@@ -10,10 +10,10 @@ python -m tasks.translation --help
 import click
 
 import zoo
-from zoo.command_line import run
+from zoo.application.command_line import run
+from zoo.application.command_line.options import OutputFile
+from zoo.application.task import Task
 from zoo.errors import UserError
-from zoo.options import OutputFile
-from zoo.task import Task
 
 # What suits many short strings, and some ten thousands of sentences, on two cores.
 _BY_LEVEL = {
@@ -254,14 +254,14 @@ class Translation(Task):
         return tuple(sorted(sources, key=lambda text: len(text) > _LINE))  # short ones first
 
     def fit_baseline(self, data, settings):
-        return zoo.baselines.Dictionary.fit(data.train.sources, data.train.targets)
+        return zoo.evaluation.baselines.Dictionary.fit(data.train.sources, data.train.targets)
 
     def load_baseline(self, path, predictor):
-        return zoo.baselines.Dictionary.load(path)
+        return zoo.evaluation.baselines.Dictionary.load(path)
 
     def evaluate_baseline(self, baseline, examples):
         found = baseline.translate(examples.sources)
-        metrics = zoo.predictors.translation_metrics.measured(found, examples)
+        metrics = zoo.evaluation.translation.measured(found, examples)
         names = ("bleu", "chrf", "exact_match", "by_source_length")
         return {name: metrics[name] for name in names if name in metrics}
 
@@ -272,7 +272,7 @@ class Translation(Task):
             curves = {"network": metrics["by_source_length"]}
             if baseline := metrics.get("baseline_by_source_length"):
                 curves["word by word"] = baseline
-            zoo.source_lengths.draw(curves, folder / pictures[-1])
+            zoo.evaluation.source_lengths.draw(curves, folder / pictures[-1])
         if predictor.attends:
             pictures.append("attention.png")
             sample = metrics["samples"][0]
@@ -284,7 +284,7 @@ class Translation(Task):
     @staticmethod
     def _draw_attention(predictor, source, translation, path):
         (alignment,) = predictor.alignments([source], [translation])
-        zoo.alignments.draw(*alignment, path)
+        zoo.evaluation.alignments.draw(*alignment, path)
 
     def details(self, metrics):
         lines = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.sentiment import Sentiment
-from zoo.command_line import commands, execute
+from zoo.application.command_line.commands import commands, execute
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -5,7 +5,7 @@ import random
 from command_lines import Result
 
 from tasks.ner import NamedEntities
-from zoo.command_line import commands, execute
+from zoo.application.command_line.commands import commands, execute
 
 # A network and a training as small as can be.
 TINY = (

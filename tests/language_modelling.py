@@ -8,7 +8,7 @@ import numpy as np
 from command_lines import Result
 
 from tasks.language_model import LanguageModelling
-from zoo.command_line import commands, execute
+from zoo.application.command_line.commands import commands, execute
 from zoo.networks import language_model
 from zoo.predictors import LanguageModel
 from zoo.predictors.language_model import TOKENIZERS

@@ -8,11 +8,11 @@ import numpy as np
 from command_lines import Result
 
 from tasks.music import Music
-from zoo.chords import ChordEncoder
-from zoo.command_line import commands, execute
+from zoo.application.command_line.commands import commands, execute
+from zoo.music import KEYS, Score
+from zoo.music.chords import ChordEncoder
 from zoo.networks import chord_model
 from zoo.predictors import MusicModel
-from zoo.scores import KEYS, Score
 
 # A network and a training as small as can be.
 TINY = (

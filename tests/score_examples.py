@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo.scores import Score, parse_chord
+from zoo.music import Score, parse_chord
 
 
 def random_score(steps=40, voices=4, positions=None, steps_per_quarter=4, seed=0, key="F# minor"):

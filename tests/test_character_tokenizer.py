@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.characters import CharacterTokenizer
-from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
-from zoo.vocabularies import Vocabulary
+from zoo.text.characters import CharacterTokenizer
+from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
+from zoo.text.vocabularies import Vocabulary
 
 TEXTS = [
     "To be, or not to be:\n  that is the question.\n",

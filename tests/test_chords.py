@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from music_pieces import encoder_of, piece_of
 
-from zoo.chords import END_ID, FIRST_KEY_ID, LOWEST, REST_ID, ChordEncoder
 from zoo.errors import UserError
-from zoo.scores import KEYS, Score
+from zoo.music import KEYS, Score
+from zoo.music.chords import END_ID, FIRST_KEY_ID, LOWEST, REST_ID, ChordEncoder
 
 HELD = 88  # from a key that is struck to the same, held
 

@@ -1,11 +1,11 @@
-"""Entities from tags, against `zoo.tags.spans`, whatever the tags."""
+"""Entities from tags, against `zoo.text.tags.spans`, whatever the tags."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.entities import entities
-from zoo.tags import spans, tag_set
+from zoo.predictors.entities import entities
+from zoo.text.tags import spans, tag_set
 
 TAGS = tag_set(["LOC", "PER"])
 # Another order, and types of which one continues another's name.

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pytest
 
 from zoo.errors import UserError
-from zoo.highlights import page, recorded
+from zoo.evaluation.highlights import page, recorded
 
 HOSTILE = "</p><script>alert('1')</script>&amp;<!-- {0} {paragraphs} %s \"' onclick=x"
 

@@ -11,12 +11,11 @@ import pytest
 from processes import run_script
 
 import zoo
-from zoo import catalogue, presets
 from zoo.cells import CELLS
 from zoo.errors import UserError
 from zoo.networks import many_to_one
-from zoo.predictors import TextClassifier
-from zoo.text import WordTokenizer
+from zoo.predictors import TextClassifier, catalogue, presets
+from zoo.text.words import WordTokenizer
 from zoo.training import ClippedAdam
 
 TEXTS = ["A good film!", "", "bad, bad and bad again", "unheard-of words", "fine"]

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.sentences import SentenceTokenizer
-from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
-from zoo.text import WordTokenizer
-from zoo.vocabularies import Vocabulary
+from zoo.text.sentences import SentenceTokenizer
+from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
+from zoo.text.vocabularies import Vocabulary
+from zoo.text.words import WordTokenizer
 
 TEXTS = [
     "Cats average 15 hours of sleep a day. Do they? Yes!",

@@ -5,9 +5,9 @@ import json
 import pytest
 
 import zoo
-from zoo.catalogue import METRICS_NAME, SAVED_MODELS
 from zoo.datasets import music, parallel_text, sequence_tagging, text_classification
-from zoo.scores import midi
+from zoo.music import midi
+from zoo.predictors.catalogue import METRICS_NAME, SAVED_MODELS
 
 SHIPPED = ("sentiment_bilstm_imdb", "sentiment_bilstm_movie_snippets")
 

@@ -2,7 +2,7 @@
 
 import random
 
-from zoo import source_lengths
+from zoo.evaluation import source_lengths
 
 
 def texts_of(lengths):

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from zoo.datasets.dates import pairs
-from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
-from zoo.subwords import SubwordTokenizer
-from zoo.vocabularies import Vocabulary
+from zoo.datasets.corpora.dates import pairs
+from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
+from zoo.text.subwords import SubwordTokenizer
+from zoo.text.vocabularies import Vocabulary
 
 TEXTS = [
     "The tower, where she waited, was tall. She waited there (for hours)!",

@@ -7,7 +7,7 @@ import pytest
 from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.scheme import IOB1, IOB2, IOBES, Entities
 
-from zoo.tags import (
+from zoo.text.tags import (
     SCHEMES,
     Span,
     allowed_transitions,

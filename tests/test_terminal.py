@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from zoo.terminal import with_progress
+from zoo.application.command_line.terminal import with_progress
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.text import WordTokenizer
-from zoo.vocabularies import Vocabulary
+from zoo.text.vocabularies import Vocabulary
+from zoo.text.words import WordTokenizer
 
 VOCABULARY = Vocabulary(["good", "film", "a", "."])
 PADDING, UNKNOWN, END = 0, 1, 2

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.special_tokens import PADDING_ID, UNKNOWN_ID
-from zoo.token_features import SHAPES, TokenEncoder, normalized
-from zoo.tokens import tokenize
-from zoo.vocabularies import Vocabulary
+from zoo.text.special_tokens import PADDING_ID, UNKNOWN_ID
+from zoo.text.token_features import SHAPES, TokenEncoder, normalized
+from zoo.text.token_spans import tokenize
+from zoo.text.vocabularies import Vocabulary
 
 WORDS = Vocabulary(["rome", "0000", "it's", "été"])
 CHARACTERS = Vocabulary(["R", "o", "m", "e", "1", "\U0001f600"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.tokens import tokenize
+from zoo.text.token_spans import tokenize
 
 PIECES = [
     *"aZé9.,:/-&'’\"()_$<>",

@@ -7,15 +7,15 @@ import keras
 import numpy as np
 import pytest
 
-from zoo import vectors
 from zoo.errors import UserError
-from zoo.vocabularies import Vocabulary
+from zoo.text import word_vectors
+from zoo.text.vocabularies import Vocabulary
 
 
 def read(tmp_path, content):
-    path = tmp_path / "vectors.txt"
+    path = tmp_path / "word_vectors.txt"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return vectors.read(path)
+    return word_vectors.read(path)
 
 
 def as_dict(found):
@@ -63,7 +63,7 @@ def test_of_words_that_are_looked_up_alike_the_first_counts(tmp_path):
 
 
 def test_only_the_first_words_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(vectors, "MOST", 2)
+    monkeypatch.setattr(word_vectors, "MOST", 2)
     assert read(tmp_path, "a 1\nb 2\nthis is not read\n").words == ("a", "b")
 
 
@@ -97,9 +97,9 @@ def test_what_is_wrong_is_refused_with_its_line(tmp_path, content, message):
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"none\.txt: cannot read .*No such file"):
-        vectors.read(tmp_path / "none.txt")
+        word_vectors.read(tmp_path / "none.txt")
     with pytest.raises(UserError, match="directory"):
-        vectors.read(tmp_path)
+        word_vectors.read(tmp_path)
 
 
 def test_an_embedding_gets_the_vectors_of_its_words(tmp_path):
@@ -152,7 +152,7 @@ def sentences(number=100):
 
 
 def test_words_of_a_kind_are_alike():
-    found = vectors.learn(sentences(), dimension=8, epochs=40)
+    found = word_vectors.learn(sentences(), dimension=8, epochs=40)
     assert found.matrix.shape == (12, 8)
     units = found.matrix / np.linalg.norm(found.matrix, axis=1, keepdims=True)
     unit = dict(zip(found.words, units, strict=True))
@@ -164,10 +164,10 @@ def test_words_of_a_kind_are_alike():
 
 
 def test_learnt_alike_by_the_same_seed():
-    first, again = (vectors.learn(sentences(50), dimension=4, epochs=2) for _ in range(2))
+    first, again = (word_vectors.learn(sentences(50), dimension=4, epochs=2) for _ in range(2))
     assert first.words == again.words
     np.testing.assert_array_equal(first.matrix, again.matrix)
-    other = vectors.learn(sentences(50), dimension=4, epochs=2, seed=2)
+    other = word_vectors.learn(sentences(50), dimension=4, epochs=2, seed=2)
     assert not np.allclose(dict_of(first)["cat"], dict_of(other)["cat"])
 
 
@@ -176,15 +176,15 @@ def dict_of(found):
 
 
 def test_rare_words_get_no_vector():
-    found = vectors.learn([["a", "b", "a"], ["a", "c", "b"]], dimension=2, epochs=1, least=2)
+    found = word_vectors.learn([["a", "b", "a"], ["a", "c", "b"]], dimension=2, epochs=1, least=2)
     assert found.words == ("a", "b")
     with pytest.raises(UserError, match="no word occurs 4 times"):
-        vectors.learn([["a", "b", "a"], ["a"]], least=4)
+        word_vectors.learn([["a", "b", "a"], ["a"]], least=4)
 
 
 def test_written_and_read(tmp_path):
-    found = vectors.learn(sentences(50), dimension=4, epochs=2)
-    found.write(tmp_path / "vectors.txt")
-    back = vectors.read(tmp_path / "vectors.txt")
+    found = word_vectors.learn(sentences(50), dimension=4, epochs=2)
+    found.write(tmp_path / "word_vectors.txt")
+    back = word_vectors.read(tmp_path / "word_vectors.txt")
     assert back.words == found.words
     np.testing.assert_allclose(back.matrix, found.matrix, rtol=1e-5)

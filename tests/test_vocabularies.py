@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from zoo.errors import UserError
-from zoo.vocabularies import Vocabulary
+from zoo.text.vocabularies import Vocabulary
 
 
 def test_special_tokens_come_first_then_words_by_frequency_and_alphabet():

@@ -8,7 +8,7 @@ import numpy as np
 from command_lines import Result
 
 from tasks.translation import Translation
-from zoo.command_line import commands, execute
+from zoo.application.command_line.commands import commands, execute
 from zoo.datasets.parallel_text import Pairs
 from zoo.networks import encoder_decoder
 from zoo.predictors import Translator

@@ -9,11 +9,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from zoo import catalogue, datasets, options
+from zoo.application.command_line import options, serving
+from zoo.application.command_line.commands import execute
 from zoo.cells import CELLS
-from zoo.command_line import execute
+from zoo.datasets.corpora import PACKAGED
 from zoo.errors import UserError
-from zoo.serving import commands
+from zoo.predictors import catalogue
 
 
 @click.group(
@@ -24,6 +25,7 @@ from zoo.serving import commands
 )
 @click.pass_context
 def listing(context, as_json):
+    """Prints what the zoo has, unless a verb follows."""
     if context.invoked_subcommand:
         return
     sections = {
@@ -33,7 +35,7 @@ def listing(context, as_json):
         ],
         "cells": [{"name": name, "class": CELLS.path(name)} for name in CELLS],
         "datasets": [
-            {"name": name, "contents": contents} for name, contents in datasets.PACKAGED.items()
+            {"name": name, "contents": corpus.contents} for name, corpus in PACKAGED.items()
         ],
         "models": [_describe(name) for name in catalogue.models()],
     }
@@ -43,8 +45,8 @@ def listing(context, as_json):
         _print(sections)
 
 
-listing.add_command(commands.serve())
-listing.add_command(commands.query())
+listing.add_command(serving.serve())
+listing.add_command(serving.query())
 
 
 def _describe(model):

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from zoo import options, sampling_options, terminal
+from zoo.application.command_line import options, sampling_options, terminal
 from zoo.errors import UserError
 
-# How a piece is written, by the end of the file's name: a function of `zoo.scores`, and whether it
+# How a piece is written, by the end of the file's name: a function of `zoo.music`, and whether it
 # has a tempo.
 _WRITERS = {
     **dict.fromkeys((".mid", ".midi"), ("midi.write", True)),
@@ -21,7 +21,7 @@ _CANDIDATES = 16  # of a harmonised melody
 
 
 def generate(task):
-    """`generate`, a `click.Command` for a `zoo.task.Task` whose predictor is a `MusicModel`."""
+    """`generate`, a `click.Command` for a `Task` whose predictor is a `MusicModel`."""
 
     def run(model, out, seed_chord, key, bars, tempo, melody, candidates, as_json, **values):
         writers = [_writer(path) for path in out]
@@ -91,7 +91,7 @@ def _parameters():
 
 
 def _a_tempo(context, option, value):
-    from zoo.scores.score import check_tempo
+    from zoo.music.score import check_tempo
 
     check_tempo(value)
     return value
@@ -103,13 +103,13 @@ def _writer(path):
     if name is None:
         raise UserError(f"{path}: the name must end in {', '.join(_WRITERS)}")
     module, function = name.split(".")
-    return getattr(importlib.import_module(f"zoo.scores.{module}"), function), path, has_tempo
+    return getattr(importlib.import_module(f"zoo.music.{module}"), function), path, has_tempo
 
 
 def _wanted(predictor, seed_chord, key, bars, melody):
     """What the piece shall be, as arguments of the predictor."""
     import zoo
-    from zoo.scores.notes import parse_key
+    from zoo.music.notes import parse_key
 
     wanted = {"key": parse_key(key) if key else None}
     if not melody:
@@ -120,7 +120,7 @@ def _wanted(predictor, seed_chord, key, bars, melody):
 
 
 def _report(piece, seed, out, as_json):
-    from zoo.scores.notes import chord_name
+    from zoo.music.notes import chord_name
 
     score = piece["score"]
     chords = [chord_name(pitches, score.key) for pitches in score.pitches]

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from zoo.baselines import ChordBigrams
 from zoo.errors import UserError
+from zoo.evaluation.baselines import ChordBigrams
 
 SYMBOLS = 4  # with padding: 1, 2 and 3 are what a voice can have
 A, B, C = (1, 2), (2, 2), (3, 1)

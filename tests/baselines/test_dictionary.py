@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from translation_pairs import _WORDS, pairs
 
-from zoo.baselines import Dictionary
-from zoo.baselines.dictionary import words
 from zoo.errors import UserError
+from zoo.evaluation.baselines import Dictionary
+from zoo.evaluation.baselines.dictionary import words
 
 
 def test_learns_the_words_of_a_small_language():

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from zoo.baselines import KneserNey, LinearTextBaseline, MostFrequentTag
 from zoo.datasets.sequence_tagging import TaggedSentences
 from zoo.errors import UserError
+from zoo.evaluation.baselines import KneserNey, LinearTextBaseline, MostFrequentTag
 
 SENTENCES = TaggedSentences([["Rome", "is", "in", "Italy"]], [["B-LOC", "O", "O", "B-LOC"]])
 STREAM = np.random.default_rng(0).integers(1, 9, 100)

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from zoo.baselines import KneserNey
+from zoo.evaluation.baselines import KneserNey
 
 START = 3
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from zoo.baselines import LinearTextBaseline
 from zoo.errors import UserError
+from zoo.evaluation.baselines import LinearTextBaseline
 
 TEXTS = ["good, really good", "a good one", "bad", "so bad!", "fair enough", "only fair"]
 LABELS = np.array([0, 0, 1, 1, 2, 2])

@@ -2,8 +2,8 @@
 
 import pytest
 
-from zoo.baselines import MostFrequentTag
 from zoo.datasets.sequence_tagging import TaggedSentences
+from zoo.evaluation.baselines import MostFrequentTag
 
 
 def tagged(*sentences):

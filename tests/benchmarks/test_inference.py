@@ -13,7 +13,7 @@ from benchmarks import inference
 from zoo.datasets.text_classification import LabelledTexts, TextClassificationData
 from zoo.networks import many_to_one
 from zoo.predictors import TextClassifier
-from zoo.text import WordTokenizer
+from zoo.text.words import WordTokenizer
 
 FORMATS = [n for n in ("keras_function", "saved_model", "onnx", "litert") if inference.installed(n)]
 
@@ -34,7 +34,7 @@ def preset(texts, tmp_path):
     tokenizer = WordTokenizer.from_texts(texts)
     model = many_to_one(len(tokenizer.vocabulary), 2, embedding_dim=3, units=2, cell="rnn")
     folder = tmp_path / "tiny"
-    zoo.presets.save(TextClassifier(model, tokenizer, ("neg", "pos")), folder, {})
+    zoo.predictors.presets.save(TextClassifier(model, tokenizer, ("neg", "pos")), folder, {})
     return str(folder)
 
 

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 import zoo
 from benchmarks import keras_language_model, language_model, long_text
 from tasks.language_model import LanguageModelling
+from zoo.application.task import Settings
 from zoo.datasets.plain_text import Documents, PlainTextData
-from zoo.task import Settings
 
 TEXT = "Ann saw Bonn. "
 SMALL = {"units": 8, "embedding_dim": 8, "batch_size": 4, "timesteps": 5}

@@ -12,8 +12,8 @@ import zoo
 from benchmarks import keras_tagger, tagging
 from tasks.ner import NamedEntities
 from tests import chains
+from zoo.application.task import Settings
 from zoo.datasets.sequence_tagging import SequenceTaggingData, TaggedSentences
-from zoo.task import Settings
 
 TAGS = ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
 SMALL = {"units": 4, "embedding_dim": 3, "character_units": 2, "batch_size": 4}

@@ -15,9 +15,9 @@ from translation_pairs import pairs
 import zoo
 from benchmarks import keras_translator, translation, zoo_translator
 from tasks.translation import Translation
+from zoo.application.task import Settings
 from zoo.datasets.parallel_text import ParallelData
-from zoo.special_tokens import END_ID, PADDING_ID
-from zoo.task import Settings
+from zoo.text.special_tokens import END_ID, PADDING_ID
 
 # A network whose sizes all differ, and few batches.
 SMALL = {"units": 6, "embedding_dim": 5, "batch_size": 8, "vocabulary_size": 40}

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from command_lines import TINY, execute_sentiment, write_reviews
 
-from zoo import catalogue
+from zoo.predictors import catalogue
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from language_modelling import TINY, call, write_text
 
 import zoo
 from tasks.language_model import LanguageModelling
-from zoo import workflow
+from zoo.application import workflow
 
 PARAMETERS = 3000
 OPTIONS = (

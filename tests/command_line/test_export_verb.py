@@ -6,7 +6,8 @@ import os
 import pytest
 from command_lines import assert_refused, call, run
 
-from zoo.serving import ExportError, saved_model
+from zoo.serving import ExportError
+from zoo.serving.export import saved_model
 
 
 def test_export(capfd, trained, tmp_path):

@@ -14,10 +14,10 @@ from tasks.ner import NamedEntities
 from tasks.sentiment import Sentiment
 from tasks.translation import Translation
 from zoo import __main__ as listing
-from zoo import catalogue
+from zoo.application.command_line.commands import commands, execute
 from zoo.cells import CELLS
-from zoo.command_line import commands, execute
-from zoo.datasets import PACKAGED
+from zoo.datasets.corpora import PACKAGED
+from zoo.predictors import catalogue
 
 HEAVY = {"keras", "tensorflow", "numpy", "sklearn", "matplotlib"}
 TASKS = [Sentiment, NamedEntities, LanguageModelling, Music, Translation]

@@ -14,7 +14,7 @@ from language_modelling import TINY, call, text, write_text
 
 import zoo
 from tasks.language_model import LanguageModelling
-from zoo import presets
+from zoo.predictors import presets
 
 TRAINED_FILES = {
     "README.md",

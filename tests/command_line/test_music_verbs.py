@@ -8,7 +8,7 @@ from command_lines import assert_refused, contents, run
 from music_pieces import call, piece_of
 
 import zoo
-from zoo.scores import midi, musicxml
+from zoo.music import midi, musicxml
 
 
 def generated(capfd, model, *arguments):

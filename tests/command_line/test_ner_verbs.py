@@ -16,9 +16,9 @@ from entity_tagging import LONG, TINY, call, long_sentence, sentences, write_sen
 
 import zoo
 from tasks.ner import NamedEntities
-from zoo import presets
 from zoo.datasets.sequence_tagging import from_files
-from zoo.tags import spans
+from zoo.predictors import presets
+from zoo.text.tags import spans
 
 TRAINED_FILES = {
     "README.md",

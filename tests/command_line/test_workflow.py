@@ -13,9 +13,10 @@ from command_lines import TINY, assert_refused, call, reviews
 
 import zoo
 from tasks.sentiment import Sentiment
-from zoo import cards, presets, workflow
-from zoo.command_line import commands
-from zoo.options import training_command
+from zoo.application import cards, workflow
+from zoo.application.command_line.commands import commands
+from zoo.application.command_line.options import training_command
+from zoo.predictors import presets
 
 TRAINED_FILES = {
     "README.md",
@@ -74,7 +75,7 @@ def test_the_next_model_has_a_folder_of_its_own(data, saved_models):
     settings = dict(commands(Sentiment()).commands["train"].make_context("train", []).params)
     settings["data"] = str(data)
     for number in (1, 2):
-        folder = workflow.runs.output_folder(Sentiment(), zoo.task.Settings(settings))
+        folder = workflow.runs.output_folder(Sentiment(), zoo.application.task.Settings(settings))
         assert folder == saved_models / f"sentiment_bilstm_reviews_{number}"
         folder.mkdir(parents=True)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo.datasets import PACKAGED, packages
-from zoo.datasets.bach_chorales import BachChorales, read_chorales, split_by_tune
+from zoo.datasets.corpora import PACKAGED, package_index
+from zoo.datasets.corpora.bach_chorales import BachChorales, read_chorales, split_by_tune
 from zoo.datasets.music import load
 from zoo.errors import UserError
-from zoo.scores import KEYS, Score
+from zoo.music import KEYS, Score
 
 FIVE_PARTS = ("bwv1.6",)
 ONE_TUNE = ("bwv227.1", "bwv227.7", "bwv358", "bwv64.8")  # Jesu, meine Freude
@@ -29,7 +29,7 @@ def few(tmp_path, monkeypatch):
             member = f"corpus/bach/{name}.mxl"
             archive.write(music21 / member, f"music21/{member}")
         archive.writestr("music21/corpus/bach/choraleAnalyses/a.txt", "text")
-    monkeypatch.setattr(packages, "fetch", lambda **_: tmp_path / "few.whl")
+    monkeypatch.setattr(package_index, "fetch", lambda **_: tmp_path / "few.whl")
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     return tmp_path / "few.whl"
 
@@ -74,7 +74,7 @@ def test_loads_by_name_in_three_splits_and_fetches_once(few, capfd, monkeypatch)
             np.testing.assert_array_equal(piece.positions, same.positions)
             assert piece.key == same.key
 
-    monkeypatch.setattr(packages, "fetch", None)
+    monkeypatch.setattr(package_index, "fetch", None)
     assert len(load(limit=1).train) == 1
 
 

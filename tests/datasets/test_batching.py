@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.datasets.batching import BucketedBatches
+from zoo.datasets.batches.by_length import BucketedBatches
 
 EXAMPLES = 1003
 

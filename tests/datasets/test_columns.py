@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from zoo.datasets.columns import read_columns
+from zoo.datasets.readers.columns import read_columns
 from zoo.errors import UserError
 
 IOB2 = "Ann B-PER\nLee I-PER\nBob B-PER\n, O\nRome B-LOC\n"

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from zoo.datasets import PACKAGED, packages
-from zoo.datasets.conll2003_english import TAGS, Conll2003English, read_sentences
+from zoo.datasets.corpora import PACKAGED, package_index
+from zoo.datasets.corpora.conll2003_english import TAGS, Conll2003English, read_sentences
 from zoo.datasets.sequence_tagging import load
 from zoo.errors import UserError
 
@@ -45,7 +45,7 @@ def test_loads_by_name_with_tokens_and_tags_that_belong_together(shared_cache, c
 
 def test_limit_keeps_the_same_sentences_and_the_package_is_read_once(shared_cache, monkeypatch):
     first = load(limit=50)
-    monkeypatch.setattr(packages, "fetch", None)
+    monkeypatch.setattr(package_index, "fetch", None)
     second = load(limit=100)
     for split in COUNTS:
         few, more = getattr(first, split), getattr(second, split)

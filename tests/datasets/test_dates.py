@@ -8,8 +8,8 @@ from datetime import date, timedelta
 import pytest
 from babel.dates import format_date, parse_pattern
 
-from zoo.datasets import PACKAGED
-from zoo.datasets.dates import LOCALES, SIZES, YEARS, Dates, Form, ambiguous, forms, pairs
+from zoo.datasets.corpora import PACKAGED, dates
+from zoo.datasets.corpora.dates import LOCALES, SIZES, YEARS, Dates, Form, ambiguous, forms, pairs
 from zoo.datasets.parallel_text import load
 from zoo.errors import UserError
 
@@ -60,7 +60,9 @@ def _left_out(locales):
 
 def test_a_weekday_does_not_settle_what_is_ambiguous(monkeypatch):
     patterns = {"en_GB": "E, d/M/y", "en_US": "E, M/d/y"}
-    monkeypatch.setattr("zoo.datasets.dates.forms", lambda name: (Form(name, patterns[name]),))
+    monkeypatch.setattr(
+        "zoo.datasets.corpora.dates.forms", lambda name: (Form(name, patterns[name]),)
+    )
     misread = ambiguous(patterns)
     assert {(month, day) for _, month, day in misread} >= {(7, 5), (5, 7)}
     assert len(misread) == 2 * (12 * 12 - 12)
@@ -107,7 +109,7 @@ def test_digits_alone_appear_only_where_they_leave_no_doubt(every_pair):
 def few_dates(empty_cache, monkeypatch):
     """A tenth of a second to prepare; in a cache of its own, lest others take it for the corpus."""
     sizes = {"train": 400, "validation": 20, "test": 40}
-    monkeypatch.setattr("zoo.datasets.dates.SIZES", sizes)
+    monkeypatch.setattr(dates, "SIZES", sizes)
     return sizes
 
 
@@ -130,7 +132,7 @@ def test_loads_by_name_with_a_locale_for_each_pair(few_dates, every_pair, capfd)
 def test_sizes_are_those_that_are_told(every_pair):
     told = [int(n.replace(",", "")) for n in re.findall(r"\d+,\d{3}", Dates.__doc__)]
     assert told == list(SIZES.values())
-    assert PACKAGED["dates"].startswith(f"{sum(SIZES.values()):,} ")
+    assert PACKAGED["dates"].contents.startswith(f"{sum(SIZES.values()):,} ")
     assert sum(SIZES.values()) < len(every_pair)
 
 

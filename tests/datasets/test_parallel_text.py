@@ -6,8 +6,9 @@ import pytest
 import tensorflow_datasets as tfds
 
 from zoo.datasets import parallel_text
-from zoo.datasets.parallel_text import Pairs, carve, from_file, from_files, load, tidy
+from zoo.datasets.parallel_text import Pairs, carve, from_file, from_files, load
 from zoo.errors import UserError
+from zoo.text.normalization import tidy
 
 SPLITS = ("train", "validation", "test")
 LINES = [f"source {i}\ttarget {i} é" for i in range(200)]
@@ -206,5 +207,5 @@ def test_translations_of_tfds_itself_have_the_features_that_are_read():
         ("ted_hrlr_translate/pt_to_en", ("pt", "en")),
         ("wmt14_translate/fr-en", ("fr", "en")),
     ):
-        builder = parallel_text.tfds_corpora.builder(name, parallel_text.PACKAGED)
+        builder = parallel_text.tensorflow_datasets.builder(name, parallel_text.PACKAGED)
         assert parallel_text._two_texts(builder) == direction

@@ -1,6 +1,6 @@
 import tensorflow as tf
 
-from zoo.datasets.pipeline import made_ahead
+from zoo.datasets.batches.pipeline import made_ahead
 
 
 def test_elements_are_made_in_order_and_nothing_tunes_itself():

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from zoo.datasets.readers import read_table
+from zoo.datasets.readers.tables import read_table
 from zoo.errors import UserError
 
 COLUMNS = ("text", "label")

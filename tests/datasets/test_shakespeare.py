@@ -2,9 +2,9 @@
 
 import pytest
 
-from zoo.datasets import PACKAGED, packages
+from zoo.datasets.corpora import PACKAGED, package_index
+from zoo.datasets.corpora.shakespeare import TEST, VALIDATION, Shakespeare, read_works
 from zoo.datasets.plain_text import load
-from zoo.datasets.shakespeare import TEST, VALIDATION, Shakespeare, read_works
 from zoo.errors import UserError
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
@@ -63,7 +63,7 @@ def test_loads_by_name_with_the_works_of_each_split(shared_cache, works, capfd):
 
 def test_limit_keeps_the_first_characters_and_the_package_is_read_once(shared_cache, monkeypatch):
     first = load(limit=1000)
-    monkeypatch.setattr(packages, "fetch", None)
+    monkeypatch.setattr(package_index, "fetch", None)
     second = load(limit=300_000)
     for split in SHARES:
         few, more = getattr(first, split), getattr(second, split)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.datasets.streams import StreamBatches
+from zoo.datasets.batches.streams import StreamBatches
 
 START = 7
 # Tokens, batch size and timesteps: fewer tokens than lanes, full batches, and anything between.

@@ -3,8 +3,8 @@
 import numpy as np
 from music_pieces import piece_of
 
-from zoo.datasets.transpositions import transpositions
-from zoo.scores import Score
+from zoo.music import Score
+from zoo.music.transpositions import transpositions
 
 
 def score_of(pitches, key=None):

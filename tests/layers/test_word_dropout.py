@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from zoo.layers import WordDropout
-from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
+from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 
 IDS = np.array([[7, 8, 9, END_ID], [5, END_ID, PADDING_ID, PADDING_ID]] * 500, dtype="int32")
 

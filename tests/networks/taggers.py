@@ -11,7 +11,7 @@ from sequences import randomize
 
 from zoo.layers.crf import viterbi
 from zoo.networks import many_to_many
-from zoo.tags import allowed_transitions, tag_set
+from zoo.text.tags import allowed_transitions, tag_set
 from zoo.training import ChainCrossentropy, SequenceCrossentropy, SpanF1
 
 TAGS = tag_set(["LOC", "PER"])

@@ -9,8 +9,8 @@ from zoo.layers import Perturbation
 from zoo.layers.perturbation import adversarial_offset
 from zoo.networks import AdversarialModel, many_to_one
 from zoo.predictors import TextClassifier
-from zoo.presets import load, save
-from zoo.text import WordTokenizer
+from zoo.predictors.presets import load, save
+from zoo.text.words import WordTokenizer
 from zoo.training import ClippedAdam
 
 IDS = np.array([[3, 4, 5, 2], [6, 2, 0, 0]] * 4, dtype="int32")

@@ -9,10 +9,10 @@ from keras import ops
 from music_pieces import encoder_of, piece_of, predictor_of
 
 from zoo.cells import CELLS
-from zoo.chords import END_ID, FIRST_KEY_ID, HIGHEST, LOWEST, REST_ID
+from zoo.music.chords import END_ID, FIRST_KEY_ID, HIGHEST, LOWEST, REST_ID
 from zoo.networks import chord_model
 from zoo.networks.chord_model import step_models
-from zoo.special_tokens import PADDING_ID
+from zoo.text.special_tokens import PADDING_ID
 
 KEYBOARD = HIGHEST - LOWEST + 1
 FIRST_HELD_ID = FIRST_KEY_ID + KEYBOARD

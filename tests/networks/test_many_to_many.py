@@ -14,7 +14,7 @@ from zoo.cells import CELLS
 from zoo.layers.crf import marginals
 from zoo.networks import AdversarialModel, many_to_many
 from zoo.networks.many_to_many import HEADS
-from zoo.tags import may_follow
+from zoo.text.tags import may_follow
 
 IDS, MASK = sentences()
 EACH_HEAD = pytest.mark.parametrize("head", HEADS)

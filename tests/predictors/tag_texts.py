@@ -8,7 +8,7 @@ import keras
 
 import zoo
 from zoo.datasets.sequence_tagging import TaggedSentences
-from zoo.tokens import tokenize
+from zoo.text.token_spans import tokenize
 
 folder = Path(sys.argv[1])
 texts = json.loads((folder / "texts.json").read_text())

@@ -17,9 +17,9 @@ from zoo.datasets.sequence_tagging import TaggedSentences
 from zoo.layers.crf import marginals
 from zoo.networks import many_to_many
 from zoo.predictors import EntityTagger, entity_tagger
-from zoo.tags import allowed_transitions, spans, tag_set
-from zoo.token_features import SHAPES, TokenEncoder
-from zoo.tokens import tokenize
+from zoo.text.tags import allowed_transitions, spans, tag_set
+from zoo.text.token_features import SHAPES, TokenEncoder
+from zoo.text.token_spans import tokenize
 
 TEXTS = [
     "Ann Lee met Bob in Rome, and Bob met Ann.",
@@ -76,7 +76,7 @@ def predictions(predictor):
 def tagged(tokens, seed=4):
     """Sentences with well-formed tags, drawn by chance."""
     draw = np.random.default_rng(seed)
-    tags = [zoo.tags.repair(draw.choice(TAGS, len(row)).tolist()) for row in tokens]
+    tags = [zoo.text.tags.repair(draw.choice(TAGS, len(row)).tolist()) for row in tokens]
     return TaggedSentences(tokens, tags)
 
 
@@ -233,7 +233,7 @@ def test_f1_of_training_is_that_of_evaluation(predictor):
 
 
 def test_saved_and_loaded(predictor, predictions, tmp_path):
-    zoo.presets.save(predictor, tmp_path, {})
+    zoo.predictors.presets.save(predictor, tmp_path, {})
     loaded = zoo.load(tmp_path)
     assert loaded.tag_names == TAGS
     assert loaded.encoder.words == predictor.encoder.words
@@ -247,7 +247,7 @@ def test_saved_and_loaded(predictor, predictions, tmp_path):
 def test_other_backends(backend, predictor, predictions, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    zoo.presets.save(predictor, tmp_path / "model", {})
+    zoo.predictors.presets.save(predictor, tmp_path / "model", {})
     (tmp_path / "texts.json").write_text(json.dumps(TEXTS))
     script = Path(__file__).resolve().parent / "tag_texts.py"
     run_script(script, tmp_path, KERAS_BACKEND=backend)

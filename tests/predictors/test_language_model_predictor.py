@@ -12,13 +12,12 @@ import tensorflow as tf
 from language_modelling import predictor_of, text
 from processes import run_script
 
-from zoo import presets
 from zoo.cells import CELLS
 from zoo.errors import UserError
 from zoo.networks import initial_states, language_model
-from zoo.predictors import LanguageModel
+from zoo.predictors import LanguageModel, presets
 from zoo.predictors import language_model as module
-from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
+from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 
 TEXTS = {
     "character": ["The king is dead.\n", "A", "Köln? xyz!", "Nobody loves the sea. " * 8],

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from music_pieces import piece_of, predictor_of
 
-from zoo import presets
-from zoo.chords import END_ID, FIRST_KEY_ID, LOWEST
 from zoo.errors import UserError
-from zoo.scores import parse_pitch
+from zoo.music import parse_pitch
+from zoo.music.chords import END_ID, FIRST_KEY_ID, LOWEST
+from zoo.predictors import presets
 
 KINDS = ("ranked", "parts")
 

@@ -6,7 +6,7 @@ import pytest
 
 from zoo.networks import many_to_one
 from zoo.predictors import TextClassifier
-from zoo.text import WordTokenizer
+from zoo.text.words import WordTokenizer
 
 TEXTS = [
     "good",

@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 from translation_pairs import pairs, predictor_of
 
-from zoo import presets
-from zoo.characters import CharacterTokenizer
 from zoo.datasets.parallel_text import Pairs
 from zoo.errors import UserError
+from zoo.evaluation.translation import measured
 from zoo.networks import encoder_decoder
-from zoo.predictors import translator
-from zoo.predictors.translation_metrics import measured
+from zoo.predictors import presets, translator
 from zoo.predictors.translator import encoded
-from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
+from zoo.text.characters import CharacterTokenizer
+from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 
 LEVELS = ("subword", "character", "word")
 TEXTS = ["the cat.", "the big dog sees the old cat.", "the dog hears the cat. the cat hears."]

@@ -8,7 +8,7 @@ import pytest
 from score_examples import random_score, score_of
 
 from zoo.errors import UserError
-from zoo.scores.audio import SAMPLE_RATE, synthesised, write_wav
+from zoo.music.audio import SAMPLE_RATE, synthesised, write_wav
 
 
 def strongest(samples):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from score_examples import random_score, score_of
 
-from zoo.scores import Score
-from zoo.scores.counterpoint import RANGES, statistics
+from zoo.music import Score
+from zoo.music.counterpoint import RANGES, statistics
 
 
 def counted(*chords, repeat=1):

@@ -6,7 +6,7 @@ import pytest
 from score_examples import METRES, assert_same_music, random_score, score_of
 
 from zoo.errors import UserError
-from zoo.scores import KEYS, midi
+from zoo.music import KEYS, midi
 
 TICKS = 96  # in a quarter note
 

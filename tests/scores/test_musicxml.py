@@ -7,7 +7,7 @@ import pytest
 from score_examples import METRES, assert_same_music, random_score
 
 from zoo.errors import UserError
-from zoo.scores import KEYS, musicxml
+from zoo.music import KEYS, musicxml
 
 HEADER = '<score-partwise version="4.0"><part-list>{parts}</part-list>'
 ATTRIBUTES = (

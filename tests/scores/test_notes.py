@@ -3,7 +3,7 @@
 import pytest
 
 from zoo.errors import UserError
-from zoo.scores.notes import (
+from zoo.music.notes import (
     KEYS,
     chord_name,
     fifths,

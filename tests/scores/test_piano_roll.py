@@ -6,7 +6,7 @@ from matplotlib.image import imread
 from score_examples import random_score, score_of
 
 from zoo.errors import UserError
-from zoo.scores.piano_roll import draw
+from zoo.music.piano_roll import draw
 
 RED, BLUE = (0.757, 0.267, 0.235), (0.165, 0.435, 0.592)  # of the highest and lowest voice
 

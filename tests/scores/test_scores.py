@@ -5,8 +5,8 @@ import pytest
 from score_examples import METRES, random_score, score_of
 
 from zoo.errors import UserError
-from zoo.scores import Score, transposed_key
-from zoo.scores.score import check_tempo, time_signature
+from zoo.music import Score, transposed_key
+from zoo.music.score import check_tempo, time_signature
 
 HELD = Score(
     pitches=[[60, 0], [60, 48], [60, 48], [62, 0]],

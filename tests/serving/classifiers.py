@@ -7,7 +7,7 @@ import pytest
 from zoo.cells import CELLS
 from zoo.networks import many_to_one
 from zoo.predictors import TextClassifier
-from zoo.text import WordTokenizer
+from zoo.text.words import WordTokenizer
 
 TEXTS = [
     "good",

@@ -37,7 +37,7 @@ def predictor():
 
     from zoo.networks import many_to_one
     from zoo.predictors import TextClassifier
-    from zoo.text import WordTokenizer
+    from zoo.text.words import WordTokenizer
 
     tokenizer = WordTokenizer.from_texts(TEXTS)
     model = many_to_one(len(tokenizer.vocabulary), len(LABELS), embedding_dim=5, units=3, layers=2)
@@ -63,7 +63,7 @@ def expected(served):
     """What a server of `served` should answer: what Keras does."""
     from conformance import Exchange, Expected
 
-    from zoo.serving.endpoints import request
+    from zoo.predictors.endpoints import request
 
     texts = [request(text=TEXTS), request(text=TEXTS[:1])]
     exchanges = [

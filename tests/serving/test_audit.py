@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.serving import warmup
-from zoo.serving.audit import audit
-from zoo.serving.endpoints import Endpoint, request
+from zoo.predictors.endpoints import Endpoint, request
+from zoo.serving.export import warmup
+from zoo.serving.export.audit import audit
 from zoo.serving.protobufs import saved_model_pb2, to_tensor_proto
 
 VECTOR = tf.TensorSpec([None], tf.float32, "x")
@@ -206,7 +206,7 @@ def test_as_a_program(tmp_path):
     write(tmp_path, answer=lambda x: {"y": x})
     code = (
         "import runpy, sys; sys.argv = ['audit', sys.argv[1]]\n"
-        "try: runpy.run_module('zoo.serving.audit', run_name='__main__')\n"
+        "try: runpy.run_module('zoo.serving.export.audit', run_name='__main__')\n"
         "finally: assert 'tensorflow.python' not in sys.modules"
     )
     done = subprocess.run(

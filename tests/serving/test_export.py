@@ -15,9 +15,10 @@ import zoo
 from zoo.errors import UserError
 from zoo.networks import many_to_one
 from zoo.predictors import TextClassifier
-from zoo.serving import ExportError, configuration, saved_model
+from zoo.serving import ExportError
 from zoo.serving.c_api import SavedModel, SavedModelError
-from zoo.text import WordTokenizer
+from zoo.serving.export import configuration, saved_model
+from zoo.text.words import WordTokenizer
 
 TEXTS = ["good", "", "a bad and long and slow film", "wörds unheard of", "good film!"]
 
@@ -33,7 +34,7 @@ def classifier(labels=("neg", "pos"), **options):
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved")
-    zoo.presets.save(classifier(), folder, {})
+    zoo.predictors.presets.save(classifier(), folder, {})
     return folder
 
 
@@ -302,7 +303,7 @@ def test_model_of_another_backend(tmp_path):
         "import keras; assert keras.backend.backend() == 'jax'\n"
         "predictor = test_export.classifier()\n"
         "print(predictor.probabilities(test_export.TEXTS).tolist())\n"
-        f"zoo.presets.save(predictor, {str(tmp_path / 'model')!r}, {{}})\n"
+        f"zoo.predictors.presets.save(predictor, {str(tmp_path / 'model')!r}, {{}})\n"
         "try: zoo.serving.export(predictor, 'tiny', sys.argv[1])\n"
         "except zoo.errors.UserError as error: assert 'KERAS_BACKEND=tensorflow' in str(error)\n"
         "else: raise AssertionError('exported')\n"

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from language_modelling import predictor_of
 
-from zoo import presets
-from zoo.predictors import language_model_endpoints
-from zoo.serving import audit, export
+from zoo.predictors import language_model_endpoints, presets
+from zoo.serving import export
 from zoo.serving.c_api import SavedModel
+from zoo.serving.export import audit
 
 STATES = ("state_0", "state_1", "state_2", "state_3")  # of two layers of LSTM
 SIGNATURES = {

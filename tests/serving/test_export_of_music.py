@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from music_pieces import piece_of, predictor_of
 
-from zoo import presets
-from zoo.serving import audit, export
+from zoo.predictors import presets
+from zoo.serving import export
 from zoo.serving.c_api import SavedModel
+from zoo.serving.export import audit
 
 SIGNATURES = {
     "generate": (

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from translation_pairs import predictor_of
 
-from zoo import presets
-from zoo.serving import audit, export
+from zoo.predictors import presets
+from zoo.serving import export
 from zoo.serving.c_api import SavedModel
+from zoo.serving.export import audit
 
 TEXTS = ["the cat.", "", "the big dog sees the old cat and hears the dog.", "Köln 😀", "\u200b"]
 

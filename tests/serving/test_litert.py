@@ -8,7 +8,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from classifiers import EVERY_KIND, MIXED, assert_answers_alike, classifier, name_of
 
-import zoo.serving.litert
+import zoo.serving.export.litert
 from zoo.errors import UserError
 from zoo.predictors import TextClassifier
 from zoo.serving import ExportError
@@ -22,7 +22,7 @@ def runner(content):
 def test_a_deep_network_answers_as_keras_does():
     options = {"layers": 2, "residual": True, "pooling": "last", "adversarial": 0.02}
     predictor = classifier(cell="gru", bidirectional=False, **options)
-    content, difference = zoo.serving.litert.convert(predictor)
+    content, difference = zoo.serving.export.litert.convert(predictor)
     assert 0 <= difference <= 1e-5
     assert_answers_alike(runner(content), predictor, batches=(1,))
 
@@ -31,7 +31,7 @@ def test_a_deep_network_answers_as_keras_does():
 @pytest.mark.parametrize("options", EVERY_KIND, ids=name_of)
 def test_every_kind_answers_as_keras_does(options):
     predictor = classifier(**options)
-    content, _ = zoo.serving.litert.convert(predictor)
+    content, _ = zoo.serving.export.litert.convert(predictor)
     assert_answers_alike(runner(content), predictor, batches=(1,))
 
 
@@ -40,7 +40,7 @@ def test_every_kind_answers_as_keras_does(options):
 def test_mixed_precision_becomes_float32(policy):
     options = {"cell": "simplified_gru", "bidirectional": False}
     mixed, whole = classifier(policy=policy, **options), classifier(**options)
-    content, _ = zoo.serving.litert.convert(mixed)
+    content, _ = zoo.serving.export.litert.convert(mixed)
     assert_answers_alike(runner(content), whole, batches=(1,))
 
 
@@ -51,7 +51,7 @@ def predictor():
 
 @pytest.fixture(scope="module")
 def written(predictor, tmp_path_factory):
-    return zoo.serving.litert.write(predictor, "tiny", tmp_path_factory.mktemp("out"))
+    return zoo.serving.export.litert.write(predictor, "tiny", tmp_path_factory.mktemp("out"))
 
 
 def test_a_network_in_both_directions_answers_as_keras_does(written, predictor):
@@ -74,7 +74,7 @@ def test_inputs_and_outputs_have_names_and_a_free_length(written, predictor):
         interpreter.set_tensor(ids["index"], rows)
         interpreter.invoke()
         answer = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-        expected = zoo.serving.network.Network(predictor).function(rows)["probabilities"]
+        expected = zoo.serving.export.network.Network(predictor).function(rows)["probabilities"]
         np.testing.assert_allclose(answer, expected, atol=1e-5)
 
 
@@ -85,11 +85,11 @@ def test_what_needs_other_than_builtin_operations_is_refused(tmp_path):
     total = keras.ops.erfinv(keras.ops.tanh(keras.ops.sum(vectors, axis=1)))
     predictor = TextClassifier(keras.Model(ids, total), tokenizer, ("bad", "fair", "good"))
     with pytest.raises(ExportError, match=r"built-in operations cannot express .* \(.+\)"):
-        zoo.serving.litert.write(predictor, "tiny", tmp_path / "out")
+        zoo.serving.export.litert.write(predictor, "tiny", tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 
-class _UntrackedVariables(zoo.serving.litert.Network):
+class _UntrackedVariables(zoo.serving.export.litert.Network):
     """The network as the converter leaves it without weights: found through a Keras layer."""
 
     def __init__(self, predictor, batch):
@@ -99,9 +99,9 @@ class _UntrackedVariables(zoo.serving.litert.Network):
 
 
 def test_the_converters_fault_is_noticed(tmp_path, monkeypatch):
-    monkeypatch.setattr(zoo.serving.litert, "Network", _UntrackedVariables)
+    monkeypatch.setattr(zoo.serving.export.litert, "Network", _UntrackedVariables)
     with pytest.raises(ExportError, match="differs from the Keras model by nan"):
-        zoo.serving.litert.write(classifier(bidirectional=False), "tiny", tmp_path / "out")
+        zoo.serving.export.litert.write(classifier(bidirectional=False), "tiny", tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 

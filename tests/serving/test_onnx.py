@@ -8,9 +8,10 @@ import onnxruntime
 import pytest
 from classifiers import EVERY_KIND, MIXED, assert_answers_alike, classifier, name_of
 
-import zoo.serving.onnx
+import zoo
 from zoo.errors import UserError
 from zoo.serving import ExportError
+from zoo.serving.export import onnx as onnx_export
 
 
 def runner(content):
@@ -21,7 +22,7 @@ def runner(content):
 def test_a_deep_network_answers_as_keras_does():
     options = {"layers": 2, "residual": True, "pooling": "last", "adversarial": 0.02}
     predictor = classifier(cell="gru", bidirectional=False, **options)
-    content, difference = zoo.serving.onnx.convert(predictor)
+    content, difference = onnx_export.convert(predictor)
     assert 0 <= difference <= 1e-5
     assert_answers_alike(runner(content), predictor, batches=(1, 2, 5))
 
@@ -30,7 +31,7 @@ def test_a_deep_network_answers_as_keras_does():
 @pytest.mark.parametrize("options", EVERY_KIND, ids=name_of)
 def test_every_kind_answers_as_keras_does(options):
     predictor = classifier(**options)
-    content, _ = zoo.serving.onnx.convert(predictor)
+    content, _ = onnx_export.convert(predictor)
     assert_answers_alike(runner(content), predictor, batches=(1, 5))
 
 
@@ -38,7 +39,7 @@ def test_every_kind_answers_as_keras_does(options):
 def test_mixed_precision_becomes_float32(policy):
     options = {"cell": "simplified_gru", "bidirectional": False}
     mixed, whole = classifier(policy=policy, **options), classifier(**options)
-    content, _ = zoo.serving.onnx.convert(mixed)
+    content, _ = onnx_export.convert(mixed)
     assert_answers_alike(runner(content), whole, batches=(2,))
     assert mixed.model.get_layer("recurrence").compute_dtype == policy.removeprefix("mixed_")
 
@@ -50,7 +51,7 @@ def predictor():
 
 @pytest.fixture(scope="module")
 def written(predictor, tmp_path_factory):
-    return zoo.serving.onnx.write(predictor, "tiny", tmp_path_factory.mktemp("out"))
+    return onnx_export.write(predictor, "tiny", tmp_path_factory.mktemp("out"))
 
 
 def test_a_network_in_both_directions_answers_as_keras_does(written, predictor):
@@ -72,22 +73,22 @@ def test_inputs_and_outputs_have_names_and_free_dimensions(written, predictor):
 def test_rows_of_padding_only_are_numbers(written, predictor):
     run = runner((written / "model.onnx").read_bytes())
     ids = np.array([[3, 4, 2], [0, 0, 0]], dtype="int32")
-    expected = zoo.serving.network.Network(predictor).function(ids)["probabilities"]
+    expected = zoo.serving.export.network.Network(predictor).function(ids)["probabilities"]
     np.testing.assert_allclose(run(ids), expected, atol=1e-5)
 
 
 def test_the_converters_fault_is_noticed(tmp_path, monkeypatch):
-    monkeypatch.setattr(zoo.serving.onnx, "_keep_selections", lambda graph, operations: operations)
+    monkeypatch.setattr(onnx, "_keep_selections", lambda graph, operations: operations)
     predictor = classifier(bidirectional=False)
     with pytest.raises(ExportError, match="differs from the Keras model by nan"):
-        zoo.serving.onnx.write(predictor, "tiny", tmp_path / "out")
+        onnx_export.write(predictor, "tiny", tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 
 def test_what_onnx_cannot_express_is_refused(tmp_path):
     predictor = classifier(bidirectional=False, cell_options={"activation": "gelu"})
     with pytest.raises(ExportError, match=r"ONNX cannot express this network \(.*Erfc"):
-        zoo.serving.onnx.write(predictor, "tiny", tmp_path / "out")
+        onnx_export.write(predictor, "tiny", tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 

@@ -17,9 +17,10 @@ from servers import WAIT, wait_until
 from zoo_commands import free_ports, refusal, run
 
 from zoo import __main__ as zoo_command
-from zoo import catalogue, presets
-from zoo.serving import configuration, model_list
+from zoo.predictors import catalogue, presets
+from zoo.serving.export import configuration
 from zoo.serving.protobufs import model_server_config_pb2
+from zoo.serving.server import model_list
 
 FAKE = """\
 #!{python}

@@ -14,8 +14,8 @@ import pytest
 from servers import model_config, running, wait_until
 
 from zoo.errors import UserError
-from zoo.serving import warmup
 from zoo.serving.client import Client
+from zoo.serving.export import warmup
 from zoo.serving.protobufs import (
     predict_pb2,
     prediction_log_pb2,

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from classifiers import TEXTS, classifier
 
-import zoo.serving.litert
-import zoo.serving.onnx
+import zoo
 from zoo.errors import UserError
-from zoo.serving import ExportError, single_file
-from zoo.serving.network import Network
+from zoo.serving import ExportError
+from zoo.serving.export import litert, onnx, single_file
+from zoo.serving.export.network import Network
 
 LABELS = ("bad", "quite fair", "schön")
 FILES = ["README.md", "labels.txt", "model.onnx", "vocabulary.txt"]
@@ -28,16 +28,14 @@ def write(predictor, folder, name="tiny", content=b"network", **options):
         return content, 3e-8
 
     overwrite = options.get("overwrite", False)
-    return single_file.write(zoo.serving.onnx.FORMAT, convert, predictor, name, folder, overwrite)
+    return single_file.write(onnx.FORMAT, convert, predictor, name, folder, overwrite)
 
 
 def everything_in(folder):
     return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*"))
 
 
-@pytest.mark.parametrize(
-    ("module", "max_length"), [(zoo.serving.onnx, 9), (zoo.serving.litert, None)]
-)
+@pytest.mark.parametrize(("module", "max_length"), [(onnx, 9), (litert, None)])
 def test_the_example_of_the_readme_runs(module, max_length, tmp_path, monkeypatch, capsys):
     predictor = classifier(LABELS, max_length=max_length, cell="rnn", bidirectional=False)
     folder = module.write(predictor, "tiny", tmp_path)

@@ -3,7 +3,7 @@
 import socket
 
 from zoo import __main__ as zoo_command
-from zoo.command_line import execute
+from zoo.application.command_line.commands import execute
 
 
 def free_ports():

@@ -12,11 +12,12 @@ from language_modelling import TINY, call, text, write_text
 
 import zoo
 from tasks.language_model import LanguageModelling
-from zoo import options, workflow
-from zoo.command_line import commands
+from zoo.application import workflow
+from zoo.application.command_line import options
+from zoo.application.command_line.commands import commands
+from zoo.application.task import Settings
 from zoo.datasets.plain_text import Documents, PlainTextData
 from zoo.serving.c_api import SavedModel
-from zoo.task import Settings
 
 
 def settings_of(*arguments):

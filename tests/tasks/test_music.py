@@ -10,12 +10,12 @@ from music_pieces import TINY, call, chorales, piece_of, write_chorales
 
 import zoo
 from tasks.music import Music
-from zoo import workflow
-from zoo.command_line import commands
+from zoo.application import workflow
+from zoo.application.command_line.commands import commands
+from zoo.application.task import Settings
 from zoo.datasets.music import MusicData, Scores
-from zoo.scores import midi, musicxml
+from zoo.music import midi, musicxml
 from zoo.serving.c_api import SavedModel
-from zoo.task import Settings
 
 
 def test_what_training_leaves(trained_music):

@@ -11,14 +11,14 @@ from entity_tagging import TINY, call, sentences, write_sentences
 
 import zoo
 from tasks.ner import NamedEntities
-from zoo import workflow
+from zoo.application import workflow
+from zoo.application.command_line.commands import commands
+from zoo.application.task import Settings
 from zoo.cells import CELLS
-from zoo.command_line import commands
 from zoo.datasets import sequence_tagging
 from zoo.datasets.sequence_tagging import SequenceTaggingData, TaggedSentences
 from zoo.errors import UserError
-from zoo.tags import tag_set
-from zoo.task import Settings
+from zoo.text.tags import tag_set
 
 VECTORS = {"bob": 0.5, "rome": -2.5, "elsewhere": 7.0}  # the one value of each vector
 KINDS = {"same": ["LOC", "PER"], "fewer": ["PER"], "other": ["LOC", "ORG"]}
@@ -234,7 +234,7 @@ def test_types_have_their_colours():
 
 def test_defaults_are_the_published_task():
     task = NamedEntities()
-    assert {task.dataset} <= zoo.datasets.PACKAGED.keys() & task.published.keys()
+    assert {task.dataset} <= zoo.datasets.corpora.PACKAGED.keys() & task.published.keys()
     assert task.metric in {"f1"} & task.evaluate_baseline(Nothing(), tagged(sentences(2))).keys()
 
 

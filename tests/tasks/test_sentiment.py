@@ -87,7 +87,7 @@ def test_vectors_learnt_from_one_corpus_for_another(trained, capfd, tmp_path):
     result = call(capfd, *arguments, "--json")
     assert result.code == 0, result.err
     found = json.loads(result.out)
-    vectors = zoo.vectors.read(file)
+    vectors = zoo.text.word_vectors.read(file)
     assert (len(vectors.words), vectors.dimension) == (found["words"], 5)
     texts = text_classification.load("same").train.texts
     assert found["tokens"] == sum(len(text.split()) for text in texts)

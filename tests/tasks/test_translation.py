@@ -9,11 +9,11 @@ from translation_pairs import TINY, call, pairs, write_pairs
 
 import zoo
 from tasks.translation import Translation
-from zoo.command_line import commands
+from zoo.application.command_line.commands import commands
+from zoo.application.task import Settings
 from zoo.datasets.parallel_text import Pairs, ParallelData
-from zoo.predictors.translation_metrics import measured
+from zoo.evaluation.translation import measured
 from zoo.serving.c_api import SavedModel
-from zoo.task import Settings
 
 
 def settings_of(*arguments):

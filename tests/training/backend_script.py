@@ -7,12 +7,7 @@ import keras
 import numpy as np
 import tiny_training as tiny
 
-from zoo.training import (
-    BinarySequenceCrossentropy,
-    SequenceCrossentropy,
-    clip_by_global_norm,
-    fit,
-)
+from zoo.training import BinarySequenceCrossentropy, SequenceCrossentropy, clip_by_global_norm, fit
 
 
 def check_losses():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from zoo.training import figures
+from zoo.evaluation import figures
 
 
 def test_learning_curves(tmp_path):

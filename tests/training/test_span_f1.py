@@ -9,7 +9,7 @@ from seqeval.scheme import IOB2
 
 from zoo.layers import LinearChainCRF
 from zoo.layers.crf import viterbi
-from zoo.tags import tag_set
+from zoo.text.tags import tag_set
 from zoo.training import ChainCrossentropy, SequenceCrossentropy, SpanF1
 
 TAGS = tag_set(["LOC", "PER"])

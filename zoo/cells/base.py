@@ -157,7 +157,7 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in sizes]
 
     def project(self, x):
-        """x W + b, for one step (batch, input_dim) or for a sequence (..., input_dim)."""
+        """X W + b, for one step (batch, input_dim) or for a sequence (..., input_dim)."""
         # One matrix product of all steps, and one for the gradient of W: on TensorFlow a product
         # of three axes by two is a batch of small ones.
         projected = ops.matmul(flatten_steps(x), self.kernel)

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.datasets import chord_lists, tfds_corpora
+from zoo.datasets.corpora import of_kind, tensorflow_datasets
+from zoo.datasets.readers import chord_lists
 from zoo.datasets.splits import CARVED, SPLITS, completed, limited, parted
 from zoo.errors import UserError
-from zoo.scores import Score, midi, musicxml
+from zoo.music import Score, midi, musicxml
 
-PACKAGED = ("bach_chorales",)  # the packaged corpora of this kind
+PACKAGED = of_kind("music")
 
 _READERS = dict.fromkeys((".mid", ".midi"), midi.read)
 _READERS |= dict.fromkeys((".musicxml", ".mxl", ".xml"), musicxml.read)
@@ -44,7 +45,7 @@ class Scores:
 
     @property
     def reduced(self) -> int:
-        """So many notes of the sources were left out: see `zoo.scores.Score`."""
+        """So many notes of the sources were left out: see `zoo.music.Score`."""
         return sum(piece.reduced for piece in self.pieces)
 
 
@@ -75,17 +76,17 @@ def load(name: str = "bach_chorales", *, limit: int | None = None) -> MusicData:
     """
     base = name.partition("/")[0]
     if base not in _WHY_NOT:
-        builder = tfds_corpora.builder(name, PACKAGED)  # which refuses unknown names
+        builder = tensorflow_datasets.builder(name, PACKAGED)  # which refuses unknown names
     if base not in PACKAGED:
         reason = _WHY_NOT.get(base, "it does not hold pitches on a grid in time")
         raise UserError(
             f"the dataset '{name}' is no corpus of scores, {reason}: give a packaged corpus "
             f"({', '.join(PACKAGED)}), or MIDI or MusicXML files of your own with --data"
         )
-    tfds_corpora.prepare(builder, PACKAGED)
+    tensorflow_datasets.prepare(builder, PACKAGED)
     given = {split: _read_prepared(builder, split) for split in SPLITS}
     given = {split: limited(scores, limit) for split, scores in given.items()}
-    return MusicData(name, **given, **tfds_corpora.about(builder))
+    return MusicData(name, **given, **tensorflow_datasets.about(builder))
 
 
 def from_files(

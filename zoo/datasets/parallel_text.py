@@ -1,7 +1,5 @@
 """Texts and their translations: a packaged corpus, a TensorFlow Datasets name, or users' files."""
 
-import re
-import unicodedata
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.datasets import tfds_corpora
-from zoo.datasets.readers import read_text
+from zoo.datasets.corpora import of_kind, tensorflow_datasets
+from zoo.datasets.readers.tables import read_text
 from zoo.datasets.splits import CARVED, SPLITS, completed, limited, parted
 from zoo.errors import UserError
+from zoo.text.normalization import tidy
 
-PACKAGED = ("dates", "bible_en_fr")  # the packaged corpora of this kind
+PACKAGED = of_kind("parallel_text")
 
 _GROUPS = {"dates": "locale"}  # the features that tell pairs apart
-_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
 @dataclass(frozen=True)
@@ -78,8 +76,8 @@ def load(
     builder = _builder(name, locales)
     source, target = _two_texts(builder)
     keys = (source, target, *([group] if (group := _GROUPS.get(builder.name)) else []))
-    tfds_corpora.prepare(builder, PACKAGED)
-    present = tfds_corpora.splits(builder)
+    tensorflow_datasets.prepare(builder, PACKAGED)
+    present = tensorflow_datasets.splits(builder)
     if "train" not in present:
         raise UserError(f"the dataset '{name}' has no split named 'train'")
     # TFDS has shuffled the examples, so that the first are as good as any others; but to set a part
@@ -87,7 +85,7 @@ def load(
     enough = limit if len(present) == len(SPLITS) else None
     given = {split: _read(builder, own, keys, enough) for split, own in present.items()}
     given = completed(given, carve, limit, name)
-    return ParallelData(name, **given, **tfds_corpora.about(builder))
+    return ParallelData(name, **given, **tensorflow_datasets.about(builder))
 
 
 def from_files(
@@ -145,15 +143,6 @@ def from_file(path: str | Path, *, limit: int | None = None) -> Pairs:
     return limited(Pairs(tuple(sources), tuple(targets)), limit)
 
 
-def tidy(text: str) -> str:
-    """The text in Unicode's composed form, NFC, with single plain spaces, and none at its ends.
-
-    Any run of white space and control characters is one space: what breaks lines could not be
-    written to a file of pairs, and no metric of translation tells spaces apart.
-    """
-    return _SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip()
-
-
 def carve(data: Pairs) -> tuple[Pairs, Pairs]:
     """Sets a tenth aside: the distinct sources whose CRC-32 is lowest, rounded up.
 
@@ -170,10 +159,10 @@ def carve(data: Pairs) -> tuple[Pairs, Pairs]:
 
 def _builder(name: str, locales: Sequence[str] | None) -> tfds.core.DatasetBuilder:
     if locales is None:
-        return tfds_corpora.builder(name, PACKAGED)
+        return tensorflow_datasets.builder(name, PACKAGED)
     if name != "dates":
         raise UserError(f"the dataset '{name}' has no locales to choose from: only 'dates' has")
-    from zoo.datasets.dates import Dates  # here, since other corpora do without Babel
+    from zoo.datasets.corpora.dates import Dates  # here, since other corpora do without Babel
 
     return Dates.of(locales)
 
@@ -186,7 +175,7 @@ def _two_texts(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
     if len(texts) != 2:
         raise UserError(
             f"the dataset '{builder.name}' is not a text with its translation; "
-            f"it has {tfds_corpora.described(features)}"
+            f"it has {tensorflow_datasets.described(features)}"
         )
     return tuple(texts)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from zoo.datasets import tfds_corpora
-from zoo.datasets.readers import read_text
+from zoo.datasets.corpora import of_kind, tensorflow_datasets
+from zoo.datasets.readers.tables import read_text
 from zoo.datasets.splits import CARVED, SPLITS, completed
 from zoo.errors import UserError
 
-PACKAGED = ("shakespeare",)  # the packaged corpora of this kind
+PACKAGED = of_kind("plain_text")
 
 _MANY = 100  # so many documents, or more, are set aside whole
 _SHORTEST = 100  # characters that a part set aside must have: fewer say nothing of a model
@@ -63,17 +63,17 @@ def load(name: str = "shakespeare", *, limit: int | None = None) -> PlainTextDat
         UserError: the name is unknown, has no text or no training split, cannot be prepared, for
             want of a network for example, or has too little text; or the limit leaves none.
     """
-    builder = tfds_corpora.builder(name, PACKAGED)
+    builder = tensorflow_datasets.builder(name, PACKAGED)
     text = _text_feature(builder)
-    tfds_corpora.prepare(builder, PACKAGED)
-    present = tfds_corpora.splits(builder)
+    tensorflow_datasets.prepare(builder, PACKAGED)
+    present = tensorflow_datasets.splits(builder)
     if "train" not in present:
         raise UserError(f"the dataset '{name}' has no split named 'train'")
     if builder.info.splits[present["train"]].num_examples >= _MANY:
         present = _with_slices(present)
     enough = limit if len(present) == len(SPLITS) else None  # to carve, one must know the end
     given = {split: _read(builder, own, text, enough) for split, own in present.items()}
-    return _in_three_splits(name, given, limit, **tfds_corpora.about(builder))
+    return _in_three_splits(name, given, limit, **tensorflow_datasets.about(builder))
 
 
 def from_files(
@@ -199,7 +199,7 @@ def _text_feature(builder: tfds.core.DatasetBuilder) -> str:
         return "text"
     raise UserError(
         f"the dataset '{builder.name}' is not one text for each example; "
-        f"it has {tfds_corpora.described(features)}"
+        f"it has {tensorflow_datasets.described(features)}"
     )
 
 

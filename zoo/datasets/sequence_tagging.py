@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.datasets import tfds_corpora
-from zoo.datasets.columns import Sentence, is_tag, read_columns
+from zoo.datasets.corpora import of_kind, tensorflow_datasets
+from zoo.datasets.readers.columns import Sentence, is_tag, read_columns
 from zoo.datasets.splits import CARVED, completed, limited, parted
 from zoo.errors import UserError
-from zoo.tags import OUTSIDE, repair, tag_set
+from zoo.text.tags import OUTSIDE, repair, tag_set
 
-PACKAGED = ("conll2003_english",)  # the packaged corpora of this kind
+PACKAGED = of_kind("sequence_tagging")
 
 # Names that corpora give to the features in question, the most telling first, where types do not
 # tell them from others: CoNLL-2003 has chunks that are tagged as entities are.
@@ -71,17 +71,17 @@ def load(name: str = "conll2003_english", *, limit: int | None = None) -> Sequen
         UserError: the name is unknown, has no tokens or no entity tags, or cannot be prepared, for
             want of a network for example.
     """
-    builder = tfds_corpora.builder(name, PACKAGED)
+    builder = tensorflow_datasets.builder(name, PACKAGED)
     tokens, tags = _tokens_and_tags(builder)
-    tfds_corpora.prepare(builder, PACKAGED)
-    present = tfds_corpora.splits(builder)
+    tensorflow_datasets.prepare(builder, PACKAGED)
+    present = tensorflow_datasets.splits(builder)
     given = {split: _read(builder, own, tokens, tags) for split, own in present.items()}
     given = {split: data for split, data in given.items() if data is not None}
     if "train" not in given:
         raise UserError(f"the dataset '{name}' has no tagged split named 'train'")
     names = _tag_names(builder.info.features[tags].feature.names)
     given = completed(given, carve, limit, name)
-    return SequenceTaggingData(name, names, **given, **tfds_corpora.about(builder))
+    return SequenceTaggingData(name, names, **given, **tensorflow_datasets.about(builder))
 
 
 def from_files(
@@ -91,7 +91,7 @@ def from_files(
     *,
     limit: int | None = None,
 ) -> SequenceTaggingData:
-    """Reads users' files: a token and its tag to a line (`zoo.datasets.columns.read_columns`).
+    """Reads users' files: a token and its tag to a line (`readers.columns.read_columns`).
 
     The tags are those of the training file. A file that is not given is replaced by a part of the
     training file: see `carve`.
@@ -120,7 +120,7 @@ def from_file(
     """Reads one file, for example to evaluate a model on it.
 
     Args:
-        path: a token and its tag to a line (`zoo.datasets.columns.read_columns`).
+        path: a token and its tag to a line (`readers.columns.read_columns`).
         tag_names: the tags that the model knows (IOB2), None to take any.
         limit: keep so many sentences, drawn once and for all.
 
@@ -188,7 +188,7 @@ def _tokens_and_tags(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
     if None in chosen:
         raise UserError(
             f"the dataset '{builder.name}' is not one sequence of tokens with one of entity tags; "
-            f"it has {tfds_corpora.described(builder.info.features)}"
+            f"it has {tensorflow_datasets.described(builder.info.features)}"
         )
     return chosen
 

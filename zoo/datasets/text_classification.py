@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.datasets import tfds_corpora
-from zoo.datasets.readers import Row, read_table
+from zoo.datasets.corpora import of_kind, tensorflow_datasets
+from zoo.datasets.readers.tables import Row, read_table
 from zoo.datasets.splits import CARVED, completed, limited, parted
 from zoo.errors import UserError
 
-PACKAGED = ("movie_snippets",)  # the packaged corpora of this kind
+PACKAGED = of_kind("text_classification")
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,17 @@ def load(name: str = "movie_snippets", *, limit: int | None = None) -> TextClass
         UserError: the name is unknown, has no text or no class label, or cannot be prepared, for
             want of a network for example.
     """
-    builder = tfds_corpora.builder(name, PACKAGED)
+    builder = tensorflow_datasets.builder(name, PACKAGED)
     text, label = _text_and_label(builder)
-    tfds_corpora.prepare(builder, PACKAGED)
-    present = tfds_corpora.splits(builder)
+    tensorflow_datasets.prepare(builder, PACKAGED)
+    present = tensorflow_datasets.splits(builder)
     given = {split: _read(builder, own, text, label) for split, own in present.items()}
     given = {split: data for split, data in given.items() if (data.labels >= 0).all()}
     if "train" not in given:
         raise UserError(f"the dataset '{name}' has no labelled split named 'train'")
     label_names = tuple(builder.info.features[label].names)
     given = completed(given, carve, limit, name)
-    return TextClassificationData(name, label_names, **given, **tfds_corpora.about(builder))
+    return TextClassificationData(name, label_names, **given, **tensorflow_datasets.about(builder))
 
 
 def from_files(
@@ -88,7 +88,7 @@ def from_files(
     order. A file that is not given is replaced by a part of the training file: see `carve`.
 
     Raises:
-        UserError: a file cannot be read (`zoo.datasets.readers.read_table`), the training file has
+        UserError: a file cannot be read (`readers.tables.read_table`), the training file has
             one class only or too few texts to set some aside, or another file has a label that the
             training file does not have.
     """
@@ -175,7 +175,7 @@ def _text_and_label(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
     if len(texts) != 1 or len(labels) != 1:
         raise UserError(
             f"the dataset '{builder.name}' is not one text with one class label; "
-            f"it has {tfds_corpora.described(features)}"
+            f"it has {tensorflow_datasets.described(features)}"
         )
     return texts[0], labels[0]
 

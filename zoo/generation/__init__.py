@@ -8,18 +8,6 @@ with a state of any nest of tensors whose first axis is the batch: those of a la
 layers, or of a decoder together with what it attends to.
 """
 
-from zoo.generation.beams import Hypotheses, beam_search
-from zoo.generation.loop import Generation, generate
-from zoo.generation.random_numbers import uniforms
-from zoo.generation.sampling import draw, permitted, truncated
+import lazy_loader
 
-__all__ = [
-    "Generation",
-    "Hypotheses",
-    "beam_search",
-    "draw",
-    "generate",
-    "permitted",
-    "truncated",
-    "uniforms",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

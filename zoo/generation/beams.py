@@ -8,7 +8,7 @@ from keras import ops
 from zoo.generation.sampling import permitted
 from zoo.generation.states import on_leaves
 from zoo.layers.scan import scan
-from zoo.special_tokens import PADDING_ID
+from zoo.text.special_tokens import PADDING_ID
 
 
 class Hypotheses(NamedTuple):
@@ -179,7 +179,7 @@ def _cut_off(running, count, prefix, length_penalty):
 
 
 def _start(token_ids, beams):
-    """log P of the running beams, (batch, beams), and no finished hypotheses.
+    """Log P of the running beams, (batch, beams), and no finished hypotheses.
 
     The beams of a row begin alike, so all but the first have probability 0.
     """

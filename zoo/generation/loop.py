@@ -8,7 +8,7 @@ from keras import ops
 from zoo.generation.sampling import draw, greedy, permitted, truncated
 from zoo.generation.states import hold, on_leaves
 from zoo.layers.scan import scan
-from zoo.special_tokens import PADDING_ID
+from zoo.text.special_tokens import PADDING_ID
 
 
 class Generation(NamedTuple):
@@ -151,6 +151,6 @@ def _check(uniforms, steps, settings):
 
 
 def log_probability(logits, chosen):
-    """log softmax of (batch, vocabulary) logits at the (batch,) chosen ids."""
+    """Log softmax of (batch, vocabulary) logits at the (batch,) chosen ids."""
     of_chosen = ops.take_along_axis(logits, chosen[:, None], axis=-1)[:, 0]
     return of_chosen - ops.logsumexp(logits, axis=-1)

@@ -3,13 +3,13 @@
 from zoo.layers.attention import Attention
 from zoo.layers.bidirectional import Bidirectional
 from zoo.layers.characters import CharacterFeatures
-from zoo.layers.chord_rules import ChordRules
 from zoo.layers.crf import LinearChainCRF
 from zoo.layers.decoder import AttentionDecoder
 from zoo.layers.perturbation import Perturbation
 from zoo.layers.pooling import MaskedPooling
 from zoo.layers.recurrence import Recurrence
 from zoo.layers.stack import RecurrentStack
+from zoo.layers.tied_embedding import TiedEmbedding
 from zoo.layers.word_dropout import WordDropout
 
 __all__ = [
@@ -17,11 +17,11 @@ __all__ = [
     "AttentionDecoder",
     "Bidirectional",
     "CharacterFeatures",
-    "ChordRules",
     "LinearChainCRF",
     "MaskedPooling",
     "Perturbation",
     "Recurrence",
     "RecurrentStack",
+    "TiedEmbedding",
     "WordDropout",
 ]

@@ -94,7 +94,7 @@ class Attention(keras.layers.Layer):
         return keras.backend.result_type(self.compute_dtype, "float32")
 
     def _energies(self, query, keys):
-        """e of each query and step, (batch, timesteps, source timesteps)."""
+        """E of each query and step, (batch, timesteps, source timesteps)."""
         if self.kind == "multiplicative":
             return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
         hidden = ops.tanh(self.query_layer(query)[:, :, None] + keys[:, None])

@@ -5,7 +5,7 @@ from keras import ops
 
 from zoo.layers.pooling import MaskedPooling
 from zoo.layers.stack import RecurrentStack
-from zoo.special_tokens import PADDING_ID
+from zoo.text.special_tokens import PADDING_ID
 
 KINDS = ("recurrent", "convolutional")
 _KERNEL_SIZE = 3

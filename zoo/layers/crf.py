@@ -51,8 +51,8 @@ class LinearChainCRF(keras.layers.Layer):
     `end` (K,). At 0, where they begin by default, the steps are independent of each other.
 
     Args:
-        allowed: None, or what may be, as `zoo.tags.allowed_transitions` gives it: three arrays of
-            0 and 1, tags that may begin a sequence (K,), tags that may follow a tag (K, K), from
+        allowed: None, or what may be, as `zoo.text.tags.allowed_transitions` gives it: three arrays
+            of 0 and 1, tags that may begin a sequence (K,), tags that may follow a tag (K, K), from
             row to column, and tags that may end a sequence (K,). Anything else scores `ILLEGAL`:
             it has probability 0 and is never decoded.
         initializer, regularizer: of all three weights.
@@ -138,7 +138,7 @@ class LinearChainCRF(keras.layers.Layer):
 
 
 def log_partition_steps(potentials):
-    """log Z<t> - log Z<t-1>, where Z<t> sums over all tags of the first t steps, and Z<0> = 1.
+    """Log Z<t> - log Z<t-1>, where Z<t> sums over all tags of the first t steps, and Z<0> = 1.
 
     Their sum over the steps of a sequence is log Z(x). The gradient is written out, several times
     faster than by automatic differentiation; there is no second derivative.

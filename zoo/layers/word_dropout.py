@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.special_tokens import END_ID, UNKNOWN_ID
+from zoo.text.special_tokens import END_ID, UNKNOWN_ID
 
 
 @keras.saving.register_keras_serializable(package="zoo")

@@ -2,9 +2,10 @@
 
 import keras
 
-from zoo.chords import symbols_of
-from zoo.layers import ChordRules, RecurrentStack
-from zoo.special_tokens import PADDING_ID
+from zoo.layers import RecurrentStack
+from zoo.music.chords import symbols_of
+from zoo.networks.chord_rules import ChordRules
+from zoo.text.special_tokens import PADDING_ID
 
 
 def chord_model(
@@ -38,7 +39,7 @@ def chord_model(
 
     Args:
         voices: number of voices.
-        ranked: whether voices are ranks; see `zoo.chords.ChordEncoder`.
+        ranked: whether voices are ranks; see `zoo.music.chords.ChordEncoder`.
         positions: number of positions in a bar; 0 for music without a metre.
         keys: number of keys, such as G major; 0 leaves them out.
         embedding_dim: size of the vector of a symbol.

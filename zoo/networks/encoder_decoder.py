@@ -10,7 +10,7 @@ import keras
 
 from zoo.layers import AttentionDecoder, MaskedPooling, RecurrentStack
 from zoo.networks.language_model import TiedEmbedding
-from zoo.special_tokens import PADDING_ID
+from zoo.text.special_tokens import PADDING_ID
 
 _VECTOR_SCALE = 0.3  # standard deviation; see `_initial_vectors`
 

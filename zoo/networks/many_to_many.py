@@ -2,15 +2,9 @@
 
 import keras
 
-from zoo.layers import (
-    CharacterFeatures,
-    LinearChainCRF,
-    Perturbation,
-    RecurrentStack,
-    WordDropout,
-)
+from zoo.layers import CharacterFeatures, LinearChainCRF, Perturbation, RecurrentStack, WordDropout
 from zoo.networks.adversarial import AdversarialModel
-from zoo.special_tokens import PADDING_ID
+from zoo.text.special_tokens import PADDING_ID
 
 HEADS = ("crf", "softmax")
 

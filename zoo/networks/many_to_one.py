@@ -4,7 +4,7 @@ import keras
 
 from zoo.layers import MaskedPooling, Perturbation, RecurrentStack, WordDropout
 from zoo.networks.adversarial import AdversarialModel
-from zoo.special_tokens import PADDING_ID
+from zoo.text.special_tokens import PADDING_ID
 
 
 def many_to_one(

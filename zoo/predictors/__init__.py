@@ -1,6 +1,6 @@
 """Trained networks with what surrounds them: raw inputs in, labelled results out.
 
-`zoo.presets` saves and loads every class that is listed here.
+`zoo.predictors.presets` saves and loads every class that is listed here.
 """
 
 from zoo.predictors.entity_tagger import EntityTagger

@@ -5,10 +5,10 @@ import tensorflow as tf
 from keras import ops
 
 from zoo import generation
-from zoo.layers.chord_rules import IMPOSSIBLE
 from zoo.networks.chord_model import step_models
+from zoo.networks.chord_rules import IMPOSSIBLE
 from zoo.predictors.graphs import graph
-from zoo.special_tokens import PADDING_ID
+from zoo.text.special_tokens import PADDING_ID
 
 _BEAMS = 10
 
@@ -61,7 +61,7 @@ class ChordSequences:
         return {name: inputs[name] for name in inputs if name.startswith("state_")}
 
     def _log_probabilities(self, inputs):
-        """log P of each symbol: (batch, timesteps, voices) float32, 0 at padding.
+        """Log P of each symbol: (batch, timesteps, voices) float32, 0 at padding.
 
         Args:
             inputs: dict of the inputs of the network.

@@ -8,15 +8,15 @@ from keras import ops
 from seqeval.metrics import accuracy_score, classification_report
 from seqeval.scheme import IOB2
 
-from zoo.datasets.batching import BucketedBatches
-from zoo.entities import entities
+from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.layers.crf import marginals, viterbi
-from zoo.serving.endpoints import Endpoint, request
-from zoo.special_tokens import PADDING_ID
-from zoo.token_features import TokenEncoder
-from zoo.tokens import tokenize
+from zoo.predictors.endpoints import Endpoint, request
+from zoo.predictors.entities import entities
+from zoo.text.special_tokens import PADDING_ID
+from zoo.text.token_features import TokenEncoder
+from zoo.text.token_spans import tokenize
+from zoo.text.vocabularies import Vocabulary
 from zoo.training import ChainCrossentropy, SequenceCrossentropy, SpanF1
-from zoo.vocabularies import Vocabulary
 
 WORDS_NAME, CHARACTERS_NAME = "vocabulary.txt", "characters.txt"
 _BATCH_SIZE = 64

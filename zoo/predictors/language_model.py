@@ -8,18 +8,18 @@ import tensorflow as tf
 from keras import ops
 
 from zoo import generation
-from zoo.characters import CharacterTokenizer
-from zoo.datasets.streams import StreamBatches
+from zoo.datasets.batches.streams import StreamBatches
 from zoo.errors import UserError
 from zoo.networks import StreamModel
 from zoo.predictors.graphs import for_keras
 from zoo.predictors.language_model_endpoints import endpoints
 from zoo.predictors.sampling import check_seed, sampling
 from zoo.predictors.token_sequences import FORBIDDEN, TokenSequences
-from zoo.sentences import SentenceTokenizer
-from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
+from zoo.text.characters import CharacterTokenizer
+from zoo.text.sentences import SentenceTokenizer
+from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
+from zoo.text.vocabularies import Vocabulary
 from zoo.training import Perplexity, SequenceCrossentropy
-from zoo.vocabularies import Vocabulary
 
 VOCABULARY_NAME = "vocabulary.txt"
 TOKENIZERS = {kind.level: kind for kind in (CharacterTokenizer, SentenceTokenizer)}

@@ -5,10 +5,10 @@ import tensorflow as tf
 from keras import ops
 
 from zoo import generation
+from zoo.generation.temperature import HOTTEST
 from zoo.networks import initial_states
-from zoo.sampling_options import HOTTEST
-from zoo.serving.endpoints import Endpoint, request
-from zoo.special_tokens import END_ID, PADDING_ID
+from zoo.predictors.endpoints import Endpoint, request
+from zoo.text.special_tokens import END_ID, PADDING_ID
 
 LONGEST = 4096
 """Tokens that one request may ask for: a server must not be busy with one client for ever."""

@@ -5,14 +5,14 @@ import tensorflow as tf
 from keras import ops
 
 from zoo import generation
-from zoo.chords import END_ID, ChordEncoder
-from zoo.datasets.batching import BucketedBatches
-from zoo.datasets.transpositions import transpositions
+from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.errors import UserError
+from zoo.music import notes
+from zoo.music.chords import END_ID, ChordEncoder
+from zoo.music.transpositions import transpositions
 from zoo.predictors.chord_sequences import ChordSequences
 from zoo.predictors.music_model_endpoints import endpoints
 from zoo.predictors.sampling import check_seed, for_rows, sampling
-from zoo.scores import notes
 from zoo.training import Perplexity, SequenceCrossentropy
 
 _BATCH_SIZE = 32
@@ -26,7 +26,7 @@ class MusicModel:
 
     Args:
         model: `keras.Model` of `zoo.networks.chord_model`.
-        encoder: the `zoo.chords.ChordEncoder` of its symbols.
+        encoder: the `zoo.music.chords.ChordEncoder` of its symbols.
 
     Raises:
         ValueError: the model has other symbols or voices than the encoder.
@@ -59,7 +59,7 @@ class MusicModel:
             shuffle: whether for training: then one piece in four has an unknown key.
             seed: of the order, and of which these are.
             transpose: most semitones, up or down, by which a piece is transposed too; see
-                `zoo.datasets.transpositions`.
+                `zoo.music.transpositions`.
         """
         scores = transpositions(scores, transpose) if transpose else list(scores)
         draw = np.random.default_rng(seed)
@@ -85,7 +85,7 @@ class MusicModel:
         }
 
     def log_probabilities(self, scores, *, with_keys=False):
-        """log P of each symbol of pieces, given all before it, and the voices above.
+        """Log P of each symbol of pieces, given all before it, and the voices above.
 
         Args:
             scores: list of `Score`s.
@@ -216,7 +216,7 @@ class MusicModel:
         Args:
             seed_chord: the chord or chords that they begin with, as `seed` reads them: a note is
                 enough, and "" leaves everything to the draw.
-            key: one of `zoo.scores.notes.KEYS`, or None for any.
+            key: one of `zoo.music.notes.KEYS`, or None for any.
             length: most steps of a piece; of a melody its length.
             pieces: how many.
             melody: a `Score` whose highest voice is that of the pieces, or None. The other voices

@@ -4,12 +4,12 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import generation
-from zoo.chords import END_ID, FIRST_KEY_ID, HIGHEST, LOWEST, REST_ID
-from zoo.sampling_options import HOTTEST
-from zoo.scores.notes import KEYS, chord_name
-from zoo.scores.score import Score
-from zoo.serving.endpoints import Endpoint, request
-from zoo.special_tokens import PADDING_ID
+from zoo.generation.temperature import HOTTEST
+from zoo.music.chords import END_ID, FIRST_KEY_ID, HIGHEST, LOWEST, REST_ID
+from zoo.music.notes import KEYS, chord_name
+from zoo.music.score import Score
+from zoo.predictors.endpoints import Endpoint, request
+from zoo.text.special_tokens import PADDING_ID
 
 LONGEST = 1024
 """Steps that one request may ask for: a server must not be busy with one client for ever."""

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from zoo.sampling_options import HOTTEST
+from zoo.generation.temperature import HOTTEST
 
 
 def check_seed(seed):

@@ -6,12 +6,12 @@ import tensorflow as tf
 from keras import ops
 from sklearn.metrics import confusion_matrix
 
-from zoo.datasets.batching import BucketedBatches
-from zoo.serving.endpoints import Endpoint, request
-from zoo.special_tokens import PADDING_ID
-from zoo.text import WordTokenizer
+from zoo.datasets.batches.by_length import BucketedBatches
+from zoo.predictors.endpoints import Endpoint, request
+from zoo.text.special_tokens import PADDING_ID
+from zoo.text.vocabularies import Vocabulary
+from zoo.text.words import WordTokenizer
 from zoo.training import BinarySequenceCrossentropy, SequenceCrossentropy
-from zoo.vocabularies import Vocabulary
 
 VOCABULARY_NAME = "vocabulary.txt"
 _WARM_UP_TEXTS = (

@@ -8,7 +8,7 @@ from zoo.layers.scan import scan
 from zoo.networks import initial_states, step_model
 from zoo.predictors.graphs import graph
 from zoo.predictors.sampling import for_rows
-from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
+from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 
 FORBIDDEN = (PADDING_ID, UNKNOWN_ID)
 """Ids that are never written."""
@@ -35,7 +35,7 @@ class TokenSequences:
         self.search = graph(self._search)
 
     def _log_probabilities(self, inputs, targets):
-        """log P of each target, given the inputs up to its step: (batch, timesteps) float32.
+        """Log P of each target, given the inputs up to its step: (batch, timesteps) float32.
 
         Args:
             inputs: (batch, timesteps) int32, the tokens before the targets; 0 is padding.

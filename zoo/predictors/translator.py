@@ -8,20 +8,20 @@ import tensorflow as tf
 from keras import ops
 
 from zoo import generation
-from zoo.characters import CharacterTokenizer
-from zoo.datasets.batching import BucketedBatches
-from zoo.datasets.parallel_text import tidy
+from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.errors import UserError
+from zoo.evaluation.translation import measured
 from zoo.layers.scan import scan
 from zoo.networks.encoder_decoder import decode_step_model, encode_model
+from zoo.predictors.endpoints import Endpoint, request
 from zoo.predictors.graphs import for_keras, graph
-from zoo.predictors.translation_metrics import measured
-from zoo.sentences import SentenceTokenizer
-from zoo.serving.endpoints import Endpoint, request
-from zoo.special_tokens import END_ID, PADDING_ID, UNKNOWN, UNKNOWN_ID
-from zoo.subwords import SubwordTokenizer
+from zoo.text.characters import CharacterTokenizer
+from zoo.text.normalization import tidy
+from zoo.text.sentences import SentenceTokenizer
+from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN, UNKNOWN_ID
+from zoo.text.subwords import SubwordTokenizer
+from zoo.text.vocabularies import Vocabulary
 from zoo.training import Perplexity, SequenceCrossentropy
-from zoo.vocabularies import Vocabulary
 
 SOURCE_NAME, TARGET_NAME = "source_vocabulary.txt", "target_vocabulary.txt"
 TOKENIZERS = {
@@ -263,7 +263,7 @@ class Translator:
             of translations that are the target), `sentences`, and `examples`, the same; with groups
             also `exact_match_by_group`. Of sources of three lengths or more also
             `by_source_length`: a list of dicts of `least` and `most` words of a source, `words`,
-            their mean, `sentences` and `bleu` (`zoo.source_lengths.groups`).
+            their mean, `sentences` and `bleu` (`zoo.evaluation.source_lengths.groups`).
 
         Raises:
             UserError: there are no pairs.

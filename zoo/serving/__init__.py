@@ -14,9 +14,9 @@ import re
 from zoo.errors import UserError
 
 FORMATS = {
-    "saved_model": "zoo.serving.saved_model",
-    "onnx": "zoo.serving.onnx",
-    "litert": "zoo.serving.litert",
+    "saved_model": "zoo.serving.export.saved_model",
+    "onnx": "zoo.serving.export.onnx",
+    "litert": "zoo.serving.export.litert",
 }
 """The formats of an export, and the modules that write them, each with `write`."""
 

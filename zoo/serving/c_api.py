@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from zoo.serving import c_library, signatures
+from zoo.serving import c_library
 from zoo.serving.c_library import SavedModelError
+from zoo.serving.export import signatures
+from zoo.serving.export.signatures import Signature, TensorSpec
 from zoo.serving.protobufs import error_codes_pb2, meta_graph_pb2, op_def_pb2
-from zoo.serving.signatures import Signature, TensorSpec
 
 __all__ = ["SavedModel", "SavedModelError", "Signature", "TensorSpec", "registered_ops"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import notices
+from zoo.application.command_line import notices
 from zoo.errors import UserError
 from zoo.serving.protobufs import DATA_TYPES, NUMPY_DTYPES, error_codes_pb2, types_pb2
 

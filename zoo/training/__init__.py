@@ -2,9 +2,9 @@
 
 from zoo.training.chain_crossentropy import ChainCrossentropy
 from zoo.training.checkpoints import Interrupted
-from zoo.training.clipping import ClippedAdam, clip_by_global_norm
 from zoo.training.loop import fit
 from zoo.training.losses import BinarySequenceCrossentropy, SequenceCrossentropy
+from zoo.training.optimizer import ClippedAdam, clip_by_global_norm
 from zoo.training.perplexity import Perplexity
 from zoo.training.span_f1 import SpanF1
 

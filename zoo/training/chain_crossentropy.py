@@ -25,7 +25,7 @@ class ChainCrossentropy(_SequenceLoss):
     A target is used by its own step and by the one after it. So every target up to the last step
     that counts must be a tag, one with a weight of 0 included; the loss is NaN if it is not. After
     that step anything may stand. Targets that `allowed` rules out cost about 1e6: repair them
-    first (`zoo.tags.repair`).
+    first (`zoo.text.tags.repair`).
 
     Args:
         reduction: "sum_over_time" or "mean_per_step"; see `zoo.training.losses`.

@@ -6,9 +6,9 @@ from pathlib import Path
 import keras
 
 from zoo.errors import UserError
+from zoo.evaluation.figures import learning_curves
 from zoo.training import checkpoints, logs
 from zoo.training.callbacks import EarlyStopping, EpochSeed, FiniteLoss, RunCallbacks
-from zoo.training.figures import learning_curves
 from zoo.training.progress import Progress
 from zoo.training.replicas import uneven_batches_allowed
 

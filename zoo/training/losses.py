@@ -103,7 +103,7 @@ class _SequenceLoss(keras.losses.Loss):
 
 
 def _loss_of_batch(total, count):
-    """total / count, both summed over the replicas; the gradients of the replicas add up to its.
+    """Total / count, both summed over the replicas; the gradients of the replicas add up to its.
 
     Keras adds the gradients of the replicas up, and multiplies the value by their number before it
     reports a mean over all examples. So the value is the same share for each replica, however many

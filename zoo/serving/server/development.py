@@ -12,8 +12,8 @@ import grpc
 import uvicorn
 
 from zoo.errors import UserError
-from zoo.serving import c_library, ports
-from zoo.serving.server import NAME, rest, rpc
+from zoo.serving import c_library
+from zoo.serving.server import NAME, ports, rest, rpc
 from zoo.serving.server.manager import Manager
 
 _LOG = logging.getLogger(__name__)

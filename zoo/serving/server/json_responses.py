@@ -3,7 +3,7 @@
 import base64
 import json
 
-from zoo.serving.json_values import BYTES_SUFFIX, nested, plain
+from zoo.serving.client.json_values import BYTES_SUFFIX, nested, plain
 from zoo.serving.server.servable import type_name
 from zoo.serving.server.status import invalid
 

@@ -4,8 +4,9 @@ import itertools
 
 import numpy as np
 
-from zoo.serving import protobufs, warmup
+from zoo.serving import protobufs
 from zoo.serving.c_api import SavedModel
+from zoo.serving.export import warmup
 from zoo.serving.server.status import Code, ServingError, from_tensorflow, invalid
 
 DEFAULT_SIGNATURE = "serving_default"

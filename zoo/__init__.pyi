@@ -1,0 +1,34 @@
+from . import (
+    application,
+    cells,
+    datasets,
+    errors,
+    evaluation,
+    generation,
+    layers,
+    music,
+    networks,
+    predictors,
+    serving,
+    text,
+    training,
+)
+from .predictors.presets import load
+
+__version__: str
+__all__ = [
+    "application",
+    "cells",
+    "datasets",
+    "errors",
+    "evaluation",
+    "generation",
+    "layers",
+    "load",
+    "music",
+    "networks",
+    "predictors",
+    "serving",
+    "text",
+    "training",
+]

@@ -1,0 +1,114 @@
+"""One network per cell, all with the same number of weights, trained alike: a table of results."""
+
+import json
+from pathlib import Path
+
+import keras
+
+from zoo.application import runs, workflow
+from zoo.application.task import Settings
+from zoo.errors import UserError
+from zoo.predictors import catalogue
+from zoo.training import checkpoints
+
+TABLE_NAME, RESULTS_NAME = "comparison.md", "comparison.json"
+_MOST_UNITS = 4096
+
+
+def compare(task, settings, cells, parameters, console):
+    """Trains a network with each cell and tabulates their results on the test split.
+
+    A cell's model is a saved model of its own in a folder that bears the cell's name; one that is
+    there already is not trained again, and one that was broken off goes on.
+
+    Args:
+        task: a `zoo.application.task.Task`.
+        settings: `Settings` of all options of `train` but `cell` and `units`; `out` is the folder
+            of the results.
+        cells: names of cells.
+        parameters: how many weights each network shall have; the units are those that come nearest.
+        console: rich console for what a person reads.
+
+    Returns:
+        dict of `rows`, one dict for each cell (`cell`, `units`, `parameters` and the task's
+        metrics), and the `table`, in Markdown. Both are written to the folder.
+
+    Raises:
+        UserError: for wrong input.
+        KeyboardInterrupt: on Control-C; the same call goes on from there.
+    """
+    folder = Path(settings.out)
+    task.resolve(settings)
+    data = task.load_data(settings)
+    runs_of_cells = []  # their sizes first: one that cannot be had is known before hours of work
+    for cell in dict.fromkeys(cells):
+        of_cell = Settings(settings.values | {"cell": cell, "out": str(folder / cell)})
+        of_cell.values["units"] = units_for(task, data, of_cell, parameters)
+        runs_of_cells.append(of_cell)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be made ({error.strerror}): give another --out"
+        ) from error
+    rows = []
+    for of_cell in runs_of_cells:
+        cell, units = of_cell.cell, of_cell.units
+        console.print(f"{cell}: {units} units")
+        rows.append({"cell": cell, "units": units} | _result(task, of_cell, console))
+    table = _table(task, rows)
+    console.print(table)
+    results = {"rows": rows, "table": table}
+    (folder / TABLE_NAME).write_text(table + "\n", encoding="utf-8")
+    (folder / RESULTS_NAME).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    return results
+
+
+def units_for(task, data, settings, parameters):
+    """The number of units with which the network comes nearest to so many weights.
+
+    Raises:
+        UserError: it has more of them with one unit already.
+    """
+
+    def count(units):
+        with keras.device("cpu"):
+            predictor = task.build(data, Settings(settings.values | {"units": units}))
+        return predictor.model.count_params()
+
+    if (least := count(1)) > parameters:
+        raise UserError(
+            f"a network with one unit of {settings.cell} has {least:,} weights: give a greater "
+            "number as --parameters"
+        )
+    low, high = 1, 2
+    while high < _MOST_UNITS and count(high) < parameters:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle) < parameters else (low, middle)
+    return min((low, high), key=lambda units: abs(count(units) - parameters))
+
+
+def _result(task, settings, console):
+    """The recorded metrics of a cell's model, which is trained unless it is there."""
+    folder = settings.out
+    if not catalogue.holds_model(folder):
+        begun = checkpoints.load(Path(folder) / runs.RUN_NAME) is not None
+        run = Settings(settings.values | {"resume": begun, "overwrite": False})
+        workflow.train(task, run, set(), console)
+    metrics = catalogue.read_metrics(folder)
+    kept = ("parameters", "epochs", f"validation_{task.metric}", *task.compared)
+    return {name: metrics[name] for name in kept}
+
+
+def _table(task, rows):
+    names = [name for name in rows[0] if name not in ("epochs", f"validation_{task.metric}")]
+    lines = [
+        f"| {' | '.join(name.replace('_', ' ') for name in names)} |",
+        f"|{'---|' * len(names)}",
+    ]
+    for row in rows:
+        cells = (f"{row[n]:,.4g}" if isinstance(row[n], float) else f"{row[n]}" for n in names)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

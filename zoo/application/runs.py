@@ -1,0 +1,142 @@
+"""The folder of a training run: which one, with what settings, and how to go on with it."""
+
+import contextlib
+import itertools
+import json
+import os
+import shlex
+import shutil
+from pathlib import Path
+
+from zoo.errors import UserError
+from zoo.predictors import catalogue
+from zoo.training import Interrupted, checkpoints
+
+RUN_NAME, SETTINGS_NAME = "run", "settings.json"
+# Options that are of a call, not of the run that it begins or goes on with.
+_OF_THE_CALL = ("out", "resume", "overwrite")
+
+
+def restore_settings(settings, given):
+    """Takes the options of the run to be resumed.
+
+    Args:
+        settings: `zoo.application.task.Settings` of the call; changed in place.
+        given: names of the options that were given rather than left at their default.
+
+    Raises:
+        UserError: there is no such run, or what was given contradicts it.
+    """
+    if not settings.out:
+        raise UserError("--resume needs --out, the folder of the run")
+    if settings.overwrite:
+        raise UserError("give --resume or --overwrite, not both")
+    stored = _read_settings(settings.out)
+    if checkpoints.load(Path(settings.out) / RUN_NAME) is None:
+        raise UserError(
+            f"{settings.out} holds no finished epoch to resume after: train without --resume"
+        )
+    # More epochs change a schedule that falls over all of them, hence also those already done.
+    free = ("patience", "epochs") if stored.get("schedule") == "constant" else ("patience",)
+    for name in sorted(given & stored.keys() - {*free}):
+        if settings.values[name] != stored[name]:
+            raise UserError(
+                f"the run in {settings.out} was begun with {name} = {stored[name]}, not "
+                f"{settings.values[name]}: leave the option out, or train anew in another --out"
+            )
+    settings.values.update({name: v for name, v in stored.items() if name not in given})
+
+
+def _read_settings(out):
+    path = Path(out) / RUN_NAME / SETTINGS_NAME
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"{out} holds no run to resume: train without --resume") from error
+    except ValueError as error:
+        raise UserError(f"{path}: damaged, the run cannot be resumed: train again") from error
+    if not isinstance(stored, dict):
+        raise UserError(f"{path}: not the settings of a run: train again")
+    return stored
+
+
+def output_folder(task, settings):
+    """The folder of the run: `--out`, or one in `saved_models/` that is not there yet.
+
+    Raises:
+        UserError: the folder holds what must not be overwritten.
+    """
+    if settings.out:
+        folder = Path(settings.out)
+        if not settings.resume:
+            _refuse_to_overwrite(folder, settings.overwrite)
+        return folder
+    name = task.model_name(settings)
+    numbered = (catalogue.SAVED_MODELS / f"{name}_{i}" for i in itertools.count(1))
+    return next(folder for folder in numbered if not folder.exists())
+
+
+def _refuse_to_overwrite(folder, overwrite):
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir():
+        raise UserError(f"{existing} is a file: give a folder as --out")
+    if existing != folder:
+        return
+    run, is_model = folder / RUN_NAME, catalogue.holds_model(folder)
+    if any(folder.iterdir()) and not is_model and not (run / SETTINGS_NAME).exists():
+        raise UserError(f"{folder} holds other files than a model: give a new folder as --out")
+    if is_model and not overwrite:
+        raise UserError(f"{folder} already holds a model: give another --out or --overwrite")
+    if (run / checkpoints.FILE_NAME).exists() and not overwrite:
+        raise UserError(f"{folder} holds an unfinished run: give --resume or --overwrite")
+
+
+def begin(folder, settings):
+    """Makes the folder of a new run, clears it of an old one, and keeps the settings there."""
+    run = folder / RUN_NAME
+    if (run / SETTINGS_NAME).exists():
+        shutil.rmtree(run)
+    run.mkdir(parents=True, exist_ok=True)
+    content = json.dumps(of_run(settings), indent=2, ensure_ascii=False)
+    (run / SETTINGS_NAME).write_text(content + "\n", encoding="utf-8")
+
+
+def of_run(settings):
+    """The options that a repetition of the run needs, a dict."""
+    return {name: v for name, v in settings.values.items() if name not in _OF_THE_CALL}
+
+
+@contextlib.contextmanager
+def kept(task, folder):
+    """Context of everything that writes to the folder of a run.
+
+    Raises:
+        KeyboardInterrupt: on Control-C, with a message that says how to resume.
+        UserError: the folder cannot be written.
+    """
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt) as interrupt:
+        raise KeyboardInterrupt(_how_to_resume(task, folder)) from interrupt
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {error.filename or folder} ({error.strerror or error}): make room "
+            "there, or give another --out"
+        ) from error
+
+
+def _how_to_resume(task, folder):
+    state = checkpoints.load(folder / RUN_NAME)
+    if state is None:
+        return "interrupted before the first epoch was finished: nothing to resume"
+    command = ["python", "-m", f"tasks.{task.name}", "train", "--resume", "--out", shown(folder)]
+    return (
+        f"interrupted: {state.finished_epochs} finished epoch(s) are kept. Resume with\n"
+        f"  {shlex.join(command)}"
+    )
+
+
+def shown(folder):
+    """A path as short as it can be said from here."""
+    relative = os.path.relpath(folder)
+    return relative if len(relative) < len(str(folder)) else str(folder)

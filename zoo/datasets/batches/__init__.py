@@ -1,0 +1,5 @@
+"""Batches of examples, in an order that depends on the seed and the epoch alone."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,7 @@
+from . import by_length, pipeline, streams
+
+__all__ = [
+    "by_length",
+    "pipeline",
+    "streams",
+]

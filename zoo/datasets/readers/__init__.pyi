@@ -1,0 +1,7 @@
+from . import chord_lists, columns, tables
+
+__all__ = [
+    "chord_lists",
+    "columns",
+    "tables",
+]

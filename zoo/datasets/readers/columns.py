@@ -1,0 +1,131 @@
+"""Reads sentences in columns, a token and its tag to a line, as CoNLL's shared tasks have them."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+from pathlib import Path
+
+from zoo.datasets.readers.tables import read_text
+from zoo.errors import UserError
+from zoo.text.tags import OUTSIDE, may_follow, repair
+
+_SEPARATORS = re.compile("[ \t]+")  # other white space, such as a no-break space, is text
+_DOCUMENT = re.compile("-DOCSTART-|#(begin|end) document")
+_TAG = re.compile(r"O|[BIES]-\S+")  # a bare B would be an entity of no type
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Tokens and their tags (IOB2); token i stands on the line `line + i` of the file."""
+
+    line: int
+    tokens: list[str]
+    tags: list[str]
+
+
+def read_columns(path: str | Path) -> list[Sentence]:
+    """Reads a file of sentences in columns, UTF-8, gzipped if its name ends in `.gz`.
+
+    Each line has a token in its first column and the tag in its last, separated by spaces or tabs;
+    columns between them are passed over, as are the borders of documents (`-DOCSTART-`) and
+    comments (`# ...`) above a sentence. A blank line ends a sentence. The tags are all IOB1, IOB2
+    or BIOES, whichever fits, and become IOB2.
+
+    Raises:
+        UserError: the file is missing, empty, binary or not UTF-8; a line has no tag, one that is
+            none, or another number of columns than the lines before it; the tags fit no scheme. The
+            message names the line.
+    """
+    return parse(path, read_text(path))
+
+
+def parse(source: str | Path, text: str) -> list[Sentence]:
+    """The sentences of a text in columns: see `read_columns`; `source` is for messages."""
+    sentences = []
+    for blank, rows in groupby(_rows(source, text), key=lambda row: row is None):
+        if not blank:
+            lines, tokens, tags = zip(*rows, strict=True)
+            sentences.append(Sentence(lines[0], list(tokens), list(tags)))
+    if not sentences:
+        raise UserError(f"{source}: there is no sentence, only comments or borders of documents")
+    _check_scheme(source, sentences)
+    return [replace(sentence, tags=repair(sentence.tags)) for sentence in sentences]
+
+
+def is_tag(tag: str) -> bool:
+    """Whether a tag is O, or B-, I-, E- or S- and a type."""
+    return _TAG.fullmatch(tag) is not None
+
+
+def _rows(source: str | Path, text: str) -> Iterator[tuple[int, str, str] | None]:
+    """Yields the line, token and tag of each token; None where a sentence ends."""
+    first, width, inside = 0, None, False
+    # Only line feeds end a line: str.splitlines would also break at characters that occur in text.
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.removesuffix("\r").strip(" \t")
+        fields = _SEPARATORS.split(line)
+        if not line or _DOCUMENT.match(line):
+            inside = False
+            yield None
+        elif inside or not _is_comment(fields, width):
+            if width is None:
+                first, width = number, len(fields)
+            _check(source, number, fields, first, width)
+            inside = True
+            yield number, fields[0], fields[-1]
+
+
+def _is_comment(fields: list[str], width: int | None) -> bool:
+    """Whether a line above a sentence is a comment, rather than the token `#`."""
+    has_tag = len(fields) > 1 and is_tag(fields[-1])
+    return fields[0] == "#" and not (has_tag and width in (None, len(fields)))
+
+
+def _check(source: str | Path, number: int, fields: list[str], first: int, width: int) -> None:
+    """Refuses a line without a tag, or with another number of columns than line `first` has."""
+    place, tag = f"{source}: line {number}", fields[-1]
+    if any("\r" in field for field in fields):
+        raise UserError(f"{place} holds a carriage return: end lines with LF or CRLF")
+    if len(fields) == 1:
+        raise UserError(
+            f"{place} has no tag: give each token a line, with the token first and its tag last, "
+            "separated by spaces or tabs"
+        )
+    if len(fields) != width:
+        raise UserError(
+            f"{place} has {len(fields)} columns where line {first} has {width}: "
+            "only spaces and tabs separate columns, and no token may hold one"
+        )
+    if not is_tag(tag):
+        header = "; take a header away" if number == first else ""
+        raise UserError(
+            f"{place}: '{tag:.40}' is no tag: give O, or B-, I-, E- or S- before a type, "
+            f"as in B-PER{header}"
+        )
+
+
+def _check_scheme(source: str | Path, sentences: list[Sentence]) -> None:
+    """Refuses tags that no scheme explains; without an entity they fit any."""
+    prefixes = {tag[0] for sentence in sentences for tag in sentence.tags}
+    schemes = ("BIOES",) if prefixes & {"E", "S"} else ("IOB2", "IOB1")
+    misfits = {scheme: _misfit(sentences, scheme) for scheme in schemes}
+    if None in misfits.values():
+        return
+    found = " nor ".join(f"{scheme} ({misfit})" for scheme, misfit in misfits.items())
+    raise UserError(
+        f"{source}: the tags fit {'neither ' if len(misfits) > 1 else 'not '}{found}: "
+        "mend these lines, so that all tags are of one scheme"
+    )
+
+
+def _misfit(sentences: list[Sentence], scheme: str) -> str | None:
+    """The first place where a tag does not fit the one before it, in words."""
+    for sentence in sentences:
+        for offset, (previous, tag) in enumerate(pairwise([OUTSIDE, *sentence.tags, OUTSIDE])):
+            if not may_follow(previous, tag, scheme):
+                line = sentence.line + min(offset, len(sentence.tags) - 1)
+                first, last = offset == 0, offset == len(sentence.tags)
+                before = "at the beginning of a sentence" if first else f"after {previous}"
+                return f"line {line}: {'a sentence ends' if last else tag} {before}"
+    return None

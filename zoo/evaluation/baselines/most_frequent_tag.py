@@ -1,0 +1,60 @@
+"""The tag that a word has most often: the baseline of tagging."""
+
+import json
+from collections import Counter, defaultdict
+
+import numpy as np
+
+from zoo.evaluation.baselines.files import stored_arrays
+
+
+class MostFrequentTag:
+    """The tag that a word has most often in the training sentences; the most frequent, if unknown.
+
+    Args:
+        tags: dict of words and tags.
+        default: the tag of any other word.
+    """
+
+    def __init__(self, tags, default):
+        self._tags = tags
+        self._default = default
+
+    @classmethod
+    def fit(cls, sentences):
+        """Counts the tags of each word.
+
+        Args:
+            sentences: a `zoo.datasets.sequence_tagging.TaggedSentences`.
+        """
+        by_word, total = defaultdict(Counter), Counter()
+        for tokens, tags in zip(sentences.tokens, sentences.tags, strict=True):
+            total.update(tags)
+            for token, tag in zip(tokens, tags, strict=True):
+                by_word[token][tag] += 1
+        # Of equally frequent tags the first by alphabet: the same in every run.
+        most = {word: min(c, key=lambda tag: (-c[tag], tag)) for word, c in by_word.items()}
+        default = min(total, key=lambda tag: (-total[tag], tag))
+        return cls({word: tag for word, tag in most.items() if tag != default}, default)
+
+    def tag(self, sentences):
+        """Lists of tags, as many as tokens."""
+        return [
+            [self._tags.get(token, self._default) for token in tokens]
+            for tokens in sentences.tokens
+        ]
+
+    def save(self, path):
+        """Writes words and tags, without pickles."""
+        words = json.dumps(self._tags, ensure_ascii=False)
+        np.savez_compressed(path, tags=words, default=self._default)
+
+    @classmethod
+    def load(cls, path):
+        """Reads what `save` wrote.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
+        with stored_arrays(path) as arrays:
+            return cls(dict(json.loads(arrays["tags"].item())), arrays["default"].item())

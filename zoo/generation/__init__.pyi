@@ -1,0 +1,15 @@
+from .beams import Hypotheses, beam_search
+from .loop import Generation, generate
+from .random_numbers import uniforms
+from .sampling import draw, permitted, truncated
+
+__all__ = [
+    "Generation",
+    "Hypotheses",
+    "beam_search",
+    "draw",
+    "generate",
+    "permitted",
+    "truncated",
+    "uniforms",
+]

@@ -1,0 +1,38 @@
+"""Pieces in other keys, to learn from more music than there is."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from zoo.music.score import Score
+
+
+def transpositions(scores: Sequence[Score], most: int) -> list[Score]:
+    """Pieces as they are, and transposed by each number of semitones up to `most`, up and down.
+
+    Only what could be sung: a transposed voice stays between the lowest and the highest note that
+    the same voice has in any of the pieces.
+
+    Args:
+        scores: pieces of the same number of voices.
+        most: semitones, at least 0.
+    """
+    ranges = np.array([_ranges(score) for score in scores])  # (pieces, 2, voices)
+    lowest, highest = ranges[:, 0].min(axis=0), ranges[:, 1].max(axis=0)
+    found = []
+    for score, (low, high) in zip(scores, ranges, strict=True):
+        found += [
+            score.transposed(semitones) if semitones else score
+            for semitones in range(-most, most + 1)
+            if (low + semitones >= lowest).all() and (high + semitones <= highest).all()
+        ]
+    return found
+
+
+def _ranges(score):
+    """The lowest and the highest pitch of each voice; of a silent one infinities."""
+    pitches = np.where(score.pitches > 0, score.pitches.astype(float), np.nan)
+    silent = np.isnan(pitches).all(axis=0)
+    low = np.where(silent, np.inf, np.nanmin(np.where(silent, 0, pitches), axis=0))
+    high = np.where(silent, -np.inf, np.nanmax(np.where(silent, 0, pitches), axis=0))
+    return low, high

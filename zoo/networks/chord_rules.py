@@ -1,0 +1,67 @@
+"""Which symbols a voice of a chord may have, so that a chord is written in one way only."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.music.chords import END_ID, FIRST_KEY_ID, REST_ID, symbols_of
+
+IMPOSSIBLE = -1e9
+"""The logit of what may not be: probability 0 in single precision, with a gradient of 0."""
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class ChordRules(keras.layers.Layer):
+    """Takes from a voice's logits what it may not have, given its past and the voices above.
+
+    Of ranked voices, which are the sounding keys of a chord from the top, each is below the one
+    above, and all are silent below one that is silent. Of parts, a key can be struck at any time,
+    and held only if the same voice has it already. In both, all voices end together, and nothing
+    comes after the end. So the chords that are left have probabilities that sum to 1.
+
+    Args:
+        ranked: which of the two; see `zoo.music.chords.ChordEncoder`.
+
+    Call arguments:
+        logits: (..., symbols), those of one voice.
+        before: (...) integers, the symbol of this voice in the chord before, 0 if there is none.
+        above: list of (...) integers, the symbols of the voices above, the highest first.
+
+    Returns:
+        (..., symbols) float32, `IMPOSSIBLE` where a symbol may not be.
+    """
+
+    def __init__(self, ranked, **kwargs):
+        super().__init__(**kwargs)
+        self.ranked = ranked
+        ids = np.arange(symbols_of(ranked))
+        self._ids = ids
+        self._keys = (symbols_of(ranked) - FIRST_KEY_ID) // (1 if ranked else 2)
+        self._struck = (ids >= FIRST_KEY_ID) & (ids < FIRST_KEY_ID + self._keys)
+
+    def call(self, logits, before, above):
+        before = ops.expand_dims(before, -1)  # (..., 1)
+        above = [ops.expand_dims(symbols, -1) for symbols in above]
+        possible = np.logical_or(self._struck, self._ids == REST_ID)
+        if not self.ranked:
+            possible = ops.logical_or(possible, ops.equal(self._ids, self._held(before)))
+        elif above:
+            lower = ops.logical_or(ops.less(self._ids, above[-1]), self._ids == REST_ID)
+            possible = ops.logical_and(possible, lower)
+        ends = self._ids == END_ID
+        if not above:
+            possible = ops.logical_or(possible, ends)
+        over = ops.equal(above[0] if above else before, END_ID)
+        possible = ops.where(over, ends, possible)
+        return ops.where(possible, ops.cast(logits, "float32"), IMPOSSIBLE)
+
+    def _held(self, before):
+        """The symbol that holds the key of the chord before; -1 if there is none."""
+        held = ops.where(before < FIRST_KEY_ID + self._keys, before + self._keys, before)
+        return ops.where(before >= FIRST_KEY_ID, held, -1)
+
+    def compute_output_shape(self, logits_shape, before_shape=None, above_shape=None):
+        return logits_shape
+
+    def get_config(self):
+        return super().get_config() | {"ranked": self.ranked}

@@ -1,0 +1,5 @@
+"""Asks a server that holds an exported model, by REST or gRPC."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+from .client import Client
+
+__all__ = [
+    "Client",
+]

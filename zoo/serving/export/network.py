@@ -1,0 +1,110 @@
+"""The graph that ONNX and LiteRT files hold, token ids to probabilities, and how it is compared."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo.errors import UserError
+from zoo.layers import RecurrentStack
+from zoo.predictors.text_classifier import probabilities_of
+from zoo.serving import ExportError
+from zoo.text.special_tokens import PADDING_ID
+
+INPUT, OUTPUT = "token_ids", "probabilities"
+TOLERANCE = 1e-5  # of a probability, against Keras
+_LENGTHS = (1, 2, 7, 30)  # timesteps of the batches that are compared
+
+
+class Network(tf.Module):
+    """What is converted: token ids to the probability of each label, in float32.
+
+    A model that was trained in mixed precision keeps its weights in float32, and is computed in
+    float32 here: half precision is a matter of the device, and of its own tools.
+
+    Args:
+        predictor: one of `zoo.predictors`, a classifier of token sequences.
+        batch: number of rows, None for any.
+
+    Raises:
+        UserError: Keras runs on another backend.
+    """
+
+    def __init__(self, predictor, batch=None):
+        super().__init__()
+        if keras.backend.backend() != "tensorflow":
+            raise UserError(
+                f"an export is a TensorFlow graph, and Keras runs on {keras.backend.backend()}: "
+                "set KERAS_BACKEND=tensorflow (models trained on any backend load there)"
+            )
+        self.vocabulary_size = len(predictor.tokenizer.vocabulary)
+        model = _for_conversion(predictor.model)
+        # Plain variables: LiteRT's converter makes constants of those, but leaves the ones that it
+        # finds through a Keras layer without a value, and the file then answers NaN.
+        self.weights = [variable.value for variable in model.variables]
+
+        @tf.function(
+            input_signature=[tf.TensorSpec((batch, None), tf.int32, INPUT)], autograph=False
+        )
+        def function(token_ids):
+            return {OUTPUT: probabilities_of(model(token_ids, training=False))}
+
+        self.function = function
+
+    def largest_difference(self, run, batches):
+        """Compares an exported network with this one, at several lengths, padded and not.
+
+        Args:
+            run: the exported network, int32 (batch, timesteps) -> float32 (batch, labels).
+            batches: the batch sizes to try.
+
+        Returns:
+            The largest difference of a probability.
+
+        Raises:
+            ExportError: it is above `TOLERANCE`, or not a number.
+        """
+        differences = []
+        for ids in _token_ids(self.vocabulary_size, batches):
+            expected = self.function(ids)[OUTPUT].numpy()
+            answer = run(ids)
+            if answer.shape != expected.shape:
+                raise ExportError(
+                    f"not exported: it answers {answer.shape} instead of {expected.shape}"
+                )
+            differences.append(np.abs(answer - expected).max())
+        largest = float(np.max(differences))  # NaN if any is
+        if not largest <= TOLERANCE:
+            raise ExportError(f"not exported: it differs from the Keras model by {largest:.1e}")
+        return largest
+
+
+def _for_conversion(model):
+    """The model without what training adds, in float32, each recurrence one loop, in order.
+
+    Halves of a batch side by side are worth it to TensorFlow's executor alone.
+    """
+
+    def clone(operation):
+        if not isinstance(operation, keras.layers.Layer):
+            return type(operation).from_config(operation.get_config())
+        layer = type(operation).from_config(operation.get_config() | {"dtype": "float32"})
+        if isinstance(layer, RecurrentStack):
+            for recurrence in layer.directions():
+                recurrence.halves = recurrence.in_place = False
+        return layer
+
+    plain = keras.Model(model.input, model.output, name=model.name)
+    copy = keras.models.clone_model(plain, clone_function=clone)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _token_ids(vocabulary_size, batches):
+    """Batches of random ids: without padding, then with rows of any length, 0 included."""
+    generator = np.random.default_rng(0)
+    for batch in batches:
+        for timesteps in _LENGTHS:
+            ids = generator.integers(1, vocabulary_size, (batch, timesteps), dtype="int32")
+            yield ids
+            lengths = generator.integers(0, timesteps, (batch, 1), endpoint=True)
+            yield np.where(np.arange(timesteps) < lengths, ids, np.int32(PADDING_ID))

@@ -1,0 +1,111 @@
+"""Exports a model as TensorFlow Serving reads it: `folder/name/<integer>/`."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from zoo.errors import UserError
+from zoo.serving import ExportError
+from zoo.serving.export import configuration, warmup
+
+_READABLE = 0o755  # temporary folders are private, and a server often runs as another user
+
+
+def write(predictor, name, folder):
+    """Writes the next version of a served model, and checks it before a server can see it.
+
+    `folder` also gets `models.config`, `batching.config` and `monitoring.config` for the server's
+    command line. What is there already stays: models are added to the first, the others are
+    written once.
+
+    Args:
+        predictor: one of `zoo.predictors`; its `endpoints()` become the signatures.
+        name: of the model, as clients will ask for it.
+        folder: of all served models; made if it is missing.
+
+    Returns:
+        The folder of the new version.
+
+    Raises:
+        UserError: the folder cannot be written, its `models.config` is damaged, or Keras runs on
+            another backend.
+        ExportError: the model does not pass `zoo.serving.export.audit`; nothing is left of it.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            f"a SavedModel is written by TensorFlow, and Keras runs on {keras.backend.backend()}: "
+            "set KERAS_BACKEND=tensorflow (models trained on any backend load there)"
+        )
+    configuration.read_models(folder)  # a damaged one is refused before there is a version
+    versions = Path(folder) / name
+    try:
+        version = _write_version(predictor, name, versions)
+        configuration.update(folder)
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {versions} ({error.strerror or error}): give another --out"
+        ) from error
+    return version
+
+
+def _write_version(predictor, name, versions):
+    versions.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(dir=versions, prefix=".exporting-"))
+    try:
+        endpoints = predictor.endpoints()
+        _write_graph(predictor, endpoints, new)
+        warmup.write(new, name, endpoints)
+        _audit(new)
+        new.chmod(_READABLE)
+        return _publish(new, versions)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            versions.rmdir()  # if it is empty, this was to be the first version, and failed
+
+
+def _write_graph(predictor, endpoints, folder):
+    archive = keras.export.ExportArchive()
+    # The variables that endpoints use are kept by themselves; `track(model)` would keep them twice.
+    for resource in predictor.resources():
+        archive.track(resource)
+    for endpoint in endpoints:
+        archive.add_endpoint(endpoint.name, endpoint.function, list(endpoint.inputs))
+    try:
+        archive.write_out(str(folder), verbose=False)
+    except tf.errors.OpError as error:  # of its file system, as when the disk is full
+        raise OSError(error.message) from error
+
+
+def _audit(folder):
+    """Audits in a process of its own, which has nothing of the zoo's network and of Keras."""
+    command = [sys.executable, "-m", "zoo.serving.export.audit", str(folder)]
+    root = str(Path(__file__).resolve().parents[2])
+    paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        findings = done.stdout.strip() or done.stderr.strip()
+        raise ExportError("not exported: " + "; ".join(findings.splitlines()))
+
+
+def _publish(new, versions):
+    """Renames the folder to the next integer: a server sees all of it or nothing."""
+    while True:
+        taken = [int(path.name) for path in versions.iterdir() if path.name.isdecimal()]
+        version = versions / str(max(taken, default=0) + 1)
+        try:
+            new.rename(version)
+        except OSError:
+            if not version.exists():  # else another export has just taken this number
+                raise
+        else:
+            return version

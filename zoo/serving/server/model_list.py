@@ -1,0 +1,117 @@
+"""Which models to serve, from what was named on the command line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import zoo
+from zoo.errors import UserError
+from zoo.predictors import catalogue
+from zoo.serving import ExportError, export
+from zoo.serving.export import configuration
+from zoo.serving.protobufs import model_server_config_pb2
+
+_GRAPH_NAME = "saved_model.pb"
+
+
+def resolve(models, exports, announce):
+    """The models to serve.
+
+    Args:
+        models: each an exported model's folder of versions (or one of the versions), a folder with
+            `models.config`, or the name or path of a saved model, which is exported.
+        exports: folder for these exports.
+        announce: function that gets a line about what takes a while.
+
+    Returns:
+        List of `ModelConfig` messages with absolute paths.
+
+    Raises:
+        UserError: one of them is none of these, two have the same name, or an export fails.
+    """
+    configs = []
+    to_export = {}  # a ModelConfig's name -> what to export for it
+    for model in models:
+        exported = _exported(Path(model))
+        if exported is None:
+            folder = catalogue.find_model(model).resolve()
+            exported = [_config(folder.name, Path(exports).resolve() / folder.name)]
+            to_export[folder.name] = folder
+        configs += exported
+    _require_distinct(configs)
+    for name, folder in to_export.items():
+        announce(f"exporting {name}")
+        _export_alone(folder, name, exports)
+    return configs
+
+
+def _exported(path):
+    """The models of a folder that an export wrote; None if it is no such folder."""
+    if (path / configuration.MODELS_NAME).is_file():
+        return _listed(path.resolve())
+    if (path / _GRAPH_NAME).is_file():  # one version
+        path = path.resolve().parent
+    if any(path.glob(f"[0-9]*/{_GRAPH_NAME}")):
+        path = path.resolve()
+        return [_config(path.name, path)]
+    return None
+
+
+def _listed(folder):
+    """The models of `models.config`."""
+    path = folder / configuration.MODELS_NAME
+    configs = list(configuration.read(path).model_config_list.config)
+    if not configs:
+        raise UserError(f"{path} lists no models: export one to this folder")
+    for config in configs:
+        config.base_path = str(folder / config.base_path)
+        if not Path(config.base_path).is_dir():
+            raise UserError(
+                f"{path}: the folder of model '{config.name}', {config.base_path}, is not there: "
+                "mend its base_path"
+            )
+    return configs
+
+
+def _config(name, folder):
+    return model_server_config_pb2.ModelConfig(
+        name=name, base_path=str(folder), model_platform="tensorflow"
+    )
+
+
+def _require_distinct(configs):
+    paths = {}
+    for config in configs:
+        if config.name in paths:
+            raise UserError(
+                f"two models are called '{config.name}' ({paths[config.name]} and "
+                f"{config.base_path}): serve one of them, or rename its folder"
+            )
+        paths[config.name] = config.base_path
+
+
+def _export_alone(model, name, folder):
+    """Exports in a process of its own: a server has no use for TensorFlow's Python."""
+    command = [sys.executable, "-m", __name__, str(model), name, str(folder)]
+    paths = filter(None, (str(catalogue.ROOT), os.environ.get("PYTHONPATH")))
+    environment = {"PYTHONPATH": os.pathsep.join(paths), "KERAS_BACKEND": "tensorflow"}
+    done = subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        reason = done.stdout.strip() or done.stderr.strip()[-500:]
+        raise UserError(f"cannot export model '{name}': {' '.join(reason.split())}")
+
+
+def _main(model, name, folder):
+    try:
+        export(zoo.load(model), name, folder)
+    except (UserError, ExportError) as error:
+        print(error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))

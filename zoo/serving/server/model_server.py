@@ -1,0 +1,110 @@
+"""Starts TensorFlow Serving, where it is installed."""
+
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from google.protobuf import text_format
+
+from zoo.errors import UserError
+from zoo.serving.export import configuration
+from zoo.serving.protobufs import model_server_config_pb2
+from zoo.serving.server import ports
+
+PROGRAM = "tensorflow_model_server"
+HOST = "0.0.0.0"  # it listens on every interface, and has no option for another
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def find():
+    """The path of `tensorflow_model_server`.
+
+    Raises:
+        UserError: it is not on PATH.
+    """
+    program = shutil.which(PROGRAM)
+    if program is None:
+        raise UserError(
+            f"{PROGRAM} is not on PATH: install TensorFlow Serving "
+            "(https://www.tensorflow.org/tfx/serving/setup, or the container image "
+            "tensorflow/serving), or try the model out on the zoo's own server with --development"
+        )
+    return program
+
+
+def command(program, configs, folder, port, rest_port):
+    """The command line that serves models, and the files that it needs.
+
+    Args:
+        program: path of `tensorflow_model_server`.
+        configs: `ModelConfig` messages.
+        folder: for `models.config`, and for those other configuration files that do not lie beside
+            the models.
+        port: of gRPC.
+        rest_port: of REST.
+
+    Returns:
+        List of strings.
+    """
+    listed = model_server_config_pb2.ModelServerConfig()
+    listed.model_config_list.config.extend(configs)
+    path = Path(folder) / configuration.MODELS_NAME
+    path.write_text(text_format.MessageToString(listed), encoding="utf-8")
+    configuration.update(folder)
+    words = [
+        program,
+        f"--port={port}",
+        f"--rest_api_port={rest_port}",
+        f"--model_config_file={path}",
+        "--enable_batching",
+        f"--batching_parameters_file={_find(configuration.BATCHING_NAME, configs, folder)}",
+        f"--monitoring_config_file={_find(configuration.MONITORING_NAME, configs, folder)}",
+    ]
+    if any(config.version_labels for config in configs):
+        # Else it does not start: at first no version is loaded that a label could stand for.
+        words.append("--allow_version_labels_for_unavailable_models")
+    return words
+
+
+def run(words, port, rest_port):
+    """Runs the server until it ends; SIGINT and SIGTERM are passed on to it.
+
+    Args:
+        words: its command line.
+        port, rest_port: those that it will listen on.
+
+    Returns:
+        Its exit code; 0 if it ended because of such a signal.
+
+    Raises:
+        UserError: a port is in use. The server itself would share it in silence.
+    """
+    for number in (port, rest_port):
+        ports.require_free(HOST, number)
+    process, stopped_by = None, set()
+
+    def pass_on(number, frame):
+        stopped_by.add(number)
+        if process is not None:
+            process.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in _STOP_SIGNALS}
+    try:
+        process = subprocess.Popen(words)
+        for number in stopped_by.copy():  # that came before there was a process
+            process.send_signal(number)
+        code = process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if -code in stopped_by:
+        return 0
+    return code if code >= 0 else 128 - code
+
+
+def _find(name, configs, folder):
+    """A configuration file: that beside the models, if they all lie in one folder."""
+    parents = {Path(config.base_path).parent for config in configs}
+    beside = parents.pop() / name
+    return beside if not parents and beside.is_file() else Path(folder) / name

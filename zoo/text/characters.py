@@ -1,0 +1,107 @@
+"""Text as a sequence of characters."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from zoo.text.special_tokens import END, END_ID, PADDING, PADDING_ID, UNKNOWN
+from zoo.text.vocabularies import Vocabulary
+
+# A vocabulary file has one token a line, so that what breaks lines needs a name: two characters,
+# which no single character can be.
+_NAMES = {"\n": r"\n", "\r": r"\r"}
+_LINE_BREAK = _NAMES["\n"]
+_PRINTED = {name: character for character, name in _NAMES.items()}
+_PRINTED |= {PADDING: "", END: "", UNKNOWN: "\ufffd"}
+_PIECE = 2**16  # characters to tokenise in one go
+
+
+class CharacterTokenizer(tf.Module):
+    r"""Looks up the ids of the characters of texts: code points, of any script, case kept.
+
+    A text is read after a line break, as if it began a line.
+
+    Args:
+        vocabulary: the characters that have an id, a line break (LF) among them under the name
+            `\n`, a carriage return under `\r`; all others are `<UNK>`.
+        vocabulary_file: the file of the vocabulary, if an export is to keep it as an asset.
+
+    Raises:
+        ValueError: the vocabulary has no line break.
+    """
+
+    level = "character"
+
+    def __init__(self, vocabulary: Vocabulary, vocabulary_file: str | Path | None = None):
+        super().__init__()
+        if _LINE_BREAK not in vocabulary:
+            raise ValueError(f"a vocabulary of characters must have the line break, {_LINE_BREAK}")
+        self.vocabulary = vocabulary
+        self._table = vocabulary.lookup_table(vocabulary_file)
+        self._printed = [_PRINTED.get(token, token) for token in vocabulary.tokens]
+
+    @classmethod
+    def from_documents(cls, documents: Iterable[str]) -> "CharacterTokenizer":
+        """A tokenizer of all characters of `documents`, the training split, and the line break."""
+        counts = Counter({"\n": 0})
+        for document in documents:
+            counts.update(document)
+        names = Counter({_NAMES.get(character, character): n for character, n in counts.items()})
+        return cls(Vocabulary.from_counts(names, size=None))
+
+    @property
+    def start_id(self) -> int:
+        """The token that a text is read after: the line break."""
+        return self.vocabulary.ids([_LINE_BREAK])[0]
+
+    def ragged(self, texts: tf.Tensor | Sequence[str], end: bool = False) -> tf.RaggedTensor:
+        """The ids of texts, (batch,) strings, as (batch, None) int32 without padding.
+
+        Args:
+            texts: the strings; a byte that is not UTF-8 counts as the character U+FFFD.
+            end: whether to add what completes a text. Nothing does: `<EOS>` follows upon whole
+                documents, and the probability of a text is the product over its characters.
+        """
+        del end
+        texts = tf.convert_to_tensor(texts, tf.string)
+        characters = tf.strings.unicode_split(texts, "UTF-8")
+        tokens = characters.flat_values
+        for character, name in _NAMES.items():
+            tokens = tf.where(tokens == character, name, tokens)
+        return characters.with_flat_values(tf.cast(self._table.lookup(tokens), tf.int32))
+
+    def stream(self, documents: Sequence[str]) -> np.ndarray:
+        """The ids of all documents one after another, each with `<EOS>`: (tokens,) int32."""
+        text = "".join(documents)
+        # Cut anywhere, for characters stand alone: neither long nor many documents take long.
+        pieces = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
+        pieces = tf.data.Dataset.from_tensor_slices(tf.constant(pieces, tf.string)).batch(1)
+        ids = pieces.map(
+            lambda piece: self.ragged(piece).flat_values, num_parallel_calls=tf.data.AUTOTUNE
+        )
+        ids = np.concatenate([np.empty(0, np.int32), *ids.as_numpy_iterator()])
+        ends = np.cumsum([len(document) for document in documents], dtype=int)
+        return np.insert(ids, ends, END_ID)
+
+    def join(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
+        """The texts, (batch,) strings, of ids, (batch, steps) integers.
+
+        Padding and `<EOS>` give no text, `<UNK>` the replacement character U+FFFD.
+        """
+        if isinstance(ids, tf.RaggedTensor):
+            ids = ids.to_tensor(PADDING_ID)
+        return tf.strings.reduce_join(tf.gather(tf.constant(self._printed), ids), axis=1)
+
+    def get_config(self) -> dict:
+        """The options, of which there are none; the vocabulary has a file of its own."""
+        return {}
+
+    @classmethod
+    def from_config(
+        cls, config: dict, vocabulary: Vocabulary, vocabulary_file: str | Path | None = None
+    ) -> "CharacterTokenizer":
+        """The tokenizer that gave `config`, with the vocabulary that it had."""
+        return cls(vocabulary, vocabulary_file=vocabulary_file, **config)

@@ -1,0 +1,128 @@
+"""What a tagger sees of a token: its word, its characters, its shape, as ids."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from zoo.text.special_tokens import PADDING_ID
+from zoo.text.vocabularies import Vocabulary
+
+SHAPES = (
+    ("lower", r"['’-]*\p{Ll}[\p{Ll}\p{M}'’-]*"),
+    ("initial", r"\p{Lu}[\p{Ll}\p{M}'’-]*"),
+    ("upper", r"\p{Lu}[\p{Lu}\p{M}'’.&-]+"),
+    ("number", r"[+-]?\p{N}+(?:[.,:/]\p{N}+)*"),
+    ("alphanumeric", r".*\p{N}.*"),
+    ("mixed", r".*\p{L}.*"),
+)
+"""Names of shapes and the patterns that a whole token fits, the first that does; any other token is
+"symbol". Id 0 is padding, the ids of these shapes follow from 1 on, "symbol" comes last."""
+
+
+class TokenEncoder(tf.Module):
+    """Looks up the ids of tokens: `words`, `characters` and `shapes`.
+
+    Words are looked up in lower case, with every digit as 0 and every apostrophe as ', so that what
+    is rare as it is written is still known; the characters and the shape keep what this takes away.
+
+    Args:
+        words: vocabulary of such words; others are `<UNK>`.
+        characters: vocabulary of characters; others are `<UNK>`.
+        longest_word: the characters that are looked at, from the front.
+        word_file, character_file: files of the vocabularies, if an export is to keep them as
+            assets.
+    """
+
+    def __init__(
+        self,
+        words: Vocabulary,
+        characters: Vocabulary,
+        longest_word: int = 24,
+        word_file: str | Path | None = None,
+        character_file: str | Path | None = None,
+    ):
+        super().__init__()
+        self.words = words
+        self.characters = characters
+        self.longest_word = longest_word
+        self._word_table = words.lookup_table(word_file)
+        self._character_table = characters.lookup_table(character_file)
+
+    @classmethod
+    def from_sentences(
+        cls,
+        sentences: Sequence[Sequence[str]],
+        vocabulary_size: int | None = None,
+        more_words: Iterable[str] = (),
+        longest_word: int = 24,
+    ) -> "TokenEncoder":
+        """An encoder of the words and characters of tokenised sentences, the training split.
+
+        Args:
+            sentences: lists of tokens.
+            vocabulary_size: the most frequent words to keep; None keeps all.
+            more_words: words to know beside those, because there are vectors for them.
+        """
+        tokens = Counter(token for sentence in sentences for token in sentence)
+        words, characters = Counter(), Counter()
+        for word, count in zip(normalized(tokens), tokens.values(), strict=True):
+            words[word] += count
+        for token, count in tokens.items():
+            for character in token:
+                characters[character] += count
+        vocabulary = Vocabulary.from_counts(_possible(words), vocabulary_size)
+        added = [word for word in _possible(Counter(more_words)) if word not in vocabulary]
+        known = Vocabulary((*vocabulary.tokens[3:], *added))
+        return cls(known, Vocabulary.from_counts(_possible(characters), None), longest_word)
+
+    def ragged(self, tokens: tf.RaggedTensor) -> dict[str, tf.RaggedTensor]:
+        """The ids of tokens, (batch, None) strings.
+
+        Returns:
+            dict of `words` and `shapes`, (batch, None) int32, and `characters`,
+            (batch, None, longest_word) int32, padded with 0.
+        """
+        flat = tokens.flat_values
+        # None of these is ever padding: that is spelt in capitals, and by several characters.
+        words = self._word_table.lookup(_normal(flat))
+        characters = tf.strings.unicode_split(flat, "UTF-8")[:, : self.longest_word]
+        characters = self._character_table.lookup(characters)
+        ids = {
+            "words": words,
+            "shapes": _shapes(flat),
+            "characters": characters.to_tensor(PADDING_ID, shape=[None, self.longest_word]),
+        }
+        return {n: tokens.with_flat_values(tf.cast(i, tf.int32)) for n, i in ids.items()}
+
+    def __call__(self, tokens: tf.RaggedTensor) -> dict[str, tf.Tensor]:
+        """The ids of tokens, as `ragged` gives them, padded with 0 on the right."""
+        return {name: ids.to_tensor(PADDING_ID) for name, ids in self.ragged(tokens).items()}
+
+    def get_config(self) -> dict:
+        """The options, without the vocabularies, which have files of their own."""
+        return {"longest_word": self.longest_word}
+
+
+def normalized(words):
+    """Words as they are looked up: in lower case, each digit as 0, each apostrophe as '."""
+    return [word.decode() for word in _normal(tf.constant(list(words), tf.string)).numpy()]
+
+
+def _normal(tokens):
+    tokens = tf.strings.lower(tokens, encoding="utf-8")
+    tokens = tf.strings.regex_replace(tokens, r"\p{N}", "0")
+    return tf.strings.regex_replace(tokens, "[’ʼ＇]", "'")
+
+
+def _possible(counts):
+    """The words that a vocabulary can hold: neither empty nor with a line break."""
+    return Counter({w: n for w, n in counts.items() if w and set(w).isdisjoint("\n\r")})
+
+
+def _shapes(tokens):
+    shape = tf.fill(tf.shape(tokens), len(SHAPES) + 1)
+    for index, (_, pattern) in reversed(list(enumerate(SHAPES, 1))):
+        shape = tf.where(tf.strings.regex_full_match(tokens, pattern), index, shape)
+    return shape

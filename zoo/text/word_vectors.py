@@ -1,0 +1,159 @@
+"""Word vectors: learnt from text, and kept in files in the text form of word2vec and GloVe."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zoo.errors import UserError
+from zoo.text.special_tokens import END_ID
+from zoo.text.token_features import normalized
+
+MOST = 100_000  # words that are read; the files begin with the most frequent
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Words, as `token_features` looks them up, and `matrix`, (words, dimension) float32."""
+
+    words: tuple[str, ...]
+    matrix: np.ndarray
+
+    @property
+    def dimension(self) -> int:
+        return self.matrix.shape[1]
+
+    def assign(self, embedding, vocabulary, deviation=None):
+        """Gives an embedding layer the vectors of the words of its vocabulary that have one.
+
+        Args:
+            embedding: `keras.layers.Embedding`, built.
+            vocabulary: its `Vocabulary`.
+            deviation: the standard deviation that the values are brought to; None leaves them.
+        """
+        rows = {word: row for row, word in enumerate(self.words)}
+        places = [
+            (index, rows[word])
+            for index, word in enumerate(normalized(vocabulary.tokens))
+            if index > END_ID and word in rows
+        ]
+        if not places:
+            return
+        indices, chosen = np.transpose(places)
+        vectors = self.matrix[chosen]
+        if deviation is not None and vectors.std() > 0:
+            vectors = vectors * (deviation / vectors.std())
+        values = np.array(embedding.embeddings)
+        values[indices] = vectors
+        embedding.embeddings.assign(values)
+
+    def write(self, path: str | Path):
+        """Writes them as word2vec does, with its heading."""
+        with Path(path).open("w", encoding="utf-8", newline="\n") as file:
+            file.write(f"{len(self.words)} {self.dimension}\n")
+            for word, vector in zip(self.words, self.matrix, strict=True):
+                file.write(f"{word} {' '.join(f'{value:.6g}' for value in vector)}\n")
+
+
+def learn(
+    sentences: Sequence[Sequence[str]],
+    *,
+    dimension: int = 100,
+    epochs: int = 10,
+    least: int = 3,
+    seed: int = 1,
+) -> Vectors:
+    """Learns vectors in which words that occur among the same words are alike.
+
+    Skip-grams with negative sampling, by gensim: five words to each side, five negatives, frequent
+    words thinned out (Mikolov et al. 2013, "Distributed representations of words and phrases and
+    their compositionality"). It runs in one thread, so that the same seed gives the same vectors.
+
+    Args:
+        sentences: lists of tokens.
+        dimension: size of a vector.
+        epochs: passes over the sentences.
+        least: how often a word has to occur to get a vector.
+        seed: of the first vectors and of what is drawn.
+
+    Returns:
+        `Vectors`, the most frequent word first.
+
+    Raises:
+        UserError: no word occurs so often.
+    """
+    from gensim.models import Word2Vec  # takes a second to load
+
+    model = Word2Vec(
+        vector_size=dimension,
+        min_count=least,
+        sg=1,
+        negative=5,
+        window=5,
+        sample=1e-4,
+        workers=1,
+        seed=seed,
+    )
+    model.build_vocab(sentences)
+    if not len(model.wv):
+        raise UserError(f"no word occurs {least} times: give more text")
+    model.train(sentences, total_examples=len(sentences), epochs=epochs)
+    return Vectors(tuple(model.wv.index_to_key), model.wv.vectors)
+
+
+def read(path: str | Path) -> Vectors:
+    """Reads a file of one word and its values per line, with word2vec's heading or without.
+
+    Words that are looked up alike (`token_features.normalized`) get the first one's vector.
+    Words with spaces, of which GloVe has some, are left out: no token is such a word.
+
+    Raises:
+        UserError: the file cannot be read, or a line is not a word and as many finite numbers as
+            the first has.
+    """
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="\n") as file:
+            return _parse(path, file)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UserError(f"{path}: cannot read word vectors ({reason})") from error
+
+
+def _parse(path, file):
+    words, rows = [], []
+    for number, line in enumerate(file, 1):
+        word, *values = line.rstrip().split(" ")
+        if number == 1 and len(values) == 1 and word.isdecimal() and values[0].isdecimal():
+            continue  # word2vec's heading: how many words and dimensions
+        if rows and len(values) > len(rows[0]) and _numbers(values[: -len(rows[0])]) is None:
+            continue  # a word with spaces
+        vector = _numbers(values)
+        if not word or vector is None:
+            raise UserError(
+                f"{path}, line {number}: not a word and its numbers, with single spaces"
+            )
+        if rows and len(vector) != len(rows[0]):
+            raise UserError(
+                f"{path}, line {number}: {len(vector)} values after {len(rows[0])}: every line "
+                "must have a word and as many values"
+            )
+        words.append(word)
+        rows.append(vector)
+        if len(words) == MOST:
+            break
+    if not rows:
+        raise UserError(f"{path}: no word vectors there: a word and its values on each line")
+    first = {}
+    for row, word in enumerate(normalized(words)):
+        first.setdefault(word, row)
+    return Vectors(tuple(first), np.stack([rows[row] for row in first.values()]))
+
+
+def _numbers(fields):
+    """The vector that these strings are; None if there are none or one is no finite number."""
+    try:
+        vector = np.array(fields, dtype="float32")
+    except ValueError:
+        return None
+    return vector if len(vector) and np.isfinite(vector).all() else None

@@ -1,0 +1,118 @@
+"""Turns raw text into ids, by the same object in training, in prediction and in an export.
+
+The work is done by stock TensorFlow operations, so that a served model takes plain strings and can
+never tokenise otherwise than the model was trained.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from zoo.text.special_tokens import END, PADDING_ID, UNKNOWN_ID
+from zoo.text.vocabularies import Vocabulary
+
+# What parts tokens and leaves no trace: HTML line breaks, white space, control characters.
+_SEPARATORS = r"(?i)<br\s*/?>|[\s\p{Z}\p{Cc}\x{200B}\x{FEFF}]+"
+_APOSTROPHES = "[’ʼ＇]"
+_WORD = r"[\p{L}\p{M}\p{N}]+"
+# A word, with the apostrophes inside it, or else any one character.
+_TOKENS = rf"{_WORD}(?:'{_WORD})*|[^ ]"
+_BATCH = 512  # texts to tokenise in one go: enough to be fast, few enough to use every core
+
+
+class WordTokenizer(tf.Module):
+    """Splits texts into words and punctuation marks, and looks up their ids.
+
+    A word is a run of letters, accents and digits of any script, with the apostrophes inside it
+    ("don't" is one word); every other character that is no white space is a token of its own.
+    `<EOS>` ends each text, so that even an empty one has a token. Scripts that put no space between
+    words are not segmented.
+
+    Args:
+        vocabulary: the words that have an id; all others are `<UNK>`.
+        lowercase: whether to convert text to lower case first.
+        max_length: the most tokens a text may have, `<EOS>` included (2 or more), None for no
+            limit. A longer text loses its beginning: reviews and letters conclude at the end.
+        vocabulary_file: the file of the vocabulary, if an export is to keep it as an asset.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        lowercase: bool = True,
+        max_length: int | None = None,
+        vocabulary_file: str | Path | None = None,
+    ):
+        super().__init__()
+        if max_length is not None and max_length < 2:
+            raise ValueError(f"max_length must leave room for a word and {END}, not {max_length}")
+        self.vocabulary = vocabulary
+        self.lowercase = lowercase
+        self.max_length = max_length
+        self._table = vocabulary.lookup_table(vocabulary_file)
+
+    @classmethod
+    def from_texts(
+        cls,
+        texts: Sequence[str],
+        vocabulary_size: int | None = 10_000,
+        lowercase: bool = True,
+        max_length: int | None = None,
+    ) -> "WordTokenizer":
+        """A tokenizer of the most frequent words of `texts`, which should be the training split."""
+        counts = cls(Vocabulary(()), lowercase).count(texts)
+        return cls(Vocabulary.from_counts(counts, vocabulary_size), lowercase, max_length)
+
+    def tokenize(self, texts: tf.Tensor | Sequence[str]) -> tf.RaggedTensor:
+        """Splits texts, (batch,) strings, into tokens, (batch, None) strings, each with `<EOS>`."""
+        tokens = self._split(tf.convert_to_tensor(texts, tf.string))
+        if self.max_length is not None:
+            tokens = tokens[:, -(self.max_length - 1) :]
+        end = tf.fill([tokens.nrows(), 1], END)
+        return tf.concat([tokens, end], axis=1)
+
+    def count(self, texts: Sequence[str]) -> Counter[str]:
+        """How often each word occurs in `texts`, in the vocabulary or not; `<EOS>` is left out."""
+
+        def distinct(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            words, _, counts = tf.unique_with_counts(self._split(batch).flat_values)
+            return words, counts
+
+        batches = tf.data.Dataset.from_tensor_slices(tf.convert_to_tensor(texts, tf.string))
+        batches = batches.batch(_BATCH).map(distinct, num_parallel_calls=tf.data.AUTOTUNE)
+        total = Counter()
+        for words, counts in batches.as_numpy_iterator():
+            total.update(dict(zip(words.tolist(), counts.tolist(), strict=True)))
+        return Counter({word.decode(): count for word, count in total.items()})
+
+    def get_config(self) -> dict:
+        """The options, without the vocabulary, which has a file of its own."""
+        return {"lowercase": self.lowercase, "max_length": self.max_length}
+
+    @classmethod
+    def from_config(
+        cls, config: dict, vocabulary: Vocabulary, vocabulary_file: str | Path | None = None
+    ) -> "WordTokenizer":
+        """The tokenizer that gave `config`, with the vocabulary that it had."""
+        return cls(vocabulary, vocabulary_file=vocabulary_file, **config)
+
+    def ragged(self, texts: tf.Tensor | Sequence[str]) -> tf.RaggedTensor:
+        """The ids of texts, (batch,) strings, as (batch, None) int32 without padding."""
+        ids = self._table.lookup(self.tokenize(texts))
+        # A token that happens to be spelt like padding is a token nevertheless.
+        return tf.cast(tf.maximum(ids, UNKNOWN_ID), tf.int32)
+
+    def __call__(self, texts: tf.Tensor | Sequence[str]) -> tf.Tensor:
+        """The ids of texts, (batch,) strings, as (batch, timesteps) int32, padded on the right."""
+        return self.ragged(texts).to_tensor(PADDING_ID)
+
+    def _split(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        # Bytes that are not UTF-8 become U+FFFD: one broken request must not fail a whole batch.
+        texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+        texts = tf.strings.regex_replace(texts, _SEPARATORS, " ")
+        texts = tf.strings.regex_replace(texts, _APOSTROPHES, "'")
+        if self.lowercase:
+            texts = tf.strings.lower(texts, encoding="utf-8")
+        return tf.strings.split(tf.strings.regex_replace(texts, _TOKENS, r" \0 "))
