@@ -26,7 +26,7 @@ def session_cache(tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained_tagger(tmp_path_factory):
     """The folder of a model of entities, with its data beside it; nobody may change it."""
-    from entity_tagging import train
+    from support.entity_tagging import train
 
     return train(tmp_path_factory.mktemp("tagger"))
 
@@ -34,7 +34,7 @@ def trained_tagger(tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained_language_model(tmp_path_factory):
     """The folder of a model of characters, with its text beside it; nobody may change it."""
-    from language_modelling import train
+    from support.language_modelling import train
 
     return train(tmp_path_factory.mktemp("language_model"))
 
@@ -42,6 +42,6 @@ def trained_language_model(tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained_music(tmp_path_factory):
     """The folder of a model of chords, with its chorales beside it; nobody may change it."""
-    from music_pieces import train
+    from support.music_pieces import train
 
     return train(tmp_path_factory.mktemp("music"))

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from support import chains
 
 import zoo
 from benchmarks import keras_tagger, tagging
 from tasks.ner import NamedEntities
-from tests import chains
 from zoo.application.task import Settings
 from zoo.datasets.sequence_tagging import SequenceTaggingData, TaggedSentences
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner
-from translation_pairs import pairs
+from support.translation_pairs import pairs
 
 import zoo
 from benchmarks import keras_translator, translation, zoo_translator

@@ -5,7 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from sequences import INPUT_DIM, UNITS, VARIANTS, build_cell, sample
+from support.sequences import INPUT_DIM, UNITS, VARIANTS, build_cell, sample
 
 from zoo.cells import CELLS, LSTMCell, PeepholeLSTMCell, RNNCell
 

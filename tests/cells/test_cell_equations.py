@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from reference import Equations
-from sequences import (
+from support.reference import Equations
+from support.sequences import (
     INPUT_DIM,
     UNITS,
     VARIANTS,

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from differentiation import outputs_and_gradients
-from reference import Equations, central_differences, weighted_sum
-from sequences import (
+from support.differentiation import outputs_and_gradients
+from support.reference import Equations, central_differences, weighted_sum
+from support.sequences import (
     MASK,
     VARIANTS,
     arrays,

@@ -5,9 +5,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from processes import run_script
-from reference import Equations
-from sequences import (
+from support.processes import run_script
+from support.reference import Equations
+from support.sequences import (
     BATCH,
     INPUT_DIM,
     MASK,
@@ -171,7 +171,7 @@ def test_saved_model_loads_in_a_fresh_process(tmp_path):
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "inputs.npy", x)
 
-    run_script(Path(__file__).with_name("load_saved.py"), tmp_path)
+    run_script(Path(__file__).parents[1] / "support" / "load_saved.py", tmp_path)
 
     with np.load(tmp_path / "outputs.npz") as outputs:
         assert_all_close(list(outputs.values()), [np.array(y) for y in model(x)], 1e-6)

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from differentiation import outputs_and_gradients
-from sequences import (
+from support.differentiation import outputs_and_gradients
+from support.sequences import (
     INPUT_DIM,
     MASK,
     UNITS,

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from score_examples import assert_same_music, random_score
+from support.score_examples import assert_same_music, random_score
 
 from zoo.datasets.music import Scores, carve, from_file, from_files, load
 from zoo.errors import UserError

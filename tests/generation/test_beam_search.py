@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from step_models import END, VOCABULARY, Recurrent, take
+from support.step_models import END, VOCABULARY, Recurrent, take
 
 from zoo.generation import beam_search, generate
 

@@ -6,7 +6,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 from keras import ops
-from step_models import END, VOCABULARY, Recurrent, kept, take
+from support.step_models import END, VOCABULARY, Recurrent, kept, take
 
 from zoo.cells import CELLS
 from zoo.generation import generate, uniforms

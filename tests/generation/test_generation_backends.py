@@ -3,12 +3,12 @@
 import importlib.util
 from pathlib import Path
 
-import generation_numbers
 import numpy as np
 import pytest
-from processes import run_script
+from support import generation_numbers
+from support.processes import run_script
 
-HERE = Path(__file__).parent
+SUPPORT = Path(__file__).parents[1] / "support"
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def test_same_numbers_on_every_backend(backend, on_tensorflow, tmp_path):
         pytest.skip(f"{backend} is not installed")
     path = tmp_path / "numbers.npz"
     environment = {"KERAS_BACKEND": backend, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    run_script(HERE / "generation_numbers.py", path, **environment)
+    run_script(SUPPORT / "generation_numbers.py", path, **environment)
     with np.load(path) as numbers:
         assert set(numbers) == set(on_tensorflow)
         for name, expected in on_tensorflow.items():

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 import tensorflow as tf
-from step_models import END, MEMORY, UNITS, VOCABULARY, Recurrent
+from support.step_models import END, MEMORY, UNITS, VOCABULARY, Recurrent
 
 from zoo.generation import beam_search, generate, uniforms
 

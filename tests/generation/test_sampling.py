@@ -6,7 +6,7 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 from keras import ops
-from step_models import kept
+from support.step_models import kept
 
 from zoo.generation import draw, permitted, truncated, uniforms
 

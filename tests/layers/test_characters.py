@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from sequences import randomize
+from support.sequences import randomize
 
 from zoo.cells import CELLS
 from zoo.layers import CharacterFeatures

@@ -4,18 +4,17 @@ import functools
 import importlib.util
 from pathlib import Path
 
-import chains
-import crf_numbers
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import run_script
+from support import chains, crf_numbers
+from support.processes import run_script
 
 from zoo.layers import LinearChainCRF
 from zoo.layers.crf import log_partition_steps, marginals, viterbi
 
-HERE = Path(__file__).parent
+SUPPORT = Path(__file__).parents[1] / "support"
 
 
 @pytest.mark.parametrize(("batch", "timesteps"), [(0, 4), (1, 1), (3, 7)])
@@ -66,7 +65,7 @@ def test_same_numbers_on_every_backend(backend, on_tensorflow, tmp_path):
         pytest.skip(f"{backend} is not installed")
     path = tmp_path / "numbers.npz"
     environment = {"KERAS_BACKEND": backend, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    run_script(HERE / "crf_numbers.py", path, **environment)
+    run_script(SUPPORT / "crf_numbers.py", path, **environment)
     with np.load(path) as numbers:
         assert set(numbers) == set(on_tensorflow)
         for name, expected in on_tensorflow.items():

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from sequences import MASK
+from support.sequences import MASK
 
 from zoo.layers import MaskedPooling
 

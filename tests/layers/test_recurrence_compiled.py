@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from differentiation import differentiate, outputs_and_gradients, random_like
-from reference import Equations
-from sequences import (
+from support.differentiation import differentiate, outputs_and_gradients, random_like
+from support.reference import Equations
+from support.sequences import (
     INPUT_DIM,
     MASK,
     UNITS,

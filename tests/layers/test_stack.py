@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from sequences import BATCH, INPUT_DIM, MASK, TIMESTEPS, assert_all_close, randomize
+from support.sequences import BATCH, INPUT_DIM, MASK, TIMESTEPS, assert_all_close, randomize
 
 from zoo.cells import CELLS
 from zoo.layers import RecurrentStack

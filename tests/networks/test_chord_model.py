@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from music_pieces import encoder_of, piece_of, predictor_of
+from support.music_pieces import encoder_of, piece_of, predictor_of
 
 from zoo.cells import CELLS
 from zoo.music.chords import END_ID, FIRST_KEY_ID, HIGHEST, LOWEST, REST_ID

@@ -7,10 +7,20 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import translators
-from processes import run_script
-from sequences import randomize
-from translators import END, SIZE, SOURCES, TARGETS, UNITS, array, logits_of, numbers, translator
+from support import translators
+from support.processes import run_script
+from support.sequences import randomize
+from support.translators import (
+    END,
+    SIZE,
+    SOURCES,
+    TARGETS,
+    UNITS,
+    array,
+    logits_of,
+    numbers,
+    translator,
+)
 
 from zoo.cells import CELLS
 from zoo.generation import beam_search

@@ -5,12 +5,12 @@ import warnings
 from pathlib import Path
 
 import keras
-import language_models
 import numpy as np
 import pytest
-from language_models import UNITS, VOCABULARY, array, logits_and_states, numbers, stream
-from processes import run_script
-from sequences import randomize
+from support import language_models
+from support.language_models import UNITS, VOCABULARY, array, logits_and_states, numbers, stream
+from support.processes import run_script
+from support.sequences import randomize
 
 from zoo.cells import CELLS
 from zoo.networks import initial_states, language_model, step_model

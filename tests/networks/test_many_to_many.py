@@ -6,9 +6,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import taggers
-from processes import run_script
-from taggers import TAGS, compiled, decoded, network, sentences
+from support import taggers
+from support.processes import run_script
+from support.taggers import TAGS, compiled, decoded, network, sentences
 
 from zoo.cells import CELLS
 from zoo.layers.crf import marginals

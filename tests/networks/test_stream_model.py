@@ -1,13 +1,13 @@
 """Training on a stream in pieces: the states go over from batch to batch, and nowhere else."""
 
 import keras
-import language_models
 import numpy as np
 import pytest
 import tensorflow as tf
-from language_models import UNITS, VOCABULARY, logits_and_states, pieces, stream
-from processes import run_script
-from sequences import randomize
+from support import language_models
+from support.language_models import UNITS, VOCABULARY, logits_and_states, pieces, stream
+from support.processes import run_script
+from support.sequences import randomize
 
 from zoo.cells import CELLS
 from zoo.errors import UserError

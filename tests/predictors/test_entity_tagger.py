@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import run_script
+from support.processes import run_script
 
 import zoo
 from zoo.datasets.sequence_tagging import TaggedSentences
@@ -249,7 +249,7 @@ def test_other_backends(backend, predictor, predictions, tmp_path):
         pytest.skip(f"{backend} is not installed")
     zoo.predictors.presets.save(predictor, tmp_path / "model", {})
     (tmp_path / "texts.json").write_text(json.dumps(TEXTS))
-    script = Path(__file__).resolve().parent / "tag_texts.py"
+    script = Path(__file__).parents[1] / "support" / "tag_texts.py"
     run_script(script, tmp_path, KERAS_BACKEND=backend)
     answer = json.loads((tmp_path / "answer.json").read_text())
     assert answer["backend"] == backend

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from language_modelling import predictor_of, text
-from processes import run_script
+from support.language_modelling import predictor_of, text
+from support.processes import run_script
 
 from zoo.cells import CELLS
 from zoo.errors import UserError
@@ -453,7 +453,7 @@ def test_jax(tmp_path):
             "next": predictor.predict(prompts),
         }
     (tmp_path / "texts.json").write_text(json.dumps(TEXTS | {"document": text(10)}))
-    script = Path(__file__).parent / "write_texts.py"
+    script = Path(__file__).parents[1] / "support" / "write_texts.py"
     run_script(script, tmp_path, KERAS_BACKEND="jax")
     answer = json.loads((tmp_path / "answer.json").read_text())
     assert answer.pop("backend") == "jax" != keras.backend.backend()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from music_pieces import piece_of, predictor_of
+from support.music_pieces import piece_of, predictor_of
 
 from zoo.errors import UserError
 from zoo.music import parse_pitch

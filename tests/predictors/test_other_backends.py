@@ -4,11 +4,11 @@ import importlib.util
 import json
 from pathlib import Path
 
-import compose_and_translate
 import pytest
-from processes import run_script
+from support import compose_and_translate
+from support.processes import run_script
 
-SCRIPT = Path(__file__).with_name("compose_and_translate.py")
+SCRIPT = Path(__file__).parents[1] / "support" / "compose_and_translate.py"
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from translation_pairs import pairs, predictor_of
+from support.translation_pairs import pairs, predictor_of
 
 from zoo.datasets.parallel_text import Pairs
 from zoo.errors import UserError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from servers import server, small_models  # noqa: F401  fixtures for every module here
+from support.servers import server, small_models  # noqa: F401  fixtures for every module here
 
 pytest.register_assert_rewrite("conformance")
 
@@ -61,7 +61,7 @@ def served(predictor, tmp_path_factory):
 @pytest.fixture(scope="session")
 def expected(served):
     """What a server of `served` should answer: what Keras does."""
-    from conformance import Exchange, Expected
+    from support.conformance import Exchange, Expected
 
     from zoo.predictors.endpoints import request
 

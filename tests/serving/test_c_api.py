@@ -19,7 +19,7 @@ from conftest import TEXTS
 from zoo.serving.c_api import SavedModel, SavedModelError, registered_ops
 from zoo.serving.protobufs import NUMPY_DTYPES, error_codes_pb2, saved_model_pb2
 
-HERE = Path(__file__).resolve().parent
+SUPPORT = Path(__file__).resolve().parents[1] / "support"
 LONG = "ö" * 100  # a string that does not fit into the 24 bytes of its header
 
 
@@ -114,8 +114,11 @@ def test_an_export_runs_without_tensorflows_python(served, tmp_path):
     (tmp_path / "requests").write_text(json.dumps(requests), encoding="utf-8")
     arguments = [served.version, tmp_path / "requests", tmp_path / "answers"]
     result = subprocess.run(
-        [sys.executable, HERE / "run_saved_model.py", *arguments],
-        env={"PATH": "", "PYTHONPATH": str(HERE.parents[1])},  # no log level either
+        [sys.executable, SUPPORT / "run_saved_model.py", *arguments],
+        env={
+            "PATH": "",
+            "PYTHONPATH": os.pathsep.join(map(str, SUPPORT.parents[:2])),
+        },  # no log level either
         capture_output=True,
         text=True,
         check=False,

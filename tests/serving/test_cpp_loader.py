@@ -67,7 +67,7 @@ def test_every_signature_answers_as_keras_does(probe, served, expected, tmp_path
 
 def test_a_graph_that_demands_xla_fails(probe, tmp_path):
     """As in TensorFlow Serving: so the probe would notice such an export."""
-    from conformance import Exchange
+    from support.conformance import Exchange
 
     module = tf.Module()
     module.function = tf.function(

@@ -295,10 +295,10 @@ def test_configuration_that_cannot_be_read(tmp_path):
 
 def test_model_of_another_backend(tmp_path):
     """A network made under JAX is loaded and exported under TensorFlow."""
-    from command_lines import ROOT, clean_environment, subprocess, sys
+    from support.command_lines import ROOT, clean_environment, subprocess, sys
 
     code = (
-        "import sys; sys.path[:0] = ['tests/serving', '.']\n"
+        "import sys; sys.path[:0] = ['tests', '.']\n"
         "import zoo, test_export\n"
         "import keras; assert keras.backend.backend() == 'jax'\n"
         "predictor = test_export.classifier()\n"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from language_modelling import predictor_of
+from support.language_modelling import predictor_of
 
 from zoo.predictors import language_model_endpoints, presets
 from zoo.serving import export

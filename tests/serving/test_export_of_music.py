@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from music_pieces import piece_of, predictor_of
+from support.music_pieces import piece_of, predictor_of
 
 from zoo.predictors import presets
 from zoo.serving import export

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from command_lines import assert_refused
-from entity_tagging import call, execute_ner
+from support.command_lines import assert_refused
+from support.entity_tagging import call, execute_ner
 
 import zoo
 from zoo.serving.c_api import SavedModel

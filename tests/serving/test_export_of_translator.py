@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from translation_pairs import predictor_of
+from support.translation_pairs import predictor_of
 
 from zoo.predictors import presets
 from zoo.serving import export

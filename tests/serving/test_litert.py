@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from classifiers import EVERY_KIND, MIXED, assert_answers_alike, classifier, name_of
+from support.classifiers import EVERY_KIND, MIXED, assert_answers_alike, classifier, name_of
 
 import zoo.serving.export.litert
 from zoo.errors import UserError

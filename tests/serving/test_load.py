@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from servers import model_config, running
+from support.servers import model_config, running
 
 from zoo.serving.client import Client
 

@@ -7,8 +7,8 @@ import time
 
 import pytest
 import requests
-from conformance import CHECKS
-from conformance.rest import HTTP
+from support.conformance import CHECKS
+from support.conformance.rest import HTTP
 
 BINARY = shutil.which("tensorflow_model_server")
 STARTING = 120  # seconds until every model must be loaded and warm

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from classifiers import EVERY_KIND, MIXED, assert_answers_alike, classifier, name_of
+from support.classifiers import EVERY_KIND, MIXED, assert_answers_alike, classifier, name_of
 
 import zoo
 from zoo.errors import UserError

@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from command_lines import ROOT, clean_environment
-from zoo_commands import free_ports, refusal, run
+from support.command_lines import ROOT, clean_environment
+from support.zoo_commands import free_ports, refusal, run
 
 
 def query(capsys, server, *arguments):

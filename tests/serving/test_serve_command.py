@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 import httpx2
 import pytest
-from command_lines import ROOT, clean_environment
 from google.protobuf import text_format
-from servers import WAIT, wait_until
-from zoo_commands import free_ports, refusal, run
+from support.command_lines import ROOT, clean_environment
+from support.servers import WAIT, wait_until
+from support.zoo_commands import free_ports, refusal, run
 
 from zoo import __main__ as zoo_command
 from zoo.predictors import catalogue, presets

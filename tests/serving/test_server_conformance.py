@@ -1,8 +1,8 @@
 """The development server is held to what `tensorflow_model_server` is held to."""
 
 import pytest
-from conformance import CHECKS
-from servers import model_config, running
+from support.conformance import CHECKS
+from support.servers import model_config, running
 
 
 @pytest.fixture(scope="module")

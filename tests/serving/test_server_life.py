@@ -11,7 +11,7 @@ import grpc
 import httpx2
 import numpy as np
 import pytest
-from servers import model_config, running, wait_until
+from support.servers import model_config, running, wait_until
 
 from zoo.errors import UserError
 from zoo.serving.client import Client

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from classifiers import TEXTS, classifier
+from support.classifiers import TEXTS, classifier
 
 import zoo
 from zoo.errors import UserError

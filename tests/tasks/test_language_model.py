@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import click
 import numpy as np
 import pytest
-from command_lines import assert_refused
-from language_modelling import TINY, call, text, write_text
+from support.command_lines import assert_refused
+from support.language_modelling import TINY, call, text, write_text
 
 import zoo
 from tasks.language_model import LanguageModelling

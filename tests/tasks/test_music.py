@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import mido
 import pytest
-from command_lines import assert_refused, contents
-from music_pieces import TINY, call, chorales, piece_of, write_chorales
+from support.command_lines import assert_refused, contents
+from support.music_pieces import TINY, call, chorales, piece_of, write_chorales
 
 import zoo
 from tasks.music import Music

@@ -6,8 +6,8 @@ import re
 import click
 import numpy as np
 import pytest
-from command_lines import assert_refused
-from entity_tagging import TINY, call, sentences, write_sentences
+from support.command_lines import assert_refused
+from support.entity_tagging import TINY, call, sentences, write_sentences
 
 import zoo
 from tasks.ner import NamedEntities

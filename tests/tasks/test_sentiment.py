@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from command_lines import TINY, assert_refused, call, reviews
+from support.command_lines import TINY, assert_refused, call, reviews
 
 import zoo
 from tasks.sentiment import Sentiment

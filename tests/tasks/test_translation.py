@@ -4,8 +4,8 @@ import json
 import shutil
 
 import pytest
-from command_lines import assert_refused, contents
-from translation_pairs import TINY, call, pairs, write_pairs
+from support.command_lines import assert_refused, contents
+from support.translation_pairs import TINY, call, pairs, write_pairs
 
 import zoo
 from tasks.translation import Translation
@@ -25,7 +25,7 @@ def settings_of(*arguments):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    from translation_pairs import execute_translation
+    from support.translation_pairs import execute_translation
 
     folder = tmp_path_factory.mktemp("translation")
     data = write_pairs(folder / "pairs.tsv")

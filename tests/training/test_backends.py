@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
+SUPPORT = Path(__file__).parents[1] / "support"
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
@@ -16,10 +16,11 @@ def test_backend(backend, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     process = subprocess.run(
-        [sys.executable, HERE / "backend_script.py", tmp_path],
+        [sys.executable, SUPPORT / "backend_script.py", tmp_path],
         capture_output=True,
         text=True,
-        env=os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(HERE.parents[1])},
+        env=os.environ
+        | {"KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(map(str, SUPPORT.parents[:2]))},
     )
     assert process.returncode == 0, process.stderr
     assert process.stdout.split() == [backend]

@@ -1,11 +1,11 @@
 """`ChainCrossentropy` is -log p of the tags, by the enumeration of all paths."""
 
-import chains
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from reference import central_differences
+from support import chains
+from support.reference import central_differences
 
 from zoo.layers import LinearChainCRF
 from zoo.training import ChainCrossentropy

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import tiny_training as tiny
+from support import tiny_training as tiny
 from tensorflow.core.util.event_pb2 import Event
 
 from zoo.errors import UserError

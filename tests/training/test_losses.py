@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import tiny_training as tiny
+from support import tiny_training as tiny
 
 from zoo.training import BinarySequenceCrossentropy, SequenceCrossentropy
 

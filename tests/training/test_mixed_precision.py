@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-import tiny_training as tiny
+from support import tiny_training as tiny
 
 from zoo.training import ClippedAdam, SequenceCrossentropy, checkpoints, fit
 

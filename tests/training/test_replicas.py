@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
+SUPPORT = Path(__file__).parents[1] / "support"
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     process = subprocess.run(
-        [sys.executable, HERE / "replicas_script.py", tmp_path_factory.mktemp("replicas")],
+        [sys.executable, SUPPORT / "replicas_script.py", tmp_path_factory.mktemp("replicas")],
         capture_output=True,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(HERE.parents[1])},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, SUPPORT.parents[:2]))},
     )
     assert process.returncode == 0, process.stderr
     return json.loads(process.stdout.splitlines()[-1])

@@ -9,13 +9,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import tiny_training as tiny
-from train_script import train
+from support import tiny_training as tiny
+from support.train_script import train
 
 from zoo.errors import UserError
 from zoo.training import ClippedAdam, SequenceCrossentropy, checkpoints, fit
 
-HERE = Path(__file__).parent
+SUPPORT = Path(__file__).parents[1] / "support"
 
 
 def assert_same(ones, others):
@@ -25,10 +25,10 @@ def assert_same(ones, others):
 
 def train_in_a_new_process(*arguments):
     subprocess.run(
-        [sys.executable, HERE / "train_script.py", *map(str, arguments)],
+        [sys.executable, SUPPORT / "train_script.py", *map(str, arguments)],
         check=True,
         capture_output=True,
-        env=os.environ | {"PYTHONPATH": str(HERE.parents[1])},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, SUPPORT.parents[:2]))},
     )
 
 

@@ -1,0 +1,104 @@
+"""Statistics of four-part writing, on progressions whose faults are known."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from support.score_examples import random_score, score_of
+
+from zoo.music import Score
+from zoo.music.counterpoint import RANGES, statistics
+
+
+def counted(*chords, repeat=1):
+    """Of a piece: fifths, octaves and crossings as numbers, not as rates."""
+    found = statistics([score_of(*chords)] * repeat)
+    changes = found["chords"] - found["pieces"]
+    return (
+        round(found["parallel_fifths_per_100_changes"] * changes / 100),
+        round(found["parallel_octaves_per_100_changes"] * changes / 100),
+        round(found["crossings_per_100_chords"] * found["chords"] / 100),
+    )
+
+
+def test_a_clean_cadence_has_no_fault():
+    assert counted("E5 C5 G4 C3", "D5 B4 G4 G3", "C5 C5 G4 E3") == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("chords", "faults"),
+    [
+        # C-G to D-A between tenor and bass; the others stand still.
+        (("C5 E4 G3 C3", "C5 E4 A3 D3"), (1, 0, 0)),
+        (("C5 E4 G4 C3", "C5 E4 A4 D3"), (1, 0, 2)),  # a twelfth; the tenor above the alto
+        (("C5 E4 C4 C3", "C5 E4 D4 D3"), (0, 1, 0)),
+        (("C5 E4 C3 C3", "C5 E4 D3 D3"), (0, 1, 0)),  # unisons
+        (("C5 E4 C4 C3", "C5 E4 G3 G3"), (0, 0, 0)),  # to a unison by contrary motion
+        (("C5 E4 G3 C3", "C5 E4 G3 C3"), (0, 0, 0)),  # nothing moves
+        (("C5 E4 G3 C3", "C5 E4 B3 E3", "C5 E4 A3 D3"), (2, 0, 0)),
+        (("C5 E4 F#3 C3", "C5 E4 A3 D3"), (0, 0, 0)),  # from a diminished fifth
+        (("C5 E4 - C3", "C5 E4 A3 D3"), (0, 0, 0)),  # from a rest
+        # Everything goes up a tone: fifths C-G in alto and bass, octaves in soprano and bass.
+        (("C5 G4 E4 C3", "D5 A4 F#4 D3"), (1, 1, 0)),
+        (("C4 E4 G3 C3", "C4 E4 G3 C3"), (0, 0, 1)),  # one chord, held
+        (("- E4 G3 C3", "C4 - G4 C3"), (0, 0, 0)),  # a rest is below nothing
+    ],
+)
+def test_faults_are_counted(chords, faults):
+    assert counted(*chords) == faults
+
+
+def test_rates_are_over_all_pieces():
+    chords = ("C5 E4 G3 C3", "C5 E4 A3 D3", "D5 F4 A3 D3")
+    found = statistics([score_of(*chords)] * 3)
+    assert (found["pieces"], found["chords"], found["notes"]) == (3, 9, 36)
+    assert found["parallel_fifths_per_100_changes"] == pytest.approx(100 * 3 / 6)
+
+
+def test_parallels_agree_with_counting_one_by_one():
+    pitches = np.random.default_rng(0).choice([0, 60, 62, 67, 69, 72, 74], size=(500, 4))
+    score = Score(pitches, pitches > 0, 4, np.arange(500) % 16)
+    chords = [chord for chord, _ in itertools.groupby(pitches.tolist())]
+    counts = {7: 0, 0: 0}
+    for one, two in itertools.pairwise(chords):
+        for i, j in itertools.combinations(range(4), 2):
+            if 0 in (one[i], one[j], two[i], two[j]) or one[i] == two[i] or one[j] == two[j]:
+                continue
+            for interval in counts:
+                same = abs(one[i] - one[j]) % 12 == abs(two[i] - two[j]) % 12 == interval
+                counts[interval] += same and (one[i] < two[i]) == (one[j] < two[j])
+    found, changes = statistics([score]), len(chords) - 1
+    assert min(counts.values()) > 0
+    for name, interval in (("fifths", 7), ("octaves", 0)):
+        rate = found[f"parallel_{name}_per_100_changes"]
+        assert rate == pytest.approx(100 * counts[interval] / changes)
+
+
+def test_melody_is_measured_between_notes_without_a_rest():
+    tune = ("C5", "D5", "D5", "G5", "-", "C5", "B4")
+    found = statistics([score_of(*(f"{note} C4 C4 C3" for note in tune))])
+    assert found["mean_interval"]["Soprano"] == pytest.approx((2 + 5 + 1) / 3)
+    assert found["stepwise"]["Soprano"] == pytest.approx(2 / 3)
+    assert found["mean_interval"]["Bass"] == found["stepwise"]["Bass"] == 0
+    assert found["repeated_notes"] == pytest.approx((1 + 3 * 6) / (4 + 3 * 6))
+
+
+def test_notes_out_of_range():
+    lowest = " ".join(str(RANGES[name][0]) for name in RANGES)
+    highest = " ".join(str(RANGES[name][1]) for name in RANGES)
+    assert statistics([score_of(lowest, highest)])["out_of_range"] == 0
+    beyond = " ".join(str(RANGES[name][1] + 1) for name in RANGES)
+    assert statistics([score_of(lowest, beyond)])["out_of_range"] == 0.5
+
+
+def test_it_is_json_and_nothing_is_none_of_nothing():
+    nothing = statistics([])
+    assert nothing["chords"] == nothing["out_of_range"] == 0
+    assert json.loads(json.dumps(statistics([random_score()]))).keys() == nothing.keys()
+    assert statistics([score_of("- - - -")])["repeated_notes"] == 0
+
+
+def test_other_voices_are_refused():
+    with pytest.raises(ValueError, match="of 4 voices"):
+        statistics([random_score(voices=3)])

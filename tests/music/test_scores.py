@@ -1,0 +1,135 @@
+"""What a score holds, and what can be done with it."""
+
+import numpy as np
+import pytest
+from support.score_examples import METRES, random_score, score_of
+
+from zoo.errors import UserError
+from zoo.music import Score, transposed_key
+from zoo.music.score import check_tempo, time_signature
+
+HELD = Score(
+    pitches=[[60, 0], [60, 48], [60, 48], [62, 0]],
+    onsets=[[True, False], [False, True], [True, False], [False, False]],
+    steps_per_quarter=4,
+    positions=[0, 1, 2, 3],
+)
+
+
+def test_notes_are_runs_between_onsets():
+    assert HELD.notes(0) == [(0, 2, 60), (2, 3, 60), (3, 4, 62)]
+    assert HELD.notes(1) == [(1, 3, 48)]
+    assert score_of("- C3", "- C3").notes(0) == []
+
+
+def test_notes_give_the_arrays_back():
+    score = random_score(200, 3)
+    pitches, onsets = np.zeros_like(score.pitches), np.zeros_like(score.onsets)
+    for voice in range(3):
+        for start, stop, pitch in score.notes(voice):
+            assert pitch > 0
+            pitches[start:stop, voice] = pitch
+            onsets[start, voice] = True
+    np.testing.assert_array_equal(pitches, score.pitches)
+    np.testing.assert_array_equal(onsets, score.onsets)
+
+
+def test_a_change_of_pitch_is_an_onset():
+    assert HELD.onsets[3].tolist() == [True, False]
+    score = Score([[60], [0], [60]], np.zeros((3, 1), bool), 4, np.zeros(3))
+    assert score.onsets[:, 0].tolist() == [True, False, True]
+
+
+def test_types_and_sizes():
+    score = random_score(7, 3)
+    assert (len(score), score.voices, score.quarters) == (7, 3, 1.75)
+    assert (score.pitches.dtype, score.onsets.dtype) == (np.int16, np.bool_)
+    assert score.positions.dtype == np.int16
+
+
+def test_what_sounds_is_sorted_and_without_unisons():
+    assert score_of("C4 E4 C4", "- - C3", "- - -").sounding() == [[60, 64], [48], []]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pitches": [[128, 0]]}, "0 to 127"),
+        ({"pitches": [[-1, 0]]}, "0 to 127"),
+        ({"onsets": [[True, True]]}, "silence has no onset"),
+        ({"onsets": [[True]]}, "not of the same steps"),
+        ({"positions": [0, 1]}, "not of the same steps"),
+        ({"steps_per_quarter": 3}, "steps_per_quarter"),
+    ],
+)
+def test_arrays_that_are_no_score(changes, message):
+    fitting = {"pitches": [[60, 0]], "onsets": [[True, False]], "steps_per_quarter": 4}
+    with pytest.raises(ValueError, match=message):
+        Score(**(fitting | {"positions": [0]} | changes))
+
+
+def test_transposed_moves_notes_and_key_but_no_rest():
+    score = random_score()
+    higher = score.transposed(3)
+    sounds = score.pitches > 0
+    assert (score.pitches == 0).any()
+    np.testing.assert_array_equal(higher.pitches[sounds], score.pitches[sounds] + 3)
+    assert not higher.pitches[~sounds].any()
+    assert higher.key == transposed_key(score.key, 3) == "A minor"
+    np.testing.assert_array_equal(higher.onsets, score.onsets)
+    assert random_score(key=None).transposed(1).key is None
+
+
+@pytest.mark.parametrize("semitones", [-60, 60])
+def test_transposed_out_of_range(semitones):
+    with pytest.raises(UserError, match=f"cannot be transposed by {semitones} semitones"):
+        score_of("C4 C4").transposed(semitones).transposed(semitones)
+
+
+def test_sliced_strikes_what_it_cuts():
+    part = HELD.sliced(1, 3)
+    assert part.pitches.tolist() == [[60, 48], [60, 48]]
+    assert part.onsets.tolist() == [[True, True], [True, False]]
+    assert part.positions.tolist() == [1, 2]
+
+
+def test_padded_has_silent_voices_below():
+    padded = HELD.padded(4)
+    assert padded.voices == 4
+    assert not padded.pitches[:, 2:].any()
+    np.testing.assert_array_equal(padded.pitches[:, :2], HELD.pitches)
+
+
+def test_bars():
+    def bars(name):
+        steps = len(METRES[name])
+        return [tuple(bar) for bar in random_score(steps, positions=METRES[name]).bars()]
+
+    assert bars("four quarters") == [(0, 16, 16), (16, 32, 16), (32, 40, 8)]
+    assert bars("a pickup") == [(0, 4, 16), (4, 20, 16), (20, 36, 16), (36, 40, 4)]
+    assert bars("a short bar within") == [(0, 16, 16), (16, 22, 6), (22, 38, 16)]
+    unknown = random_score(6, steps_per_quarter=1, positions=np.zeros(6)).bars()
+    assert [tuple(bar) for bar in unknown] == [(0, 4, 4), (4, 6, 2)]
+    assert random_score(8).sliced(8).bars() == []
+
+
+def test_time_signatures():
+    lengths = {16: (4, 4), 12: (3, 4), 6: (3, 8), 2: (1, 8), 1: (1, 16), 24: (6, 4)}
+    assert {length: time_signature(length, 4) for length in lengths} == lengths
+
+
+def test_fingerprints_are_those_of_the_pitches_up_to_transposition():
+    score = random_score()
+    assert score.fingerprint() == score.transposed(-4).fingerprint()
+    struck = Score(score.pitches, score.pitches > 0, 4, score.positions)
+    assert score.fingerprint() == struck.fingerprint()
+    assert score.fingerprint() != random_score(seed=1).fingerprint()
+    assert score.fingerprint() != score.sliced(0, 39).fingerprint()
+    rests = score_of("C4 C4"), score_of("C4 -")
+    assert rests[0].fingerprint() != rests[1].fingerprint()
+
+
+@pytest.mark.parametrize("tempo", [0, -100, 3.9, 1001, float("nan"), float("inf")])
+def test_a_tempo_that_cannot_be_played(tempo):
+    with pytest.raises(UserError, match="give 4 to 1000 quarter notes a minute"):
+        check_tempo(tempo)

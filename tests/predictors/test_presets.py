@@ -1,0 +1,219 @@
+"""Saved models: all of one or nothing, small, and the same in another process."""
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from support.processes import run_script
+
+import zoo
+from zoo.cells import CELLS
+from zoo.errors import UserError
+from zoo.networks import many_to_one
+from zoo.predictors import TextClassifier, catalogue, presets
+from zoo.text.words import WordTokenizer
+from zoo.training import ClippedAdam
+
+TEXTS = ["A good film!", "", "bad, bad and bad again", "unheard-of words", "fine"]
+LABELS = ("bad", "fine", "good")
+
+NETWORKS = {
+    **{f"{cell}": {"cell": cell} for cell in CELLS},
+    **{
+        f"{cell} two layers one direction": {
+            "cell": cell,
+            "layers": 2,
+            "bidirectional": False,
+            "residual": True,
+        }
+        for cell in CELLS
+    },
+    "mean pooling": {"pooling": "mean", "layers": 2},
+    # There the other direction has seen nothing else yet.
+    "last step": {"pooling": "last", "bidirectional": False},
+    "residual from the input": {"residual": True, "embedding_dim": 6},
+    "adversarial": {"adversarial": 0.1, "word_dropout": 0.2},
+    "diagonal peepholes": {"cell": "peephole_lstm", "cell_options": {"peephole": "diagonal"}},
+    "two labels": {"classes": 2},
+    "mixed precision": {"policy": "mixed_bfloat16", "layers": 2},
+}
+
+
+def classifier(classes=3, policy="float32", **options):
+    """An untrained classifier of texts."""
+    tokenizer = WordTokenizer.from_texts(TEXTS, max_length=20)
+    arguments = {"embedding_dim": 4, "units": 3, "dropout": 0, "embedding_dropout": 0} | options
+    keras.config.set_dtype_policy(policy)
+    model = many_to_one(len(tokenizer.vocabulary), classes, **arguments)
+    keras.config.set_dtype_policy("float32")
+    return TextClassifier(model, tokenizer, LABELS[:classes])
+
+
+def train_one_step(predictor):
+    """Compiles the model and trains it for one step, so that its optimizer has a state."""
+    predictor.compile(ClippedAdam(0.1))
+    # Eagerly: tracing takes longer than the step.
+    predictor.model.run_eagerly = True
+    labels = np.arange(len(TEXTS)) % len(predictor.label_names)
+    before = predictor.model.get_weights()
+    predictor.model.train_on_batch(predictor.tokenizer(TEXTS), labels)
+    after = predictor.model.get_weights()
+    changes = [np.abs(new - old).max() for old, new in zip(before, after, strict=True)]
+    names = [weight.path for weight in predictor.model.weights]
+    assert not [name for name, change in zip(names, changes, strict=True) if change == 0]
+
+
+def logits(predictor):
+    return np.array(predictor.model(predictor.tokenizer(TEXTS)))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A folder of every network, trained for a step, and what each said before it was saved."""
+    folder = tmp_path_factory.mktemp("saved")
+    said = {}
+    keras.utils.set_random_seed(1)
+    for name, options in NETWORKS.items():
+        predictor = classifier(**options)
+        train_one_step(predictor)
+        presets.save(predictor, folder / name, {})
+        said[name] = logits(predictor)
+    return folder, said
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_trains_and_comes_back(name, saved):
+    folder, said = saved
+    predictor = zoo.load(folder / name)
+    np.testing.assert_allclose(logits(predictor), said[name], rtol=1e-5, atol=1e-6)
+    assert isinstance(predictor.model, keras.Model)
+    assert predictor.label_names == LABELS[: len(predictor.label_names)]
+
+
+def test_the_same_probabilities_in_a_fresh_process(saved, tmp_path):
+    folder, _ = saved
+    names = ["two labels", "mean pooling", "mixed precision"]
+    results = tmp_path / "results.json"
+    script = Path(__file__).parents[1] / "support" / "load_presets.py"
+    run_script(script, results, json.dumps(TEXTS), *(folder / name for name in names))
+    for name, loaded in zip(names, json.loads(results.read_text()), strict=True):
+        expected = zoo.load(folder / name).probabilities(TEXTS)
+        np.testing.assert_allclose(loaded, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_archive_is_small_and_for_inference(tmp_path):
+    predictor = classifier(embedding_dim=500)
+    train_one_step(predictor)
+    presets.save(predictor, tmp_path, {})
+    bytes_of_weights = 4 * predictor.model.count_params()
+    assert (tmp_path / presets.MODEL_NAME).stat().st_size < 1.5 * bytes_of_weights + 50_000
+    with zipfile.ZipFile(tmp_path / presets.MODEL_NAME) as archive:
+        config = json.loads(archive.read("config.json"))
+        assert not config.get("compile_config")
+        assert b"optimizer" not in archive.read("model.weights.h5")
+    assert not zoo.load(tmp_path).model.compiled
+    # What was saved can be trained on.
+    train_one_step(predictor)
+
+
+def test_configuration_and_metrics_are_readable(tmp_path):
+    presets.save(classifier(), tmp_path, {"accuracy": 0.5, "labels": "Ümläute"})
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "config.json",
+        "metrics.json",
+        "model.keras",
+        "vocabulary.txt",
+    }
+    assert catalogue.read_metrics(tmp_path) == {"accuracy": 0.5, "labels": "Ümläute"}
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["labels"] == list(LABELS)
+    assert config["zoo_version"] == zoo.__version__
+
+
+def test_vocabulary_and_options_of_the_tokenizer_come_back(tmp_path):
+    predictor = classifier()
+    presets.save(predictor, tmp_path, {})
+    again = zoo.load(tmp_path).tokenizer
+    assert again.vocabulary == predictor.tokenizer.vocabulary
+    assert again.get_config() == predictor.tokenizer.get_config()
+    assert again.get_config()["max_length"] == 20
+
+
+class Interruption(BaseException):
+    """Control-C, or the end of the world."""
+
+
+def interrupted(function, at):
+    """`function`, but its call number `at` fails."""
+    calls = iter(range(1, 100))
+
+    def call(*arguments, **options):
+        if next(calls) == at:
+            raise Interruption
+        return function(*arguments, **options)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "calls"),
+    [
+        (keras.Model, "save", [1]),
+        (TextClassifier, "save_assets", [1]),
+        (presets, "_write_json", [1, 2]),
+        (os, "replace", [1, 2, 3, 4]),
+    ],
+    ids=["archive", "assets", "configuration", "moving"],
+)
+def test_interruption_leaves_the_old_model_or_none(owner, name, calls, tmp_path, monkeypatch):
+    predictor = classifier()
+    for at in calls:
+        folder = tmp_path / str(at)
+        presets.save(predictor, folder, {"old": True})
+        (folder / "notes").write_text("of the user")
+        (folder / "run").mkdir()
+        before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, interrupted(getattr(owner, name), at))
+            with pytest.raises(Interruption):
+                presets.save(predictor, folder, {"old": False})
+        after = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+        if owner is os:
+            assert not catalogue.holds_model(folder)
+            with pytest.raises(UserError, match="holds no saved model"):
+                zoo.load(folder)
+        else:
+            assert after == before
+        assert (folder / "notes").read_text() == "of the user"
+        assert (folder / "run").is_dir()
+        assert not list(folder.glob(".saving*"))
+        presets.save(predictor, folder, {"old": False})
+        assert catalogue.read_metrics(folder) == {"old": False}
+
+
+def test_found_by_name_and_by_path(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "SAVED_MODELS", tmp_path / "saved_models")
+    presets.save(classifier(), tmp_path / "saved_models" / "shipped", {})
+    presets.save(classifier(), tmp_path / "elsewhere", {})
+    (tmp_path / "saved_models" / "unfinished").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert catalogue.models() == ["shipped"]
+    for name in ("shipped", "elsewhere", str(tmp_path / "elsewhere"), "saved_models/shipped"):
+        folder = catalogue.find_model(name)
+        assert catalogue.find_model(catalogue.reference(folder)).samefile(folder)
+    assert catalogue.reference("saved_models/shipped") == "shipped"
+    assert catalogue.reference("elsewhere") == "elsewhere"
+    for name, hint in (
+        ("shiped", "one of shipped"),
+        ("unfinished", "one of shipped"),
+        ("saved_models", "config.json is missing"),
+    ):
+        with pytest.raises(UserError, match=hint):
+            zoo.load(name)
+    monkeypatch.setattr(catalogue, "SAVED_MODELS", tmp_path / "none")
+    with pytest.raises(UserError, match="train one first"):
+        zoo.load("shipped")

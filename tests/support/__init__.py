@@ -1,0 +1,1 @@
+"""What tests share: tiny models, reference code in NumPy, and processes of their own."""

@@ -1,0 +1,25 @@
+"""Fresh Python processes, for what one process cannot show."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+
+
+def run_script(script, *arguments, **environment):
+    """Runs a Python file that can import `zoo` and the modules beside this one.
+
+    Raises:
+        AssertionError: with the standard error of the process, if it fails.
+    """
+    paths = os.pathsep.join([str(TESTS.parent), str(TESTS)])
+    result = subprocess.run(
+        [sys.executable, str(script), *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": paths} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
