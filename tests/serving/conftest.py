@@ -7,17 +7,9 @@ import numpy as np
 import pytest
 from support.servers import server, small_models  # noqa: F401  fixtures for every module here
 
-pytest.register_assert_rewrite("conformance")
+pytest.register_assert_rewrite("support.conformance")
 
 NAME = "tiny"
-TEXTS = [
-    "good",
-    "",
-    "a bad and long and slow and altogether much too long film, with a bad end",
-    'wörds "unheard" of \U0001f622\n\\ \t',
-    "  ",
-    "good film!",
-]
 LABELS = ("bad", "fair", "good")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import TEXTS
+from support.served_models import TEXTS
 
 from zoo.serving.c_api import SavedModel, SavedModelError, registered_ops
 from zoo.serving.protobufs import NUMPY_DTYPES, error_codes_pb2, saved_model_pb2

@@ -2,6 +2,15 @@
 
 import tensorflow as tf
 
+TEXTS = [
+    "good",
+    "",
+    "a bad and long and slow and altogether much too long film, with a bad end",
+    'wörds "unheard" of \U0001f622\n\\ \t',
+    "  ",
+    "good film!",
+]
+
 
 class _Model(tf.Module):
     """Answers that can be told beforehand; `version` is in them."""
