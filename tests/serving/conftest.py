@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.served_models import TEXTS
 from support.servers import server, small_models  # noqa: F401  fixtures for every module here
 
 pytest.register_assert_rewrite("support.conformance")
