@@ -6,15 +6,20 @@ python -m tasks.language_model score "The apple and pair salad" "The apple and p
 python -m tasks.language_model --help
 """
 
+import functools
 import math
 import textwrap
-
-import click
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import zoo
+from zoo.application import Card, Metric, Task, TrainingOptions, Verb, option
 from zoo.application.command_line import run
-from zoo.application.command_line.options import Text
-from zoo.application.task import Task
+from zoo.application.options import ModelOptions, argument, by_level, fixed
+from zoo.application.sampling import SamplingOptions, check_temperature
+from zoo.application.task import Output
+from zoo.application.verbs import comparing
 from zoo.errors import UserError
 
 # What suits a few million characters, and a million words, on two cores.
@@ -43,15 +48,154 @@ _BY_LEVEL = {
 _LONGEST_GRAM = {"character": 8, "word": 4}  # of the baseline
 _SAMPLED = ("", "The king")  # beginnings of the samples on the card
 _SAMPLE_LENGTH = {"character": 400, "word": 60}
+_LENGTH = 500  # tokens to generate
+_MOST_BEAMS, _LONGEST_SEARCH = 1000, 10_000
 
 
-def _in_words(name):
-    """What `--help` says of a default that depends on the level."""
+@dataclass
+class Options(TrainingOptions):
+    """What `train` takes."""
 
-    def shown(value):
-        return ("off", "on")[value] if isinstance(value, bool) else value
+    limit: int | None = option(None, "Use so many characters of each split.")
+    bidirectional: bool = fixed(False)
+    units: int = 256
+    layers: int = by_level(_BY_LEVEL, "layers")
+    dropout: float = by_level(_BY_LEVEL, "dropout")
+    epochs: int = by_level(_BY_LEVEL, "epochs")
+    monitor: str = option("loss", choices=("loss", "perplexity"))
+    batch_size: int = by_level(_BY_LEVEL, "batch_size")
+    learning_rate: float = by_level(_BY_LEVEL, "learning_rate")
+    level: str = option("character", "What a token is.", choices=tuple(_BY_LEVEL))
+    vocabulary_size: int = option(
+        10_000, "The most frequent words, which have an id; characters have them all.", least=1
+    )
+    embedding_dim: int = by_level(
+        _BY_LEVEL, "embedding_dim", "Size of the token vectors; 0 for one-hot vectors.", least=0
+    )
+    tie_weights: bool = by_level(
+        _BY_LEVEL, "tie_weights", "Use the token vectors for the logits too."
+    )
+    variational_dropout: bool = option(False, "Draw dropout once for all steps of a piece.")
+    start_from: str | None = option(
+        None,
+        "Go on from a saved model, its tokens and its network, with your text perhaps.",
+        what="model",
+    )
+    timesteps: int = by_level(
+        _BY_LEVEL,
+        "timesteps",
+        "Steps through which gradients flow; the state is carried on.",
+        least=1,
+    )
 
-    return "; ".join(f"{shown(values[name])} for {level}s" for level, values in _BY_LEVEL.items())
+    def resolve(self) -> None:
+        for name, value in _BY_LEVEL[self.level].items():
+            if getattr(self, name) is None:
+                setattr(self, name, value)
+        if self.tie_weights and not self.embedding_dim:
+            raise UserError(
+                "one-hot vectors (--embedding-dim 0) have no weights to tie: give --no-tie-weights "
+                "or another --embedding-dim"
+            )
+
+
+@dataclass
+class ScoreOptions(ModelOptions):
+    """What `score` takes."""
+
+    texts: tuple[str, ...] = argument("TEXT... | -")
+    per_token: bool = option(False, "Show the factors of the product.", flag=True)
+
+
+@dataclass
+class GenerateOptions(SamplingOptions, ModelOptions):
+    """What `generate` takes."""
+
+    prompts: tuple[str, ...] = argument("[PROMPT]... | -", required=False)
+    length: int = option(_LENGTH, "Most tokens to write; it ends earlier with <EOS>.", least=1)
+    past_end: bool = option(False, "Go on after <EOS>, as the training text does.", flag=True)
+    greedy: bool = option(False, "Take the likeliest token each time.", flag=True)
+    beams: int | None = option(
+        None, "Search for the likeliest text instead.", least=1, most=_MOST_BEAMS
+    )
+    samples: int = option(1, "Texts to write per prompt.", least=1)
+    temperature: float | None = option(
+        None, check=functools.partial(check_temperature, greedy="--greedy")
+    )
+
+    def settings(self) -> dict[str, Any]:
+        drawing = list(self.drawing())
+        certain = [name for name in ("greedy", "beams") if getattr(self, name)]
+        if certain and drawing + certain[1:]:
+            other = (drawing + certain[1:])[0].replace("_", "-")
+            raise UserError(f"--{certain[0]} draws nothing at random: leave --{other} out")
+        if certain and self.samples > 1:
+            raise UserError(f"--{certain[0]} always gives the same text: leave --samples out")
+        if self.beams and self.past_end:
+            raise UserError("--beams compares texts that have ended: leave --past-end out")
+        if self.beams and self.length > _LONGEST_SEARCH:
+            raise UserError(
+                f"--beams keeps all that it searches: give a --length of at most {_LONGEST_SEARCH}"
+            )
+        own = {name: getattr(self, name) for name in ("length", "past_end", "greedy")}
+        return own | super().settings()
+
+
+def generate(task: Task, options: GenerateOptions, output: Output) -> dict[str, Any] | None:
+    """Writes new text."""
+    settings = options.settings()
+    predictor = zoo.application.workflow.load(task, options.model)
+    prompts = list(output.inputs(options.prompts))
+    if options.prompts and not prompts:
+        raise UserError("there is no prompt on standard input: leave - out for none")
+    prompts = prompts or [""]
+    said = options.seed is not None or options.greedy or options.beams
+    if len(prompts) == options.samples == 1 and not output.json and not options.beams:
+        for piece in predictor.stream(prompts[0], **settings):
+            if not said:  # by now the prompt is known to be right
+                output.note(f"seed {settings['seed']}")
+                said = True
+            output.line(piece, end="")
+        output.line("")
+        return None
+    texts = predictor.generate(
+        [prompt for prompt in prompts for _ in range(options.samples)],
+        **settings,
+        beams=options.beams,
+    )
+    if not said and not output.json:
+        output.note(f"seed {settings['seed']}")
+    for text in texts:
+        output.line(text["text"])
+    return {"seed": settings["seed"], "texts": texts}
+
+
+def score(task: Task, options: ScoreOptions, output: Output) -> dict[str, Any]:
+    """Tells how probable texts are, the best first."""
+    predictor = zoo.application.workflow.load(task, options.model)
+    texts = list(output.inputs(options.texts))
+    if not texts:
+        raise UserError("there is no text to score on standard input")
+    scores = predictor.score(texts)
+    best_first = sorted(
+        ({"input": text, **score} for text, score in zip(texts, scores, strict=True)),
+        key=lambda score: -score["log_probability"],
+    )
+    for one in best_first:
+        output.line(_in_powers(one))
+        for token in one["tokens"] if options.per_token else ():
+            output.line(f"{'':12}{token['probability']:.6f}  {token['token']}")
+    return {"scores": best_first}
+
+
+def _in_powers(score: dict[str, Any]) -> str:
+    """A text and its score as one line; the probability also below what floats hold."""
+    exponent = score["log_probability"] / math.log(10)
+    power = math.floor(exponent)
+    digits = f"{10 ** (exponent - power):.2f}"
+    if digits == "10.00":
+        digits, power = "1.00", power + 1
+    return f"{score['log_probability']:10.3f}  {digits}e{power:+03d}  {score['input']}"
 
 
 class LanguageModelling(Task):
@@ -59,174 +203,101 @@ class LanguageModelling(Task):
 
     name = "language_model"
     summary = "Language model: the probability of text, and new text, word or character at a time."
-    predictor = "language_model"
+    corpus = "plain_text"
+    files = "plain text"
     dataset = "shakespeare"
+    predictor = "language_model"
     preset = "language_model_lstm_shakespeare_character"
-    metric = "perplexity"
-    lower_is_better = True
-    compared = ("perplexity", "bits_per_token", "tokens", "baseline_perplexity")
-    file_formats = "plain text"
-    limit_help = "Use so many characters of each split."
     replicas = False
-    without = frozenset({"bidirectional"})
-    verbs = ("score", "generate", "compare")
-    defaults = {  # noqa: RUF012
-        "cell": "lstm",
-        "units": 256,
-        "layers": None,
-        "dropout": None,
-        "epochs": None,
-        "patience": 2,
-        "batch_size": None,
-        "learning_rate": None,
-        "clip_norm": 1.0,
-    }
-    defaults_in_words = {  # noqa: RUF012
-        name: _in_words(name) for name in _BY_LEVEL["character"]
-    }
-    options = (
-        click.Option(
-            ["--level"],
-            type=click.Choice(list(_BY_LEVEL)),
-            default="character",
-            help="What a token is.",
-        ),
-        click.Option(
-            ["--vocabulary-size"],
-            type=click.IntRange(1),
-            default=10_000,
-            help="The most frequent words, which have an id; characters have them all.",
-        ),
-        click.Option(
-            ["--embedding-dim"],
-            type=click.IntRange(0),
-            help="Size of the token vectors; 0 for one-hot vectors.",
-        ),
-        click.Option(
-            ["--tie-weights/--no-tie-weights"],
-            default=None,
-            help="Use the token vectors for the logits too.",
-        ),
-        click.Option(
-            ["--variational-dropout/--no-variational-dropout"],
-            default=False,
-            help="Draw dropout once for all steps of a piece.",
-        ),
-        click.Option(
-            ["--start-from"],
-            type=Text("model"),
-            help="Go on from a saved model, its tokens and its network, with your text perhaps.",
-        ),
-        click.Option(
-            ["--timesteps"],
-            type=click.IntRange(1),
-            help="Steps through which gradients flow; the state is carried on.",
-        ),
+    metric = Metric(
+        "perplexity",
+        lower_is_better=True,
+        compared=("perplexity", "bits_per_token", "tokens", "baseline_perplexity"),
     )
-    examples = ("To be, or not to", "What is thy")
-    limits = (
-        "It knows the text it was trained on, and nothing of the world: what it writes has the "
-        "sound and not the sense, and may be offensive as its source.",
-        "Probabilities of texts are comparable only if the tokens are the same: one model, or two "
-        "of one vocabulary.",
+    options = Options
+    verbs = (
+        Verb(score, "How probable texts are, best first.", (ScoreOptions,)),
+        Verb(generate, "Write new text; - reads prompts.", (GenerateOptions,)),
+        comparing(Options),
+    )
+    card = Card(
+        limits=(
+            "It knows the text it was trained on, and nothing of the world: what it writes has the "
+            "sound and not the sense, and may be offensive as its source.",
+            "Probabilities of texts are comparable only if the tokens are the same: one model, or "
+            "two of one vocabulary.",
+        ),
+        examples=("To be, or not to", "What is thy"),
     )
 
-    def resolve(self, settings):
-        values = settings.values
-        for name, value in _BY_LEVEL[settings.level].items():
-            if name in values and values[name] is None:
-                values[name] = value
-        if values["tie_weights"] and not values["embedding_dim"]:
-            raise UserError(
-                "one-hot vectors (--embedding-dim 0) have no weights to tie: give --no-tie-weights "
-                "or another --embedding-dim"
-            )
+    def model_name(self, options: Options) -> str:
+        return f"{super().model_name(options)}_{options.level}"
 
-    def model_name(self, settings):
-        return f"{super().model_name(settings)}_{settings.level}"
-
-    def load_data(self, settings):
-        corpus = zoo.datasets.plain_text
-        if settings.data:
-            files = (settings.data, settings.validation, settings.test)
-            return corpus.from_files(*files, limit=settings.limit)
-        return corpus.load(settings.dataset or self.dataset, limit=settings.limit)
-
-    def load_test(self, predictor, settings, metrics):
-        corpus = zoo.datasets.plain_text
-        if settings.data:
-            return corpus.from_file(settings.data, limit=settings.limit), settings.data
-        name = settings.dataset or metrics.get("dataset", self.dataset)
-        return corpus.load(name, limit=settings.limit).test, name
-
-    def build(self, data, settings):
-        if settings.start_from:
-            return self._saved(settings)
-        tokenizer = self._tokenizer(data, settings)
+    def build(self, data: Any, options: Options) -> Any:
+        if options.start_from:
+            return self._saved(options)
+        tokenizer = self._tokenizer(data, options)
         model = zoo.networks.language_model(
             len(tokenizer.vocabulary),
-            embedding_dim=settings.embedding_dim or None,
-            cell=settings.cell,
-            units=settings.units,
-            layers=settings.layers,
-            residual=settings.residual,
-            tie_weights=settings.tie_weights,
-            embedding_dropout=settings.dropout,
-            dropout=settings.dropout,
-            variational=settings.variational_dropout,
+            embedding_dim=options.embedding_dim or None,
+            cell=options.cell,
+            units=options.units,
+            layers=options.layers,
+            residual=options.residual,
+            tie_weights=options.tie_weights,
+            embedding_dropout=options.dropout,
+            dropout=options.dropout,
+            variational=options.variational_dropout,
             name=self.name,
         )
         return zoo.predictors.LanguageModel(model, tokenizer)
 
-    def _saved(self, settings):
+    def _saved(self, options: Options) -> Any:
         """The model to start from."""
-        predictor = zoo.application.workflow.load(self, settings.start_from)
-        if predictor.level != settings.level:
+        predictor = zoo.application.workflow.load(self, options.start_from)
+        if predictor.level != options.level:
             raise UserError(
-                f"{settings.start_from} is a model of {predictor.level}s: give --level "
+                f"{options.start_from} is a model of {predictor.level}s: give --level "
                 f"{predictor.level} or another --start-from"
             )
         return predictor
 
-    def _tokenizer(self, data, settings):
-        if settings.start_from:
-            return self._saved(settings).tokenizer
-        kind = zoo.predictors.language_model.TOKENIZERS[settings.level]
-        size = (settings.vocabulary_size,) if settings.level == "word" else ()
+    def _tokenizer(self, data: Any, options: Options) -> Any:
+        if options.start_from:
+            return self._saved(options).tokenizer
+        kind = zoo.predictors.language_model.TOKENIZERS[options.level]
+        size = (options.vocabulary_size,) if options.level == "word" else ()
         return kind.from_documents(data.train.texts, *size)
 
-    def compile(self, predictor, optimizer, settings):
-        return predictor.compile(optimizer, settings.batch_size)
+    def compile(self, predictor: Any, optimizer: Any, options: Options) -> Any:
+        return predictor.compile(optimizer, options.batch_size)
 
-    def batches(self, predictor, examples, settings, shuffle):
-        return predictor.batches(examples.texts, settings.batch_size, settings.timesteps)
+    def batches(self, predictor: Any, examples: Any, options: Options, shuffle: bool) -> Any:
+        return predictor.batches(examples.texts, options.batch_size, options.timesteps)
 
-    def evaluate(self, predictor, examples):
+    def evaluate(self, predictor: Any, examples: Any) -> dict[str, Any]:
         return predictor.evaluate(examples.texts)
 
-    def remember(self, predictor):
+    def training_metadata(self, predictor: Any) -> dict[str, Any]:
         prompts = [prompt for prompt in _SAMPLED if not predictor.unknown_characters(prompt)]
         sampled = predictor.generate(prompts, length=_SAMPLE_LENGTH[predictor.level], seed=1)
         return {"samples": [sample["text"] for sample in sampled]}
 
-    def fit_baseline(self, data, settings):
-        tokenizer = self._tokenizer(data, settings)
+    def fit_baseline(self, data: Any, options: Options) -> Any:
+        tokenizer = self._tokenizer(data, options)
         model = zoo.evaluation.baselines.KneserNey.fit_best(
             tokenizer.stream(data.train.texts),
             tokenizer.stream(data.validation.texts),
             len(tokenizer.vocabulary),
             tokenizer.start_id,
-            max_order=_LONGEST_GRAM[settings.level],
+            max_order=_LONGEST_GRAM[options.level],
         )
         return _NGrams(model, tokenizer)
 
-    def load_baseline(self, path, predictor):
+    def load_baseline(self, path: Path, predictor: Any) -> Any:
         return _NGrams(zoo.evaluation.baselines.KneserNey.load(path), predictor.tokenizer)
 
-    def evaluate_baseline(self, baseline, examples):
-        return baseline.evaluate(examples.texts)
-
-    def details(self, metrics):
+    def details(self, metrics: dict[str, Any]) -> str:
         lines = [
             f"{metrics['tokens']:,} tokens ({metrics['level']}s), {metrics['unknown']:.2%} of them "
             f"`<UNK>`; {metrics['bits_per_token']:.4f} bits per token."
@@ -241,30 +312,21 @@ class LanguageModelling(Task):
             lines += [textwrap.indent(sample, "    ") for sample in metrics["samples"]]
         return "\n\n".join(lines)
 
-    def show(self, prediction):
+    def show(self, prediction: dict[str, Any]) -> str:
         likeliest = ", ".join(f"{n['token']} {n['probability']:.3f}" for n in prediction["next"])
         return f"{prediction['input']} ... {likeliest}"
-
-    def show_score(self, score):
-        exponent = score["log_probability"] / math.log(10)
-        power = math.floor(exponent)
-        digits = f"{10 ** (exponent - power):.2f}"
-        if digits == "10.00":
-            digits, power = "1.00", power + 1
-        probability = f"{digits}e{power:+03d}"  # also below what floats hold
-        return f"{score['log_probability']:10.3f}  {probability}  {score['input']}"
 
 
 class _NGrams:
     """The baseline with the tokens of the network."""
 
-    def __init__(self, model, tokenizer):
+    def __init__(self, model: Any, tokenizer: Any) -> None:
         self._model = model
         self._tokenizer = tokenizer
         self.save = model.save
 
-    def evaluate(self, texts):
-        ids = self._tokenizer.stream(texts)
+    def evaluate(self, examples: Any) -> dict[str, Any]:
+        ids = self._tokenizer.stream(examples.texts)
         perplexity = self._model.perplexity(ids, self._tokenizer.start_id)
         bits = math.log2(perplexity)
         return {"perplexity": perplexity, "bits_per_token": bits, "order": self._model.order}

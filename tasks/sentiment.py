@@ -7,14 +7,89 @@ python -m tasks.sentiment train --vectors reviews.vec
 python -m tasks.sentiment --help
 """
 
-import click
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import zoo
+from zoo.application import Card, Metric, Published, Task, TrainingOptions, Verb, option
 from zoo.application.command_line import run
-from zoo.application.command_line.options import Text
-from zoo.application.task import Published, Task
+from zoo.application.options import DataOptions, seed_option
+from zoo.application.task import Output
+from zoo.errors import UserError
 
 _DEVIATION = 0.1  # of the values of pretrained vectors, whatever it is in their file
+
+
+@dataclass
+class Options(TrainingOptions):
+    """What `train` takes."""
+
+    epochs: int = 12
+    patience: int = 5
+    monitor: str = option("accuracy", choices=("loss", "accuracy"))
+    vocabulary_size: int = option(
+        10_000, "The most frequent words that get a vector of their own.", least=1
+    )
+    max_length: int = option(
+        400, "Most tokens of a text; a longer one loses its beginning.", least=2
+    )
+    embedding_dim: int = option(
+        100, "Size of the word vectors; with --vectors that of the file.", least=1
+    )
+    vectors: str | None = option(
+        None, "Pretrained word vectors, in the text form of word2vec or GloVe.", what="file"
+    )
+    word_dropout: float = option(
+        0.3, "Fraction of words replaced by <UNK> in training.", least=0, below=1
+    )
+    adversarial: float = option(
+        0.05, "Size of the changes of word vectors in adversarial training, 0 for none.", least=0
+    )
+    pooling: str = option(
+        "max", "How the steps become one vector.", choices=("max", "mean", "last")
+    )
+
+
+@dataclass
+class VectorsOptions(DataOptions):
+    """What `vectors` takes."""
+
+    validation = test = None  # a corpus is read, whose training split is all that counts
+    dimension: int = option(100, "Size of a vector.", least=1)
+    epochs: int = option(10, "Passes over the text.", least=1)
+    least: int = option(3, "How often a word occurs that gets a vector.", least=1)
+    seed: int = seed_option(1, "Of the first vectors, and of what is drawn.")
+    out: str = option(None, "File of the vectors.", file=True, required=True)
+
+
+def vectors(task: "Sentiment", options: VectorsOptions, output: Output) -> dict[str, Any]:
+    """Learns word vectors from the training texts, for `train --vectors`."""
+    options.require_one_corpus()
+    data = task.load_data(options)
+    tokenizer = zoo.text.words.WordTokenizer(zoo.text.vocabularies.Vocabulary(()))
+    words = tokenizer.tokenize(data.train.texts)[:, :-1]  # without <EOS>
+    sentences = [[word.decode() for word in text] for text in words.to_list()]
+    found = zoo.text.word_vectors.learn(
+        sentences,
+        dimension=options.dimension,
+        epochs=options.epochs,
+        least=options.least,
+        seed=options.seed,
+    )
+    found.write(options.out)
+    result = {
+        "vectors": str(options.out),
+        "words": len(found.words),
+        "dimension": found.dimension,
+        "dataset": data.name,
+        "tokens": sum(map(len, sentences)),
+    }
+    output.line(
+        f"{options.out}: vectors of {result['words']:,} words, from {result['tokens']:,} of "
+        f"{data.name}"
+    )
+    return result
 
 
 class Sentiment(Task):
@@ -22,165 +97,105 @@ class Sentiment(Task):
 
     name = "sentiment"
     summary = "Sentiment of a text: a recurrent classifier, many-to-one."
-    predictor = "text_classifier"
+    corpus = "text_classification"
     dataset = "movie_snippets"
+    predictor = "text_classifier"
     preset = "sentiment_bilstm_movie_snippets"
-    defaults = {  # noqa: RUF012
-        "cell": "lstm",
-        "units": 64,
-        "layers": 1,
-        "dropout": 0.5,
-        "epochs": 12,
-        "patience": 5,
-        "monitor": "accuracy",
-        "batch_size": 64,
-        "learning_rate": 1e-3,
-        "clip_norm": 1.0,
-    }
-    options = (
-        click.Option(
-            ["--vocabulary-size"],
-            type=click.IntRange(1),
-            default=10_000,
-            help="The most frequent words that get a vector of their own.",
-        ),
-        click.Option(
-            ["--max-length"],
-            type=click.IntRange(2),
-            default=400,
-            help="Most tokens of a text; a longer one loses its beginning.",
-        ),
-        click.Option(
-            ["--embedding-dim"],
-            type=click.IntRange(1),
-            default=100,
-            help="Size of the word vectors; with --vectors that of the file.",
-        ),
-        click.Option(
-            ["--vectors"],
-            type=Text("file"),
-            help="Pretrained word vectors, in the text form of word2vec or GloVe.",
-        ),
-        click.Option(
-            ["--word-dropout"],
-            type=click.FloatRange(0, 1, max_open=True),
-            default=0.3,
-            help="Fraction of words replaced by <UNK> in training.",
-        ),
-        click.Option(
-            ["--adversarial"],
-            type=click.FloatRange(0),
-            default=0.05,
-            help="Size of the changes of word vectors in adversarial training, 0 for none.",
-        ),
-        click.Option(
-            ["--pooling"],
-            type=click.Choice(["max", "mean", "last"]),
-            default="max",
-            help="How the steps become one vector.",
+    metric = Metric("accuracy")
+    options = Options
+    verbs = (
+        Verb(
+            vectors,
+            "Learn word vectors from the training texts, for `train --vectors`.",
+            (VectorsOptions,),
         ),
     )
-    examples = (
-        "A moving, funny and beautifully acted film.",
-        "Two hours of my life that I will never get back.",
-        "It is not nearly as bad as the trailer made me fear.",
-    )
-    verbs = ("vectors",)
-    published = {  # noqa: RUF012
-        "imdb_reviews": (
-            Published("BiLSTM, Keras code example", "0.843"),
-            Published("LSTM (Dai & Le 2015)", "0.865"),
-            Published("one-hot BiLSTM with pooling (Johnson & Zhang 2016)", "0.919"),
+    card = Card(
+        limits=(
+            "Tested on texts like those it was trained on. Other kinds of text, other languages, "
+            "irony and quotations of opinions that are not the writer's are beyond that.",
+            "Every text gets one of the labels, a neutral one too, with a probability that is not "
+            "calibrated.",
+            "Not a means of judging people by what they write.",
         ),
-    }
-    limits = (
-        "Tested on texts like those it was trained on. Other kinds of text, other languages, irony "
-        "and quotations of opinions that are not the writer's are beyond that.",
-        "Every text gets one of the labels, a neutral one too, with a probability that is not "
-        "calibrated.",
-        "Not a means of judging people by what they write.",
+        examples=(
+            "A moving, funny and beautifully acted film.",
+            "Two hours of my life that I will never get back.",
+            "It is not nearly as bad as the trailer made me fear.",
+        ),
+        published={
+            "imdb_reviews": (
+                Published("BiLSTM, Keras code example", "0.843"),
+                Published("LSTM (Dai & Le 2015)", "0.865"),
+                Published("one-hot BiLSTM with pooling (Johnson & Zhang 2016)", "0.919"),
+            ),
+        },
     )
 
-    def load_data(self, settings):
-        corpus = zoo.datasets.text_classification
-        if settings.data:
-            files = (settings.data, settings.validation, settings.test)
-            return corpus.from_files(*files, limit=settings.limit)
-        return corpus.load(settings.dataset or self.dataset, limit=settings.limit)
+    def labels(self, predictor: Any) -> tuple[Any, ...]:
+        return (predictor.label_names,)
 
-    def load_test(self, predictor, settings, metrics):
-        corpus = zoo.datasets.text_classification
-        if settings.data:
-            examples = corpus.from_file(settings.data, predictor.label_names, limit=settings.limit)
-            return examples, settings.data
-        name = settings.dataset or metrics.get("dataset", self.dataset)
-        data = corpus.load(name, limit=settings.limit)
+    def check_labels(self, predictor: Any, data: Any) -> None:
         if data.label_names != predictor.label_names:
-            raise zoo.errors.UserError(
-                f"{name} has the labels {', '.join(data.label_names)}, "
+            raise UserError(
+                f"{data.name} has the labels {', '.join(data.label_names)}, "
                 f"the model {', '.join(predictor.label_names)}: give another --dataset"
             )
-        return data.test, name
 
-    def build(self, data, settings):
-        vectors = zoo.text.word_vectors.read(settings.vectors) if settings.vectors else None
+    def build(self, data: Any, options: Options) -> Any:
+        vectors = zoo.text.word_vectors.read(options.vectors) if options.vectors else None
         tokenizer = zoo.text.words.WordTokenizer.from_texts(
-            data.train.texts, settings.vocabulary_size, max_length=settings.max_length
+            data.train.texts, options.vocabulary_size, max_length=options.max_length
         )
         model = zoo.networks.many_to_one(
             len(tokenizer.vocabulary),
             len(data.label_names),
-            embedding_dim=vectors.dimension if vectors else settings.embedding_dim,
-            cell=settings.cell,
-            units=settings.units,
-            layers=settings.layers,
-            bidirectional=settings.bidirectional,
-            residual=settings.residual,
-            pooling=settings.pooling,
-            word_dropout=settings.word_dropout,
-            adversarial=settings.adversarial,
-            embedding_dropout=settings.dropout,
-            dropout=settings.dropout,
+            embedding_dim=vectors.dimension if vectors else options.embedding_dim,
+            cell=options.cell,
+            units=options.units,
+            layers=options.layers,
+            bidirectional=options.bidirectional,
+            residual=options.residual,
+            pooling=options.pooling,
+            word_dropout=options.word_dropout,
+            adversarial=options.adversarial,
+            embedding_dropout=options.dropout,
+            dropout=options.dropout,
             name=self.name,
         )
         if vectors:
             vectors.assign(model.get_layer("embedding"), tokenizer.vocabulary, _DEVIATION)
         return zoo.predictors.TextClassifier(model, tokenizer, data.label_names)
 
-    def sentences(self, data):
-        tokenizer = zoo.text.words.WordTokenizer(zoo.text.vocabularies.Vocabulary(()))
-        words = tokenizer.tokenize(data.train.texts)[:, :-1]  # without <EOS>
-        return [[word.decode() for word in text] for text in words.to_list()]
-
-    def batches(self, predictor, examples, settings, shuffle):
+    def batches(self, predictor: Any, examples: Any, options: Options, shuffle: bool) -> Any:
         return zoo.datasets.batches.by_length.BucketedBatches(
             predictor.tokenizer.ragged(examples.texts),
             examples.labels,
-            batch_size=settings.batch_size,
+            batch_size=options.batch_size,
             shuffle=shuffle,
-            seed=settings.seed,
+            seed=options.seed,
         )
 
-    def evaluate(self, predictor, examples):
+    def evaluate(self, predictor: Any, examples: Any) -> dict[str, Any]:
         return predictor.evaluate(examples.texts, examples.labels)
 
-    def fit_baseline(self, data, settings):
+    def fit_baseline(self, data: Any, options: Options) -> Any:
         return zoo.evaluation.baselines.LinearTextBaseline.fit(data.train.texts, data.train.labels)
 
-    def load_baseline(self, path, predictor):
+    def load_baseline(self, path: Path, predictor: Any) -> Any:
         return zoo.evaluation.baselines.LinearTextBaseline.load(path)
 
-    def evaluate_baseline(self, baseline, examples):
+    def evaluate_baseline(self, baseline: Any, examples: Any) -> dict[str, Any]:
         return {"accuracy": baseline.accuracy(examples.texts, examples.labels)}
 
-    def draw(self, metrics, predictor, folder):
+    def pictures(self, metrics: dict[str, Any], predictor: Any, folder: Path) -> tuple[str, ...]:
         name = "confusion_matrix.png"
         zoo.evaluation.figures.confusion_matrix(
             metrics["confusion_matrix"], predictor.label_names, folder / name
         )
         return (name,)
 
-    def show(self, prediction):
+    def show(self, prediction: dict[str, Any]) -> str:
         text = " ".join(prediction["input"].split())
         return f"{prediction['label']:>8} {prediction['probability']:.3f}  {text}"
 

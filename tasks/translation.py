@@ -7,12 +7,17 @@ python -m tasks.translation lengths saved_models/with saved_models/without --out
 python -m tasks.translation --help
 """
 
-import click
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import zoo
+from zoo.application import Card, Metric, Task, TrainingOptions, Verb, option
 from zoo.application.command_line import run
-from zoo.application.command_line.options import OutputFile
-from zoo.application.task import Task
+from zoo.application.options import ModelOptions, argument, by_level, fixed
+from zoo.application.task import Output
+from zoo.application.verbs import comparing
 from zoo.errors import UserError
 
 # What suits many short strings, and some ten thousands of sentences, on two cores.
@@ -46,16 +51,122 @@ _BY_LEVEL["word"] = _BY_LEVEL["subword"] | {"share_embeddings": False}
 _OF_DATASET = {"dates": "character"}  # all others: subwords
 _SHOWN = 3  # of the test split, after training and on the card
 _LINE = 70  # characters
-_ATTENTION = ("additive", "multiplicative", "none")
 
 
-def _in_words(name):
-    """What `--help` says of a default that depends on the level."""
+@dataclass
+class Options(TrainingOptions):
+    """What `train` takes."""
 
-    def shown(value):
-        return ("off", "on")[value] if isinstance(value, bool) else value
+    cell: str = "gru"
+    units: int = by_level(_BY_LEVEL, "units")
+    dropout: float = by_level(_BY_LEVEL, "dropout")
+    epochs: int = by_level(_BY_LEVEL, "epochs")
+    patience: int = 3
+    monitor: str = fixed("loss")
+    batch_size: int = by_level(_BY_LEVEL, "batch_size")
+    learning_rate: float = by_level(_BY_LEVEL, "learning_rate")
+    level: str = option(
+        None,
+        "What a token is.",
+        choices=tuple(_BY_LEVEL),
+        shown="character for dates, else subword",
+    )
+    vocabulary_size: int = option(
+        6000, "Subwords or words that have an id; characters have them all.", least=1
+    )
+    embedding_dim: int = by_level(_BY_LEVEL, "embedding_dim", "Size of a token's vector.", least=1)
+    attention: str = by_level(
+        _BY_LEVEL,
+        "attention",
+        "How the decoder looks back at the source.",
+        choices=("additive", "multiplicative", "none"),
+    )
+    input_feeding: bool = option(False, "Let the decoder read what it attended to before; slower.")
+    tie_embeddings: bool = by_level(
+        _BY_LEVEL, "tie_embeddings", "Use the target vectors for the logits too."
+    )
+    share_embeddings: bool = by_level(
+        _BY_LEVEL, "share_embeddings", "One vocabulary for source and target."
+    )
+    label_smoothing: float = by_level(
+        _BY_LEVEL,
+        "label_smoothing",
+        "Share of the target that is spread over all tokens.",
+        least=0,
+        below=1,
+    )
 
-    return "; ".join(f"{shown(values[name])} for {level}s" for level, values in _BY_LEVEL.items())
+    def resolve(self) -> None:
+        if self.level is None:
+            corpus = None if self.data else self.dataset or Translation.dataset
+            self.level = _OF_DATASET.get(corpus, "subword")
+        for name, value in _BY_LEVEL[self.level].items():
+            if getattr(self, name) is None:
+                setattr(self, name, value)
+        if self.input_feeding and self.attention == "none":
+            raise UserError("--input-feeding feeds what was attended to: give an --attention")
+
+
+@dataclass
+class PredictOptions(ModelOptions):
+    """What `predict` takes."""
+
+    beams: int = option(5, "Hypotheses side by side.", least=1, most=100)
+    n_best: int = option(
+        1, "Show so many translations of each text, with their scores.", least=1, most=100
+    )
+    length_penalty: float = option(
+        1.0, "0 compares by probability, 1 by probability per token.", least=0
+    )
+    copy_unknown: bool = option(
+        False, "Copy the word attended to where a model of words has none.", flag=True
+    )
+    attention_picture: str | None = option(
+        None, "PNG of what the decoder looks at, of the first text.", name="attention", file=True
+    )
+
+
+@dataclass
+class LengthsOptions:
+    """What `lengths` takes."""
+
+    models: tuple[str, ...] = argument("MODEL...")
+    out: str = option(None, "PNG to draw.", file=True, required=True)
+
+
+def lengths(task: Task, options: LengthsOptions, output: Output) -> dict[str, Any]:
+    """Draws BLEU by the length of the source, a curve for each saved model."""
+    del task
+    curves = {model: _by_source_length(model) for model in options.models}
+    groups = [
+        [(point["least"], point["most"], point["sentences"]) for point in points]
+        for points in curves.values()
+    ]
+    for model, other in zip(curves, groups, strict=True):
+        if other != groups[0]:
+            raise UserError(
+                f"{model} was tested on other texts than {options.models[0]}: give models of one "
+                "corpus"
+            )
+    zoo.evaluation.source_lengths.draw(curves, options.out)
+    output.line("\t".join(("words", "texts", *curves)))
+    for points in zip(*curves.values(), strict=True):
+        first = points[0]
+        figures = (f"{point['bleu']:.1f}" for point in points)
+        words = f"{first['least']}-{first['most']}"
+        output.line("\t".join((words, str(first["sentences"]), *figures)))
+    return {"by_source_length": curves}
+
+
+def _by_source_length(model: str) -> list[dict[str, Any]]:
+    """What was recorded of a saved model when it was tested."""
+    catalogue = zoo.predictors.catalogue
+    metrics = catalogue.read_metrics(catalogue.find_model(model))
+    if "by_source_length" not in metrics:
+        raise UserError(
+            f"{model} has not been tested on sources of three lengths: train it on such"
+        )
+    return metrics["by_source_length"]
 
 
 class Translation(Task):
@@ -63,183 +174,89 @@ class Translation(Task):
 
     name = "translation"
     summary = "Translation: texts into another language, with attention and beam search."
-    predictor = "translator"
+    corpus = "parallel_text"
+    files = "lines of source<TAB>target"
     dataset = "dates"
+    predictor = "translator"
     preset = "translation_bigru_dates"
     predicted_together = 256  # some seconds of work
-    metric = "bleu"
-    file_formats = "lines of source<TAB>target"
-    without = frozenset({"monitor"})
-    compared = ("bleu", "chrf", "exact_match", "baseline_bleu")
-    verbs = ("compare", "lengths")
-    defaults = {  # noqa: RUF012
-        "cell": "gru",
-        "units": None,
-        "layers": 1,
-        "dropout": None,
-        "epochs": None,
-        "patience": 3,
-        "batch_size": None,
-        "learning_rate": None,
-        "clip_norm": 1.0,
-    }
-    defaults_in_words = {  # noqa: RUF012
-        **{name: _in_words(name) for name in _BY_LEVEL["character"]},
-        "level": "character for dates, else subword",
-    }
-    options = (
-        click.Option(["--level"], type=click.Choice(list(_BY_LEVEL)), help="What a token is."),
-        click.Option(
-            ["--vocabulary-size"],
-            type=click.IntRange(1),
-            default=6000,
-            help="Subwords or words that have an id; characters have them all.",
-        ),
-        click.Option(["--embedding-dim"], type=click.IntRange(1), help="Size of a token's vector."),
-        click.Option(
-            ["--attention"],
-            type=click.Choice(_ATTENTION),
-            help="How the decoder looks back at the source.",
-        ),
-        click.Option(
-            ["--input-feeding/--no-input-feeding"],
-            default=False,
-            help="Let the decoder read what it attended to before; slower.",
-        ),
-        click.Option(
-            ["--tie-embeddings/--no-tie-embeddings"],
-            default=None,
-            help="Use the target vectors for the logits too.",
-        ),
-        click.Option(
-            ["--share-embeddings/--no-share-embeddings"],
-            default=None,
-            help="One vocabulary for source and target.",
-        ),
-        click.Option(
-            ["--label-smoothing"],
-            type=click.FloatRange(0, 1, max_open=True),
-            help="Share of the target that is spread over all tokens.",
+    metric = Metric("bleu", compared=("bleu", "chrf", "exact_match", "baseline_bleu"))
+    options = Options
+    predict_options = PredictOptions
+    verbs = (
+        comparing(Options),
+        Verb(
+            lengths,
+            "Draw BLEU by the length of the source, a curve for each saved model.",
+            (LengthsOptions,),
         ),
     )
-    predict_options = (
-        click.Option(
-            ["--beams"], type=click.IntRange(1, 100), default=5, help="Hypotheses side by side."
-        ),
-        click.Option(
-            ["--n-best"],
-            type=click.IntRange(1, 100),
-            default=1,
-            help="Show so many translations of each text, with their scores.",
-        ),
-        click.Option(
-            ["--length-penalty"],
-            type=click.FloatRange(0),
-            default=1.0,
-            help="0 compares by probability, 1 by probability per token.",
-        ),
-        click.Option(
-            ["--copy-unknown"],
-            is_flag=True,
-            help="Copy the word attended to where a model of words has none.",
-        ),
-        click.Option(
-            ["--attention", "attention_picture"],
-            type=OutputFile("file"),
-            help="PNG of what the decoder looks at, of the first text.",
-        ),
-    )
-    limits = (
-        "It knows the kind of text that it was trained on: other texts, names above all, come out "
-        "wrong, and fluently so.",
-        "A text is translated as one sequence; give sentences, not pages.",
-        "A served model takes texts as they are: bring them to Unicode's NFC first, as `predict` "
-        "does itself.",
+    card = Card(
+        limits=(
+            "It knows the kind of text that it was trained on: other texts, names above all, come "
+            "out wrong, and fluently so.",
+            "A text is translated as one sequence; give sentences, not pages.",
+            "A served model takes texts as they are: bring them to Unicode's NFC first, as "
+            "`predict` does itself.",
+        )
     )
 
-    def resolve(self, settings):
-        values = settings.values
-        if values["level"] is None:
-            corpus = None if values["data"] else values["dataset"] or self.dataset
-            values["level"] = _OF_DATASET.get(corpus, "subword")
-        for name, value in _BY_LEVEL[settings.level].items():
-            if values[name] is None:
-                values[name] = value
-        if values["input_feeding"] and values["attention"] == "none":
-            raise UserError("--input-feeding feeds what was attended to: give an --attention")
-
-    def load_data(self, settings):
-        corpus = zoo.datasets.parallel_text
-        if settings.data:
-            files = (settings.data, settings.validation, settings.test)
-            return corpus.from_files(*files, limit=settings.limit)
-        return corpus.load(settings.dataset or self.dataset, limit=settings.limit)
-
-    def load_test(self, predictor, settings, metrics):
-        corpus = zoo.datasets.parallel_text
-        if settings.data:
-            return corpus.from_file(settings.data, limit=settings.limit), settings.data
-        name = settings.dataset or metrics.get("dataset", self.dataset)
-        return corpus.load(name, limit=settings.limit).test, name
-
-    def build(self, data, settings):
-        source, target = self._tokenizers(data, settings)
+    def build(self, data: Any, options: Options) -> Any:
+        source, target = self._tokenizers(data, options)
         model = zoo.networks.encoder_decoder(
             len(source.vocabulary),
             len(target.vocabulary),
-            embedding_dim=settings.embedding_dim,
-            cell=settings.cell,
-            units=settings.units,
-            layers=settings.layers,
-            bidirectional=settings.bidirectional,
-            residual=settings.residual,
-            attention=None if settings.attention == "none" else settings.attention,
-            input_feeding=settings.input_feeding,
-            tie_embeddings=settings.tie_embeddings,
-            share_embeddings=settings.share_embeddings,
-            dropout=settings.dropout,
+            embedding_dim=options.embedding_dim,
+            cell=options.cell,
+            units=options.units,
+            layers=options.layers,
+            bidirectional=options.bidirectional,
+            residual=options.residual,
+            attention=None if options.attention == "none" else options.attention,
+            input_feeding=options.input_feeding,
+            tie_embeddings=options.tie_embeddings,
+            share_embeddings=options.share_embeddings,
+            dropout=options.dropout,
             name=self.name,
         )
         return zoo.predictors.Translator(model, source, target)
 
-    def _tokenizers(self, data, settings):
+    def _tokenizers(self, data: Any, options: Options) -> tuple[Any, Any]:
         sides = data.train.sources, data.train.targets
-        if settings.share_embeddings:
-            both = self._tokenizer((*sides[0], *sides[1]), settings)
+        if options.share_embeddings:
+            both = self._tokenizer((*sides[0], *sides[1]), options)
             return both, both
-        return tuple(self._tokenizer(texts, settings) for texts in sides)
+        return self._tokenizer(sides[0], options), self._tokenizer(sides[1], options)
 
     @staticmethod
-    def _tokenizer(texts, settings):
-        kind = zoo.predictors.translator.TOKENIZERS[settings.level]
-        if settings.level == "subword":
-            return kind.from_texts(texts, settings.vocabulary_size)
-        if settings.level == "word":
-            return kind.from_documents(texts, settings.vocabulary_size, lowercase=False)
+    def _tokenizer(texts: Sequence[str], options: Options) -> Any:
+        kind = zoo.predictors.translator.TOKENIZERS[options.level]
+        if options.level == "subword":
+            return kind.from_texts(texts, options.vocabulary_size)
+        if options.level == "word":
+            return kind.from_documents(texts, options.vocabulary_size, lowercase=False)
         return kind.from_documents(texts)
 
-    def compile(self, predictor, optimizer, settings):
-        predictor.compile(optimizer, settings.label_smoothing)
+    def compile(self, predictor: Any, optimizer: Any, options: Options) -> Any:
+        predictor.compile(optimizer, options.label_smoothing)
         return predictor.model
 
-    def batches(self, predictor, examples, settings, shuffle):
-        return predictor.batches(examples, settings.batch_size, shuffle=shuffle, seed=settings.seed)
-
-    def predict(self, predictor, inputs, settings):
-        if settings is None:
+    def predict(self, predictor: Any, inputs: list[str], options: Any) -> list[dict[str, Any]]:
+        if options is None:
             return predictor.predict(inputs)
-        if settings.n_best > settings.beams:
+        if options.n_best > options.beams:
             raise UserError(
-                f"--n-best {settings.n_best} are more than {settings.beams} beams find: give "
-                f"--beams {settings.n_best}"
+                f"--n-best {options.n_best} are more than {options.beams} beams find: give "
+                f"--beams {options.n_best}"
             )
         names = ("beams", "n_best", "length_penalty", "copy_unknown")
-        found = predictor.predict(inputs, **{name: settings.values[name] for name in names})
-        if picture := settings.values.pop("attention_picture", None):  # of the first text alone
+        found = predictor.predict(inputs, **{name: getattr(options, name) for name in names})
+        if picture := options.attention_picture:
             self._draw_attention(predictor, inputs[0], found[0]["translation"], picture)
+            options.attention_picture = None  # it is of the first text alone
         return found
 
-    def evaluate(self, predictor, examples):
+    def evaluate(self, predictor: Any, examples: Any) -> dict[str, Any]:
         metrics = predictor.evaluate(examples)
         first = examples.take(range(min(_SHOWN, len(examples))))
         found = predictor.predict(first.sources)
@@ -249,23 +266,23 @@ class Translation(Task):
         ]
         return metrics
 
-    def examples_for(self, metrics):
+    def examples_for(self, metrics: dict[str, Any]) -> Sequence[str]:
         sources = (sample["source"] for sample in metrics["samples"])
         return tuple(sorted(sources, key=lambda text: len(text) > _LINE))  # short ones first
 
-    def fit_baseline(self, data, settings):
+    def fit_baseline(self, data: Any, options: Options) -> Any:
         return zoo.evaluation.baselines.Dictionary.fit(data.train.sources, data.train.targets)
 
-    def load_baseline(self, path, predictor):
+    def load_baseline(self, path: Path, predictor: Any) -> Any:
         return zoo.evaluation.baselines.Dictionary.load(path)
 
-    def evaluate_baseline(self, baseline, examples):
+    def evaluate_baseline(self, baseline: Any, examples: Any) -> dict[str, Any]:
         found = baseline.translate(examples.sources)
         metrics = zoo.evaluation.translation.measured(found, examples)
         names = ("bleu", "chrf", "exact_match", "by_source_length")
         return {name: metrics[name] for name in names if name in metrics}
 
-    def draw(self, metrics, predictor, folder):
+    def pictures(self, metrics: dict[str, Any], predictor: Any, folder: Path) -> list[str]:
         pictures = []
         if "by_source_length" in metrics:
             pictures.append("source_lengths.png")
@@ -279,14 +296,14 @@ class Translation(Task):
             self._draw_attention(
                 predictor, sample["source"], sample["translation"], folder / pictures[-1]
             )
-        return tuple(pictures)
+        return pictures
 
     @staticmethod
-    def _draw_attention(predictor, source, translation, path):
+    def _draw_attention(predictor: Any, source: str, translation: str, path: str | Path) -> None:
         (alignment,) = predictor.alignments([source], [translation])
         zoo.evaluation.alignments.draw(*alignment, path)
 
-    def details(self, metrics):
+    def details(self, metrics: dict[str, Any]) -> str:
         lines = [
             f"{metrics['sentences']:,} texts; chrF {metrics['chrf']:.2f}, exact match "
             f"{metrics['exact_match']:.4f}. sacrebleu: `{metrics['bleu_signature']}`."
@@ -306,7 +323,7 @@ class Translation(Task):
             lines.append("\n".join(["| | exact match |", "|---|---|", *rows]))
         return "\n\n".join(lines)
 
-    def show(self, prediction):
+    def show(self, prediction: dict[str, Any]) -> str:
         hypotheses = prediction["hypotheses"]
         if len(hypotheses) < 2:
             return prediction["translation"]

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from zoo.application.command_line import options, serving
+from zoo.application.command_line import parameters, serving
 from zoo.application.command_line.commands import execute
 from zoo.cells import CELLS
 from zoo.datasets.corpora import PACKAGED
@@ -19,8 +19,8 @@ from zoo.predictors import catalogue
 
 @click.group(
     invoke_without_command=True,
-    params=[options.as_json()],
-    context_settings={"help_option_names": options.HELP},
+    params=[parameters.as_json()],
+    context_settings={"help_option_names": parameters.HELP},
     help="List the tasks, cells, packaged datasets and saved models, or serve models.",
 )
 @click.pass_context

@@ -1,29 +1,41 @@
 """Model cards: what a saved model is, what it was trained on, how well it does, where it ends."""
 
 import json
+from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
-from zoo.application.command_line.options import training_command
+from zoo.application.options import TrainingOptions, training_command
+from zoo.application.task import Task
 from zoo.predictors import catalogue
 
 NAME = "README.md"
 
 
-def card(task, folder, data, metrics, pictures):
+def card(
+    task: Task,
+    folder: Path,
+    data: Any,
+    metrics: dict[str, Any],
+    options: TrainingOptions,
+    pictures: Sequence[str],
+) -> str:
     """The card of a saved model, in Markdown.
 
     Args:
-        task: the `zoo.application.task.Task`.
+        task: whose model it is.
         folder: of the saved model.
         data: the corpus, with `name`, `description`, `homepage`, `licence` and `citation`.
         metrics: what `metrics.json` holds.
+        options: of the training.
         pictures: file names of figures in the folder.
     """
     sections = [
         f"# {folder.resolve().name}\n\n{task.summary}",
         _use(task, folder, metrics),
         _results(task, data, metrics),
-        _training(task, metrics),
+        _training(task, metrics, options),
         _data(data, metrics),
         _limits(task),
         "\n\n".join(f"![{name.split('.')[0].replace('_', ' ')}]({name})" for name in pictures),
@@ -31,7 +43,7 @@ def card(task, folder, data, metrics, pictures):
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _use(task, folder, metrics):
+def _use(task: Task, folder: Path, metrics: dict[str, Any]) -> str:
     example = next(iter(task.examples_for(metrics)), "...")
     return (
         "```python\nimport zoo\n\n"
@@ -40,34 +52,33 @@ def _use(task, folder, metrics):
     )
 
 
-def _quoted(text):
+def _quoted(text: str) -> str:
     """A string as a Python literal; those of JSON are."""
     return json.dumps(text, ensure_ascii=False)
 
 
-def _results(task, data, metrics):
+def _results(task: Task, data: Any, metrics: dict[str, Any]) -> str:
+    metric = task.metric.name
     details = task.details(metrics)
     # Published figures are of the whole test split.
-    published = () if metrics["settings"]["limit"] else task.published.get(data.name, ())
+    published = () if metrics["settings"]["limit"] else task.card.published.get(data.name, ())
     rows = [
-        f"| this model | {metrics[task.metric]:.4f} |",
-        f"| simple baseline on the same data | {metrics[f'baseline_{task.metric}']:.4f} |",
+        f"| this model | {metrics[metric]:.4f} |",
+        f"| simple baseline on the same data | {metrics[f'baseline_{metric}']:.4f} |",
         *(f"| {p.system} (published) | {p.figure} |" for p in published),
     ]
     return (
         f"## Results\n\nTest split, {metrics['examples']:,} examples. The best epoch "
-        f"was chosen on the validation split ({task.metric} "
-        f"{metrics[f'validation_{task.metric}']:.4f}).\n\n"
-        f"| | {task.metric} |\n|---|---|\n"
-        + "\n".join(rows)
-        + (f"\n\n{details}" if details else "")
+        f"was chosen on the validation split ({metric} "
+        f"{metrics[f'validation_{metric}']:.4f}).\n\n"
+        f"| | {metric} |\n|---|---|\n" + "\n".join(rows) + (f"\n\n{details}" if details else "")
     )
 
 
-def _training(task, metrics):
+def _training(task: Task, metrics: dict[str, Any], options: TrainingOptions) -> str:
     return (
         "## Training\n\n"
-        f"    {training_command(task, metrics['settings'])}\n\n"
+        f"    {training_command(task.name, options)}\n\n"
         f"Seed {metrics['settings']['seed']}, {metrics['epochs']} epochs, "
         f"{metrics['parameters']:,} parameters; "
         f"Keras {version('keras')}, TensorFlow {version('tensorflow')}. All settings are in "
@@ -75,7 +86,7 @@ def _training(task, metrics):
     )
 
 
-def _data(data, metrics):
+def _data(data: Any, metrics: dict[str, Any]) -> str:
     lines = [f"## Data\n\n`{data.name}`: {metrics['train_examples']:,} training examples."]
     if metrics["settings"]["data"]:
         lines.append(
@@ -93,7 +104,7 @@ def _data(data, metrics):
     return "\n\n".join(lines)
 
 
-def _limits(task):
-    if not task.limits:
+def _limits(task: Task) -> str:
+    if not task.card.limits:
         return ""
-    return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in task.limits)
+    return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in task.card.limits)

@@ -1,12 +1,16 @@
 """One network per cell, all with the same number of weights, trained alike: a table of results."""
 
+import dataclasses
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import keras
+from rich.console import Console
 
 from zoo.application import runs, workflow
-from zoo.application.task import Settings
+from zoo.application.task import Task
 from zoo.errors import UserError
 from zoo.predictors import catalogue
 from zoo.training import checkpoints
@@ -15,16 +19,17 @@ TABLE_NAME, RESULTS_NAME = "comparison.md", "comparison.json"
 _MOST_UNITS = 4096
 
 
-def compare(task, settings, cells, parameters, console):
+def compare(
+    task: Task, options: Any, cells: Iterable[str], parameters: int, console: Console
+) -> dict[str, Any]:
     """Trains a network with each cell and tabulates their results on the test split.
 
     A cell's model is a saved model of its own in a folder that bears the cell's name; one that is
     there already is not trained again, and one that was broken off goes on.
 
     Args:
-        task: a `zoo.application.task.Task`.
-        settings: `Settings` of all options of `train` but `cell` and `units`; `out` is the folder
-            of the results.
+        task: whose networks they are.
+        options: those of `train` but `cell` and `units`; `out` is the folder of the results.
         cells: names of cells.
         parameters: how many weights each network shall have; the units are those that come nearest.
         console: rich console for what a person reads.
@@ -37,14 +42,15 @@ def compare(task, settings, cells, parameters, console):
         UserError: for wrong input.
         KeyboardInterrupt: on Control-C; the same call goes on from there.
     """
-    folder = Path(settings.out)
-    task.resolve(settings)
-    data = task.load_data(settings)
+    folder = Path(options.out)
+    options = task.options(**vars(options))
+    options.resolve()
+    data = task.load_data(options)
     runs_of_cells = []  # their sizes first: one that cannot be had is known before hours of work
     for cell in dict.fromkeys(cells):
-        of_cell = Settings(settings.values | {"cell": cell, "out": str(folder / cell)})
-        of_cell.values["units"] = units_for(task, data, of_cell, parameters)
-        runs_of_cells.append(of_cell)
+        of_cell = dataclasses.replace(options, cell=cell, out=str(folder / cell))
+        units = units_for(task, data, of_cell, parameters)
+        runs_of_cells.append(dataclasses.replace(of_cell, units=units))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -64,21 +70,21 @@ def compare(task, settings, cells, parameters, console):
     return results
 
 
-def units_for(task, data, settings, parameters):
+def units_for(task: Task, data: Any, options: Any, parameters: int) -> int:
     """The number of units with which the network comes nearest to so many weights.
 
     Raises:
         UserError: it has more of them with one unit already.
     """
 
-    def count(units):
+    def count(units: int) -> int:
         with keras.device("cpu"):
-            predictor = task.build(data, Settings(settings.values | {"units": units}))
+            predictor = task.build(data, dataclasses.replace(options, units=units))
         return predictor.model.count_params()
 
     if (least := count(1)) > parameters:
         raise UserError(
-            f"a network with one unit of {settings.cell} has {least:,} weights: give a greater "
+            f"a network with one unit of {options.cell} has {least:,} weights: give a greater "
             "number as --parameters"
         )
     low, high = 1, 2
@@ -90,20 +96,20 @@ def units_for(task, data, settings, parameters):
     return min((low, high), key=lambda units: abs(count(units) - parameters))
 
 
-def _result(task, settings, console):
+def _result(task: Task, options: Any, console: Console) -> dict[str, Any]:
     """The recorded metrics of a cell's model, which is trained unless it is there."""
-    folder = settings.out
+    folder = options.out
     if not catalogue.holds_model(folder):
         begun = checkpoints.load(Path(folder) / runs.RUN_NAME) is not None
-        run = Settings(settings.values | {"resume": begun, "overwrite": False})
-        workflow.train(task, run, set(), console)
+        run = dataclasses.replace(options, resume=begun, overwrite=False)
+        workflow.train(task, run, (), console)
     metrics = catalogue.read_metrics(folder)
-    kept = ("parameters", "epochs", f"validation_{task.metric}", *task.compared)
+    kept = ("parameters", "epochs", f"validation_{task.metric.name}", *task.metric.compared)
     return {name: metrics[name] for name in kept}
 
 
-def _table(task, rows):
-    names = [name for name in rows[0] if name not in ("epochs", f"validation_{task.metric}")]
+def _table(task: Task, rows: list[dict[str, Any]]) -> str:
+    names = [name for name in rows[0] if name not in ("epochs", f"validation_{task.metric.name}")]
     lines = [
         f"| {' | '.join(name.replace('_', ' ') for name in names)} |",
         f"|{'---|' * len(names)}",

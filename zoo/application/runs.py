@@ -1,53 +1,57 @@
 """The folder of a training run: which one, with what settings, and how to go on with it."""
 
 import contextlib
+import dataclasses
 import itertools
 import json
 import os
 import shlex
 import shutil
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
+from zoo.application.options import TrainingOptions
+from zoo.application.task import Task
 from zoo.errors import UserError
 from zoo.predictors import catalogue
 from zoo.training import Interrupted, checkpoints
 
 RUN_NAME, SETTINGS_NAME = "run", "settings.json"
-# Options that are of a call, not of the run that it begins or goes on with.
-_OF_THE_CALL = ("out", "resume", "overwrite")
 
 
-def restore_settings(settings, given):
-    """Takes the options of the run to be resumed.
+def restored(options: TrainingOptions, given: Collection[str]) -> Any:
+    """The options of the run to be resumed.
 
     Args:
-        settings: `zoo.application.task.Settings` of the call; changed in place.
+        options: of the call.
         given: names of the options that were given rather than left at their default.
 
     Raises:
         UserError: there is no such run, or what was given contradicts it.
     """
-    if not settings.out:
+    if not options.out:
         raise UserError("--resume needs --out, the folder of the run")
-    if settings.overwrite:
+    if options.overwrite:
         raise UserError("give --resume or --overwrite, not both")
-    stored = _read_settings(settings.out)
-    if checkpoints.load(Path(settings.out) / RUN_NAME) is None:
+    stored = _read_settings(options.out)
+    if checkpoints.load(Path(options.out) / RUN_NAME) is None:
         raise UserError(
-            f"{settings.out} holds no finished epoch to resume after: train without --resume"
+            f"{options.out} holds no finished epoch to resume after: train without --resume"
         )
     # More epochs change a schedule that falls over all of them, hence also those already done.
     free = ("patience", "epochs") if stored.get("schedule") == "constant" else ("patience",)
-    for name in sorted(given & stored.keys() - {*free}):
-        if settings.values[name] != stored[name]:
+    for name in sorted(set(given) & stored.keys() - {*free}):
+        if getattr(options, name) != stored[name]:
             raise UserError(
-                f"the run in {settings.out} was begun with {name} = {stored[name]}, not "
-                f"{settings.values[name]}: leave the option out, or train anew in another --out"
+                f"the run in {options.out} was begun with {name} = {stored[name]}, not "
+                f"{getattr(options, name)}: leave the option out, or train anew in another --out"
             )
-    settings.values.update({name: v for name, v in stored.items() if name not in given})
+    known = vars(options).keys() - {*given}
+    return dataclasses.replace(options, **{n: v for n, v in stored.items() if n in known})
 
 
-def _read_settings(out):
+def _read_settings(out: str) -> dict[str, Any]:
     path = Path(out) / RUN_NAME / SETTINGS_NAME
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
@@ -60,23 +64,23 @@ def _read_settings(out):
     return stored
 
 
-def output_folder(task, settings):
+def output_folder(task: Task, options: Any) -> Path:
     """The folder of the run: `--out`, or one in `saved_models/` that is not there yet.
 
     Raises:
         UserError: the folder holds what must not be overwritten.
     """
-    if settings.out:
-        folder = Path(settings.out)
-        if not settings.resume:
-            _refuse_to_overwrite(folder, settings.overwrite)
+    if options.out:
+        folder = Path(options.out)
+        if not options.resume:
+            _refuse_to_overwrite(folder, options.overwrite)
         return folder
-    name = task.model_name(settings)
+    name = task.model_name(options)
     numbered = (catalogue.SAVED_MODELS / f"{name}_{i}" for i in itertools.count(1))
     return next(folder for folder in numbered if not folder.exists())
 
 
-def _refuse_to_overwrite(folder, overwrite):
+def _refuse_to_overwrite(folder: Path, overwrite: bool) -> None:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     if not existing.is_dir():
         raise UserError(f"{existing} is a file: give a folder as --out")
@@ -91,23 +95,18 @@ def _refuse_to_overwrite(folder, overwrite):
         raise UserError(f"{folder} holds an unfinished run: give --resume or --overwrite")
 
 
-def begin(folder, settings):
-    """Makes the folder of a new run, clears it of an old one, and keeps the settings there."""
+def begin(folder: Path, options: TrainingOptions) -> None:
+    """Makes the folder of a new run, clears it of an old one, and keeps the options there."""
     run = folder / RUN_NAME
     if (run / SETTINGS_NAME).exists():
         shutil.rmtree(run)
     run.mkdir(parents=True, exist_ok=True)
-    content = json.dumps(of_run(settings), indent=2, ensure_ascii=False)
+    content = json.dumps(options.recorded(), indent=2, ensure_ascii=False)
     (run / SETTINGS_NAME).write_text(content + "\n", encoding="utf-8")
 
 
-def of_run(settings):
-    """The options that a repetition of the run needs, a dict."""
-    return {name: v for name, v in settings.values.items() if name not in _OF_THE_CALL}
-
-
 @contextlib.contextmanager
-def kept(task, folder):
+def resume_guard(task: Task, folder: Path) -> Iterator[None]:
     """Context of everything that writes to the folder of a run.
 
     Raises:
@@ -125,18 +124,19 @@ def kept(task, folder):
         ) from error
 
 
-def _how_to_resume(task, folder):
+def _how_to_resume(task: Task, folder: Path) -> str:
     state = checkpoints.load(folder / RUN_NAME)
     if state is None:
         return "interrupted before the first epoch was finished: nothing to resume"
-    command = ["python", "-m", f"tasks.{task.name}", "train", "--resume", "--out", shown(folder)]
+    command = ["python", "-m", f"tasks.{task.name}", "train", "--resume", "--out"]
+    command.append(relative_path(folder))
     return (
         f"interrupted: {state.finished_epochs} finished epoch(s) are kept. Resume with\n"
         f"  {shlex.join(command)}"
     )
 
 
-def shown(folder):
+def relative_path(folder: Path) -> str:
     """A path as short as it can be said from here."""
     relative = os.path.relpath(folder)
     return relative if len(relative) < len(str(folder)) else str(folder)

@@ -1,26 +1,101 @@
 """What a task has to say for itself; the command line and the workflow do the rest."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
-COMMON_DEFAULTS = {
-    "bidirectional": True,
-    "residual": False,
-    "clip_order": "2",
-    "schedule": "cosine",
-    "monitor": "loss",
-    "seed": 1,
-    "mixed_precision": False,
-}
-"""Defaults of the options of `train` that are the same for every task."""
+import zoo
+from zoo.application.options import ModelOptions, TrainingOptions
 
 
-@dataclass(frozen=True)
-class Published:
+class Metric(NamedTuple):
+    """The figure by which models of a task are judged.
+
+    Attributes:
+        name: of the figure that is reported first.
+        lower_is_better: whether a model is the better, the lower that figure is.
+        compared: names of the figures that `compare` tabulates.
+    """
+
+    name: str
+    lower_is_better: bool = False
+    compared: tuple[str, ...] = ()
+
+
+class Published(NamedTuple):
     """A published figure on the same data, for model cards."""
 
     system: str
     figure: str
+
+
+class Card(NamedTuple):
+    """What model cards say of a task.
+
+    Attributes:
+        limits: what a user must not expect.
+        examples: a few inputs, whose predictions are shown after training too.
+        published: figures of others, by the name of the corpus.
+    """
+
+    limits: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    published: dict[str, tuple[Published, ...]] = {}  # noqa: RUF012 (nobody writes to it)
+
+
+class Verb(NamedTuple):
+    """A verb of a task's command line.
+
+    Attributes:
+        run: a function of the task, an object of each class of `options` and an `Output`; what it
+            returns, if anything, is printed under `--json`.
+        help: one line.
+        options: dataclasses of options (`zoo.application.options`).
+        name: that of the function unless it is given.
+        tensorflow: whether it needs Keras on TensorFlow, whatever the user trains on.
+    """
+
+    run: Callable[..., dict[str, Any] | None]
+    help: str
+    options: tuple[type, ...]
+    name: str = ""
+    tensorflow: bool = False
+
+
+class Output(Protocol):
+    """Where a verb writes: `zoo.application.command_line.terminal.Output`.
+
+    Attributes:
+        json: whether the result is for a program.
+        given: names of the options that were given rather than left at their default.
+        console: rich console for what a person reads.
+    """
+
+    json: bool
+    given: frozenset[str]
+    console: Any
+
+    def line(self, text: str, end: str = "\n") -> None:
+        """Prints for a person, or nothing if the result is for a program."""
+
+    def note(self, text: str) -> None:
+        """Prints what is not the result, on standard error."""
+
+    def track(self, results: Iterable[Any], total: int | None = None) -> Iterator[Any]:
+        """Results as they come, counted for a person whom they do not reach."""
+
+    def inputs(self, words: tuple[str, ...]) -> Iterable[str]:
+        """The inputs that a command line names; `-` is the lines of standard input."""
+
+
+class Baseline(Protocol):
+    """A simple model that a network has to beat."""
+
+    def save(self, path: Path) -> None:
+        """Writes it to a file."""
+
+    def evaluate(self, examples: Any) -> dict[str, Any]:
+        """Its figures, named as those of the network."""
 
 
 class Task:
@@ -32,156 +107,145 @@ class Task:
     Attributes:
         name: of the module in `tasks/`, and the beginning of the names of its models.
         summary: one line for `--help`.
+        corpus: the kind of its data, the name of a module of `zoo.datasets`.
+        files: what `--data` takes.
+        dataset: the default corpus.
         predictor: the kind of predictor that it builds, by name in `zoo.predictors.PREDICTORS`.
-        dataset: the default dataset.
         preset: the model that ships, the default for `evaluate` and `predict`.
-        defaults: default of each option of `train` that depends on the task, by parameter name.
-        options: further `click.Option`s of `train`.
-        predict_options: further `click.Option`s of `predict`.
-        without: names of common options of `train` that make no sense for the task.
-        defaults_in_words: where the default of an option depends on another, what `--help` says of
-            it, by parameter name; the default itself is None, until `resolve`.
-        verbs: names of further verbs, in `zoo.application.command_line.verbs.VERBS`.
-        file_formats: what `--data` takes.
-        limit_help: what `--limit` counts.
+        metric: how models are judged.
+        card: what model cards say.
+        options: a dataclass, those of `train`.
+        predict_options: a dataclass, those of `predict`.
+        verbs: further verbs.
         replicas: whether training may use all GPUs of the host.
         predicted_together: inputs that `predict` takes at a time, so that a long pipe gives results
             as it goes.
-        metric: name of the figure that is reported first.
-        lower_is_better: whether a model is the better, the lower that figure is.
-        examples: a few inputs whose predictions are shown after training.
-        compared: names of the figures that `compare` tabulates.
-        published: figures of others, by dataset name.
-        limits: what a user must not expect, for model cards.
     """
 
     name: str
     summary: str
-    predictor: str
+    corpus: str
+    files: str = "CSV, TSV or JSON Lines"
     dataset: str
+    predictor: str
     preset: str
-    defaults: dict
-    options: tuple = ()
-    predict_options: tuple = ()
-    without: frozenset[str] = frozenset()
-    defaults_in_words: dict[str, str] = {}  # noqa: RUF012 (subclasses replace it)
-    verbs: tuple[str, ...] = ()
-    file_formats: str = "CSV, TSV or JSON Lines"
-    limit_help: str = "Use so many examples of each split."
+    metric: Metric
+    card: Card
+    options: type[TrainingOptions] = TrainingOptions
+    predict_options: type[ModelOptions] = ModelOptions
+    verbs: tuple[Verb, ...] = ()
     replicas: bool = True
     predicted_together: int = 1024
-    metric: str = "accuracy"
-    lower_is_better: bool = False
-    examples: tuple[str, ...] = ()
-    compared: tuple[str, ...] = ()
-    published: dict[str, tuple[Published, ...]] = {}  # noqa: RUF012 (subclasses replace it)
-    limits: tuple[str, ...] = ()
 
-    def default_of(self, option):
-        """The default of an option of `train`, by parameter name; None where it has none."""
-        own = {o.name: o.default for o in self.options}
-        return {"dataset": self.dataset, **COMMON_DEFAULTS, **own, **self.defaults}.get(option)
-
-    def resolve(self, settings):
-        """Fills in the options whose defaults depend on others, before a training begins."""
-
-    def model_name(self, settings):
+    def model_name(self, options: Any) -> str:
         """The name of a trained model: `<task>_<architecture>_<dataset>`."""
-        direction = "bi" if settings.values.get("bidirectional") else ""
-        file = Path(settings.data).name.split(".")[0] if settings.data else None
-        corpus = (file or settings.dataset or self.dataset).replace("/", "_")
-        return f"{self.name}_{direction}{settings.cell}_{corpus}"
+        direction = "bi" if options.bidirectional else ""
+        file = Path(options.data).name.split(".")[0] if options.data else None
+        corpus = (file or options.dataset or self.dataset).replace("/", "_")
+        return f"{self.name}_{direction}{options.cell}_{corpus}"
 
-    def load_data(self, settings):
+    def load_data(self, options: Any) -> Any:
         """The corpus of `--dataset` or `--data`, with `name`, `train`, `validation` and `test`."""
-        raise NotImplementedError
+        corpus = getattr(zoo.datasets, self.corpus)
+        if options.data:
+            files = (options.data, options.validation, options.test)
+            return corpus.from_files(*files, limit=options.limit)
+        return corpus.load(options.dataset or self.dataset, limit=options.limit)
 
-    def load_test(self, predictor, settings, metrics):
+    def load_test(self, predictor: Any, options: Any, metrics: dict[str, Any]) -> tuple[Any, str]:
         """The examples on which `evaluate` measures a saved model, and their name.
 
-        `metrics` is what its training recorded, `dataset` above all.
-        """
-        raise NotImplementedError
+        Args:
+            predictor: the model.
+            options: `DataOptions`.
+            metrics: what its training recorded, `dataset` above all.
 
-    def build(self, data, settings):
+        Raises:
+            UserError: the data cannot be read, or the model does not know their labels.
+        """
+        corpus = getattr(zoo.datasets, self.corpus)
+        if options.data:
+            labels = self.labels(predictor)
+            return corpus.from_file(options.data, *labels, limit=options.limit), options.data
+        name = options.dataset or metrics.get("dataset", self.dataset)
+        data = corpus.load(name, limit=options.limit)
+        self.check_labels(predictor, data)
+        return data.test, name
+
+    def labels(self, predictor: Any) -> tuple[Any, ...]:
+        """What must be known of a model to read a file for it: its labels, if it has any."""
+        del predictor
+        return ()
+
+    def check_labels(self, predictor: Any, data: Any) -> None:
+        """Refuses a corpus with labels that the model does not know."""
+
+    def build(self, data: Any, options: Any) -> Any:
         """An untrained predictor for this data; its `compile(optimizer)` chooses the loss."""
         raise NotImplementedError
 
-    def compile(self, predictor, optimizer, settings):
+    def compile(self, predictor: Any, optimizer: Any, options: Any) -> Any:
         """Compiles a predictor; returns the `keras.Model` that `zoo.training.fit` trains."""
+        del options
         predictor.compile(optimizer)
         return predictor.model
 
-    def sentences(self, data):
-        """The training split as lists of words, for the verb `vectors`."""
-        raise NotImplementedError
-
-    def batches(self, predictor, examples, settings, shuffle):
+    def batches(self, predictor: Any, examples: Any, options: Any, shuffle: bool) -> Any:
         """Batches of encoded examples for `zoo.training.fit`."""
-        raise NotImplementedError
+        return predictor.batches(examples, options.batch_size, shuffle=shuffle, seed=options.seed)
 
-    def predict(self, predictor, inputs, settings):
-        """The predictions for a list of inputs, a list of dicts.
+    def predict(self, predictor: Any, inputs: list[str], options: Any) -> list[dict[str, Any]]:
+        """The predictions for some inputs.
 
-        `settings` are those of `predict`, or None for predictions with the defaults.
+        Args:
+            predictor: the model.
+            inputs: raw inputs.
+            options: a `predict_options`, or None for the defaults.
         """
-        del settings
+        del options
         return predictor.predict(inputs)
 
-    def evaluate(self, predictor, examples):
-        """Metrics of a predictor: a dict that JSON can hold."""
+    def finish(self, predictions: Iterable[Any], options: Any) -> Iterable[Any]:
+        """The predictions as they are made, with what options of `predict` ask for besides."""
+        del options
+        return predictions
+
+    def evaluate(self, predictor: Any, examples: Any) -> dict[str, Any]:
+        """Figures of a predictor, a dict that JSON can hold."""
+        return predictor.evaluate(examples)
+
+    def fit_baseline(self, data: Any, options: Any) -> Baseline:
+        """The simple model that the network has to beat."""
         raise NotImplementedError
 
-    def remember(self, predictor):
-        """What else is recorded of a trained model, a dict that JSON can hold."""
-        return {}
-
-    def fit_baseline(self, data, settings):
-        """The simple model that the network has to beat, with `save`."""
-        raise NotImplementedError
-
-    def load_baseline(self, path, predictor):
+    def load_baseline(self, path: Path, predictor: Any) -> Baseline:
         """The baseline that `fit_baseline(...).save(path)` wrote."""
         raise NotImplementedError
 
-    def evaluate_baseline(self, baseline, examples):
-        """Metrics of the baseline, named as `evaluate` names them."""
-        raise NotImplementedError
+    def evaluate_baseline(self, baseline: Any, examples: Any) -> dict[str, Any]:
+        """Figures of the baseline, named as `evaluate` names them."""
+        return baseline.evaluate(examples)
 
-    def draw(self, metrics, predictor, folder):
+    def training_metadata(self, predictor: Any) -> dict[str, Any]:
+        """What else is recorded of a trained model, a dict that JSON can hold."""
+        del predictor
+        return {}
+
+    def pictures(self, metrics: dict[str, Any], predictor: Any, folder: Path) -> Sequence[str]:
         """Draws pictures of an evaluation into a folder; returns their file names."""
+        del metrics, predictor, folder
         return ()
 
-    def details(self, metrics):
-        """More of an evaluation than one figure: a Markdown table, or nothing."""
+    def details(self, metrics: dict[str, Any]) -> str:
+        """More of an evaluation than one figure: Markdown, or nothing."""
+        del metrics
         return ""
 
-    def recorded(self, predictions, settings):
-        """The predictions, as they are made, with what `predict_options` ask for besides."""
-        return predictions
-
-    def examples_for(self, metrics):
-        """The `examples` that suit a trained model, of which `metrics.json` says this."""
+    def examples_for(self, metrics: dict[str, Any]) -> Sequence[str]:
+        """The examples that suit a trained model, of which `metrics.json` says this."""
         del metrics
-        return self.examples
+        return self.card.examples
 
-    def show_score(self, score):
-        """A text and its score, of tasks that score, as one line for a terminal."""
-        raise NotImplementedError
-
-    def show(self, prediction):
+    def show(self, prediction: dict[str, Any]) -> str:
         """A prediction as one line for a terminal; colours are left out where it has none."""
         raise NotImplementedError
-
-
-@dataclass
-class Settings:
-    """The options of a run, by parameter name: `settings.batch_size`; kept beside the run."""
-
-    values: dict = field(default_factory=dict)
-
-    def __getattr__(self, name):
-        try:
-            return self.__dict__["values"][name]
-        except KeyError:
-            raise AttributeError(name) from None

@@ -3,26 +3,31 @@
 import contextlib
 import itertools
 import shutil
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
+from rich.console import Console
 from rich.text import Text
 
 from zoo import serving, training
 from zoo.application import cards, runs
+from zoo.application.task import Baseline, Task
 from zoo.errors import UserError
 from zoo.predictors import catalogue, presets
 
 BASELINE_NAME = "baseline.npz"
 
 
-def train(task, settings, given, console):
+def train(task: Task, options: Any, given: Collection[str], console: Console) -> dict[str, Any]:
     """Trains, tests and saves a model; shows a few predictions.
 
     Args:
-        task: a `zoo.application.task.Task`.
-        settings: `Settings` of all options of `train`.
-        given: set of the names of options that were given rather than left at their default.
+        task: whose network it is.
+        options: a `task.options`.
+        given: names of the options that were given rather than left at their default.
         console: rich console for what a person reads.
 
     Returns:
@@ -32,86 +37,93 @@ def train(task, settings, given, console):
         UserError: for wrong input; nothing is overwritten.
         KeyboardInterrupt: on Control-C, with a message that says how to resume.
     """
-    if settings.resume:
-        runs.restore_settings(settings, given)
-    require_one_corpus(settings)
-    task.resolve(settings)
-    folder = runs.output_folder(task, settings)
-    data = task.load_data(settings)
-    baseline = task.fit_baseline(
-        data, settings
-    )  # first, because it takes seconds and may refuse the data
-    predictor, model, batches = _build(task, data, settings)
+    if options.resume:
+        options = runs.restored(options, given)
+    options.require_one_corpus()
+    options.resolve()
+    folder = runs.output_folder(task, options)
+    data = task.load_data(options)
+    # First, because it takes seconds and may refuse the data.
+    baseline = task.fit_baseline(data, options)
+    predictor, model, batches = _build(task, data, options)
     _describe(console, data, predictor)
-    monitor = settings.values.get("monitor", "loss")  # a task need not have another figure
-    with runs.kept(task, folder):
-        if not settings.resume:
-            runs.begin(folder, settings)
+    lower = options.monitor == "loss" or task.metric.lower_is_better
+    with runs.resume_guard(task, folder):
+        if not options.resume:
+            runs.begin(folder, options)
         history = training.fit(
             model,
             batches,
-            task.batches(predictor, data.validation, settings, shuffle=False).dataset(),
-            epochs=settings.epochs,
-            seed=settings.seed,
+            task.batches(predictor, data.validation, options, shuffle=False).dataset(),
+            epochs=options.epochs,
+            seed=options.seed,
             run_folder=folder / runs.RUN_NAME,
-            patience=settings.patience,
-            monitor=f"val_{monitor}",
-            mode="min" if monitor == "loss" or task.lower_is_better else "max",
-            resume=settings.resume,
+            patience=options.patience,
+            monitor=f"val_{options.monitor}",
+            mode="min" if lower else "max",
+            resume=options.resume,
         )
         metrics = _measure(task, predictor, baseline, data) | {
             "epochs": len(history.epoch),
             "parameters": predictor.model.count_params(),
-            "settings": runs.of_run(settings),
+            "settings": options.recorded(),
         }
-        _save(task, predictor, baseline, data, metrics, folder)
+        _save(task, predictor, baseline, data, metrics, options, folder)
     _report(task, metrics, console)
     for prediction in _predictions(task, load(task, folder), task.examples_for(metrics)):
         console.print(Text.from_ansi(task.show(prediction)))
-    console.print(f"saved: {runs.shown(folder)}")
+    console.print(f"saved: {runs.relative_path(folder)}")
     return {"model": catalogue.reference(folder), **metrics}
 
 
-def _build(task, data, settings):
+def _build(task: Task, data: Any, options: Any) -> tuple[Any, keras.Model, Any]:
     """An untrained predictor, its model as it is trained, and the batches to train it with."""
-    with _strategy(task).scope(), _precision(settings.mixed_precision):
-        keras.utils.set_random_seed(settings.seed)
-        predictor = task.build(data, settings)
-        batches = task.batches(predictor, data.train, settings, shuffle=True)
-        optimizer = _optimizer(settings, settings.epochs * len(batches))
-        model = task.compile(predictor, optimizer, settings)
+    with _strategy(task).scope(), _precision(options.mixed_precision):
+        keras.utils.set_random_seed(options.seed)
+        predictor = task.build(data, options)
+        batches = task.batches(predictor, data.train, options, shuffle=True)
+        optimizer = _optimizer(options, options.epochs * len(batches))
+        model = task.compile(predictor, optimizer, options)
     return predictor, model, batches
 
 
-def _measure(task, predictor, baseline, data):
+def _measure(task: Task, predictor: Any, baseline: Baseline, data: Any) -> dict[str, Any]:
     """What is remembered of a trained model's results, those on the test split first."""
     of_baseline = task.evaluate_baseline(baseline, data.test)
     validation = task.evaluate(predictor, data.validation)
     return {
         "task": task.name,
-        "metric": task.metric,
+        "metric": task.metric.name,
         **task.evaluate(predictor, data.test),
         **{f"baseline_{name}": value for name, value in of_baseline.items()},
-        **task.remember(predictor),
-        f"validation_{task.metric}": validation[task.metric],
+        **task.training_metadata(predictor),
+        f"validation_{task.metric.name}": validation[task.metric.name],
         "dataset": data.name,
         "train_examples": len(data.train),
     }
 
 
-def _save(task, predictor, baseline, data, metrics, folder):
+def _save(
+    task: Task,
+    predictor: Any,
+    baseline: Baseline,
+    data: Any,
+    metrics: dict[str, Any],
+    options: Any,
+    folder: Path,
+) -> None:
     """Writes the model, its baseline, card and pictures, all of them or nothing."""
     curves = training.loop.CURVES_NAME
-    with presets.replacing(folder) as new:
+    with presets.atomic_replace(folder) as new:
         presets.write(predictor, new, metrics)
         baseline.save(new / BASELINE_NAME)
         shutil.copy(folder / runs.RUN_NAME / curves, new)
-        pictures = (*task.draw(metrics, predictor, new), curves)
-        card = cards.card(task, folder, data, metrics, pictures)
+        pictures = (*task.pictures(metrics, predictor, new), curves)
+        card = cards.card(task, folder, data, metrics, options, pictures)
         (new / cards.NAME).write_text(card, encoding="utf-8")
 
 
-def evaluate(task, settings, console):
+def evaluate(task: Task, options: Any, console: Console) -> dict[str, Any]:
     """Measures a saved model on the test split of a dataset, or on a file.
 
     Returns:
@@ -120,10 +132,10 @@ def evaluate(task, settings, console):
     Raises:
         UserError: for wrong input.
     """
-    require_one_corpus(settings)
-    folder = catalogue.find_model(settings.model)
+    options.require_one_corpus()
+    folder = catalogue.find_model(options.model or task.preset)
     predictor = load(task, folder)
-    examples, name = task.load_test(predictor, settings, catalogue.read_metrics(folder))
+    examples, name = task.load_test(predictor, options, catalogue.read_metrics(folder))
     metrics = {
         "model": catalogue.reference(folder),
         "dataset": name,
@@ -137,12 +149,12 @@ def evaluate(task, settings, console):
     return metrics
 
 
-def predict(task, settings, inputs):
+def predict(task: Task, options: Any, inputs: Iterable[str]) -> Iterable[dict[str, Any]]:
     """Predicts inputs with a saved model, a chunk at a time.
 
     Args:
-        task: a `zoo.application.task.Task`.
-        settings: `Settings` of all options of `predict`; `model` above all.
+        task: whose model it is.
+        options: a `task.predict_options`.
         inputs: iterable of raw inputs.
 
     Returns:
@@ -151,19 +163,21 @@ def predict(task, settings, inputs):
     Raises:
         UserError: the model is unknown or damaged.
     """
-    predictions = _predictions(task, load(task, settings.model), inputs, settings)
-    return task.recorded(predictions, settings)
+    predictions = _predictions(task, load(task, options.model), inputs, options)
+    return task.finish(predictions, options)
 
 
-def _predictions(task, predictor, inputs, settings=None):
+def _predictions(
+    task: Task, predictor: Any, inputs: Iterable[str], options: Any = None
+) -> Iterator[dict[str, Any]]:
     inputs = iter(inputs)
     while chunk := list(itertools.islice(inputs, task.predicted_together)):
-        found = task.predict(predictor, chunk, settings)
+        found = task.predict(predictor, chunk, options)
         for text, prediction in zip(chunk, found, strict=True):
             yield {"input": text, **prediction}
 
 
-def export(task, settings, console):
+def export(task: Task, options: Any, console: Console) -> dict[str, Any]:
     """Writes a saved model for use outside the zoo, checked there.
 
     Returns:
@@ -172,23 +186,26 @@ def export(task, settings, console):
     Raises:
         UserError: for wrong input, or if the format cannot hold the model.
     """
-    predictor = load(task, settings.model)
-    name = settings.name or catalogue.find_model(settings.model).resolve().name
-    folder = serving.export(predictor, name, settings.out, settings.file_format, settings.overwrite)
+    model = catalogue.find_model(options.model or task.preset)
+    name = options.name or model.resolve().name
+    folder = serving.export(
+        load(task, model), name, options.out, options.file_format, options.overwrite
+    )
     console.print(f"exported and checked: {folder}")
     return {
-        "model": catalogue.reference(catalogue.find_model(settings.model)),
-        "format": settings.file_format,
+        "model": catalogue.reference(model),
+        "format": options.file_format,
         "folder": str(folder),
     }
 
 
-def load(task, model):
-    """A saved model, if it is one for the task.
+def load(task: Task, model: str | Path | None = None) -> Any:
+    """A saved model, the one that ships unless another is named, if it is one for the task.
 
     Raises:
         UserError: the model is unknown or damaged, or of another task.
     """
+    model = model or task.preset
     predictor = presets.load(model)
     if predictor.kind != task.predictor:
         raise UserError(
@@ -198,26 +215,17 @@ def load(task, model):
     return predictor
 
 
-def require_one_corpus(settings):
-    """Refuses combinations of options that the command line's own types cannot."""
-    values = settings.values
-    if values["dataset"] and values["data"]:
-        raise UserError("give --dataset or --data, not both")
-    if not values["data"] and (values.get("validation") or values.get("test")):
-        raise UserError("--validation and --test go with --data")
-
-
-def _optimizer(settings, steps):
+def _optimizer(options: Any, steps: int) -> keras.optimizers.Optimizer:
     """Adam with clipped gradients; `steps` is the length of the whole training."""
-    rate = settings.learning_rate
-    if settings.schedule == "cosine":
+    rate = options.learning_rate
+    if options.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, steps)
     return training.ClippedAdam(
-        rate, clip_norm=settings.clip_norm, norm_order=int(settings.clip_order)
+        rate, clip_norm=options.clip_norm, norm_order=int(options.clip_order)
     )
 
 
-def _strategy(task):
+def _strategy(task: Task) -> tf.distribute.Strategy:
     """All GPUs of this host, or the one device there is or that the task can use."""
     if task.replicas and len(tf.config.list_logical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
@@ -225,7 +233,7 @@ def _strategy(task):
 
 
 @contextlib.contextmanager
-def _precision(mixed):
+def _precision(mixed: bool) -> Iterator[None]:
     """Context in which layers are made; each keeps the precision that it was made in."""
     policy = keras.config.dtype_policy()
     if mixed:
@@ -236,7 +244,7 @@ def _precision(mixed):
         keras.config.set_dtype_policy(policy)
 
 
-def _describe(console, data, predictor):
+def _describe(console: Console, data: Any, predictor: Any) -> None:
     splits = {"train": data.train, "validation": data.validation, "test": data.test}
     sizes = ", ".join(f"{name} {len(split):,}" for name, split in splits.items())
     model = predictor.model
@@ -244,10 +252,11 @@ def _describe(console, data, predictor):
     console.print(f"{model.name}: {model.count_params():,} parameters")
 
 
-def _report(task, metrics, console):
+def _report(task: Task, metrics: dict[str, Any], console: Console) -> None:
+    metric = task.metric.name
     console.print(f"test examples      {metrics['examples']:,}")
-    console.print(f"test {task.metric:13} {metrics[task.metric]:.4f}")
-    if f"baseline_{task.metric}" in metrics:
-        console.print(f"baseline {task.metric:9} {metrics[f'baseline_{task.metric}']:.4f}")
+    console.print(f"test {metric:13} {metrics[metric]:.4f}")
+    if f"baseline_{metric}" in metrics:
+        console.print(f"baseline {metric:9} {metrics[f'baseline_{metric}']:.4f}")
     if details := task.details(metrics):
         console.print(details)

@@ -1,5 +1,25 @@
-from . import audio, chords, counterpoint, midi, musicxml, notes, piano_roll, transpositions
-from .notes import KEYS, chord_name, parse_chord, parse_key, parse_pitch, pitch_name, transposed_key
+from . import (
+    audio,
+    chords,
+    counterpoint,
+    files,
+    midi,
+    musicxml,
+    notes,
+    piano_roll,
+    score,
+    transpositions,
+    voicing,
+)
+from .notes import (
+    KEYS,
+    chord_name,
+    parse_chord,
+    parse_key,
+    parse_pitch,
+    pitch_name,
+    transposed_key,
+)
 from .score import Score
 
 __all__ = [
@@ -9,6 +29,7 @@ __all__ = [
     "chord_name",
     "chords",
     "counterpoint",
+    "files",
     "midi",
     "musicxml",
     "notes",
@@ -17,6 +38,8 @@ __all__ = [
     "parse_pitch",
     "piano_roll",
     "pitch_name",
+    "score",
     "transposed_key",
     "transpositions",
+    "voicing",
 ]

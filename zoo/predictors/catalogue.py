@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zoo.errors import UserError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TASKS, SAVED_MODELS = ROOT / "tasks", ROOT / "saved_models"
 CONFIG_NAME, METRICS_NAME = "config.json", "metrics.json"
 

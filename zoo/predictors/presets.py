@@ -71,12 +71,12 @@ def save(predictor, folder, metrics):
             may be overwritten.
         metrics: dict of what to remember of the training, written as JSON.
     """
-    with replacing(folder) as new:
+    with atomic_replace(folder) as new:
         write(predictor, new, metrics)
 
 
 @contextlib.contextmanager
-def replacing(folder):
+def atomic_replace(folder):
     """Context of a temporary folder whose files, if nothing fails, are moved to `folder` together.
 
     If anything fails while they are written, `folder` stays as it was; if the moving itself is

@@ -1,12 +1,13 @@
-from . import commands, options, sampling_options, serving, terminal, verbs
-from .commands import run
+from . import commands, notices, parameters, serving, terminal
+from .commands import commands_of, execute, run
 
 __all__ = [
     "commands",
-    "options",
+    "commands_of",
+    "execute",
+    "notices",
+    "parameters",
     "run",
-    "sampling_options",
     "serving",
     "terminal",
-    "verbs",
 ]

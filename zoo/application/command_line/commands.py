@@ -1,38 +1,39 @@
-"""The verbs, once, for every task: `python -m tasks.NAME [VERB] [OPTIONS]`.
+"""The command line of a task: `python -m tasks.NAME [VERB] [OPTIONS]`."""
 
-This module parses arguments; what verbs read and print is in `terminal`, the work in
-`zoo.application.workflow`, and verbs that only some tasks have are in `verbs`.
-"""
-
+import importlib
 import os
 import sys
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import click
 
-from zoo.application.command_line import options, terminal, verbs
-from zoo.application.task import Settings
+from zoo.application import verbs
+from zoo.application.command_line import notices, terminal
+from zoo.application.command_line.parameters import AS_JSON, HELP, parameters, values_of
+from zoo.application.task import Task, Verb
 from zoo.errors import UserError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
-def run(task):
+def run(task: Task) -> None:
     """Runs a task's command line and exits, with the code that `execute` returns."""
-    sys.exit(execute(commands(task), prog_name=f"python -m tasks.{task.name}"))
+    sys.exit(execute(commands_of(task), prog_name=f"python -m tasks.{task.name}"))
 
 
-def commands(task):
+def commands_of(task: Task) -> click.Group:
     """The click command of a task, with its verbs."""
     return _TaskCommands(task)
 
 
-def execute(command, prog_name, arguments=None):
+def execute(command: click.Command, prog_name: str, arguments: list[str] | None = None) -> int:
     """Runs a click command.
 
     Args:
         command: the command.
         prog_name: how it was called, for its help.
-        arguments: list of strings; those of the process by default.
+        arguments: words of the command line; those of the process by default.
 
     Returns:
         The exit code: 0; 2 for wrong input, with one line on standard error; 130 after Control-C.
@@ -52,87 +53,68 @@ def execute(command, prog_name, arguments=None):
 class _TaskCommands(click.Group):
     """A group whose default verb is `train`."""
 
-    def __init__(self, task):
+    def __init__(self, task: Task) -> None:
         super().__init__(
             help=f"{task.summary}\n\nWithout a verb: train with the defaults.",
-            context_settings={"help_option_names": options.HELP},
+            context_settings={"help_option_names": HELP},
         )
-        own = (verbs.VERBS[name](task) for name in task.verbs)
-        for command in (_train(task), _evaluate(task), _predict(task), *own, _export(task)):
-            self.add_command(command)
+        for verb in verbs.of_task(task):
+            self.add_command(command_of(task, verb))
 
-    def list_commands(self, context):
+    def list_commands(self, context: click.Context) -> list[str]:
         return list(self.commands)  # in the order of use, not of the alphabet
 
-    def parse_args(self, context, arguments):
-        if not arguments or (arguments[0].startswith("-") and arguments[0] not in options.HELP):
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        if not arguments or (arguments[0].startswith("-") and arguments[0] not in HELP):
             arguments = ["train", *arguments]
         return super().parse_args(context, arguments)
 
-    def resolve_command(self, context, arguments):
+    def resolve_command(self, context: click.Context, arguments: list[str]) -> Any:
         if arguments[0] not in self.commands:
-            verbs = ", ".join(self.commands)
-            raise click.UsageError(f"unknown verb '{arguments[0]}': one of {verbs}", context)
+            known = ", ".join(self.commands)
+            raise click.UsageError(f"unknown verb '{arguments[0]}': one of {known}", context)
         return super().resolve_command(context, arguments)
 
 
-def _train(task):
-    def train(as_json, **values):
-        workflow = terminal.import_workflow()
-        context = click.get_current_context()
-        command_line = click.core.ParameterSource.COMMANDLINE
-        given = {name for name in values if context.get_parameter_source(name) is command_line}
-        result = workflow.train(task, Settings(values), given, terminal.console(as_json))
-        if as_json:
+def command_of(task: Task, verb: Verb) -> click.Command:
+    """The click command of a verb of a task."""
+
+    def callback(**values: Any) -> None:
+        if verb.tensorflow:
+            os.environ["KERAS_BACKEND"] = "tensorflow"
+        _load_quietly()
+        output = terminal.Output(values[AS_JSON], _given(values))
+        options = [values_of(one, values) for one in verb.options]
+        result = verb.run(task, *options, output)
+        if result is not None and output.json:
             terminal.print_json(result)
 
-    parameters = options.of_train(task)
-    return terminal.command(
-        "train", train, parameters, "Train a network, test it, save it (the default)."
+    name = verb.name or verb.run.__name__.replace("_", "-")
+    return command(name, callback, parameters(*verb.options, task=task), verb.help)
+
+
+def command(
+    name: str, callback: Callable[..., Any], parameters: list[Any], help_text: str
+) -> click.Command:
+    """A verb, with `-h` and `--help`."""
+    return click.Command(
+        name,
+        callback=callback,
+        params=parameters,
+        help=help_text,
+        context_settings={"help_option_names": HELP},
     )
 
 
-def _evaluate(task):
-    def evaluate(as_json, **values):
-        workflow = terminal.import_workflow()
-        result = workflow.evaluate(task, Settings(values), terminal.console(as_json))
-        if as_json:
-            terminal.print_json(result)
-
-    parameters = options.of_evaluate(task)
-    return terminal.command("evaluate", evaluate, parameters, "Measure a saved model on test data.")
+def _given(names: Iterable[str]) -> list[str]:
+    """Which options of the running command were given rather than left at their default."""
+    context = click.get_current_context()
+    command_line = click.core.ParameterSource.COMMANDLINE
+    return [name for name in names if context.get_parameter_source(name) is command_line]
 
 
-def _predict(task):
-    def predict(inputs, as_json, **values):
-        workflow = terminal.import_workflow()
-        total = None if inputs == ("-",) else len(inputs)
-        predictions = terminal.with_progress(
-            workflow.predict(task, Settings(values), terminal.read_inputs(inputs)), total
-        )
-        if as_json:
-            terminal.print_json({"predictions": list(predictions)})
-            return
-        for prediction in predictions:
-            click.echo(task.show(prediction))
-
-    parameters = options.of_predict(task)
-    return terminal.command(
-        "predict", predict, parameters, "Predict inputs; - reads lines from stdin."
-    )
-
-
-def _export(task):
-    def export(as_json, **values):
-        # An export is a TensorFlow graph, whatever backend the model was trained on.
-        os.environ["KERAS_BACKEND"] = "tensorflow"
-        result = terminal.import_workflow().export(
-            task, Settings(values), terminal.console(as_json)
-        )
-        if as_json:
-            terminal.print_json(result)
-
-    parameters = options.of_export(task)
-    return terminal.command(
-        "export", export, parameters, "Write a saved model for a server or a device."
-    )
+def _load_quietly() -> None:
+    """Imports what loads TensorFlow, without its notices."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with notices.silence_stderr():
+        importlib.import_module("zoo.application.workflow")

@@ -8,7 +8,7 @@ import tempfile
 
 import click
 
-from zoo.application.command_line import options, terminal
+from zoo.application.command_line import parameters, terminal
 from zoo.errors import UserError
 
 _ROWS = 32  # in a request; a server refuses more than its batching.config allows
@@ -24,7 +24,7 @@ def serve():
         params=[
             click.Option(
                 ["--model", "models"],
-                type=options.Text("model"),
+                type=parameters.Text("model"),
                 multiple=True,
                 required=True,
                 help="An exported folder, or the name or folder of a saved model; can be repeated.",
@@ -33,7 +33,7 @@ def serve():
             _port("--rest-port", 8501, "Of REST."),
             click.Option(
                 ["--host"],
-                type=options.Text("address"),
+                type=parameters.Text("address"),
                 help="Interface of the development server; TensorFlow Serving listens on all.  "
                 f"[default: {_HOST}]",
             ),
@@ -44,7 +44,7 @@ def serve():
             ),
         ],
         help="Serve models over gRPC and REST, with TensorFlow Serving.",
-        context_settings={"help_option_names": options.HELP},
+        context_settings={"help_option_names": parameters.HELP},
     )
 
 
@@ -57,23 +57,23 @@ def query():
             click.Argument(["texts"], nargs=-1, required=True, metavar="TEXT... | -"),
             click.Option(
                 ["--model"],
-                type=options.Text("name"),
+                type=parameters.Text("name"),
                 required=True,
                 help="Name of the model at the server.",
             ),
             click.Option(
                 ["--address"],
-                type=options.Text("address"),
+                type=parameters.Text("address"),
                 help=f"HOST:PORT of gRPC.  [default: {_ADDRESS}]",
             ),
             click.Option(
                 ["--rest"],
-                type=options.Text("address"),
+                type=parameters.Text("address"),
                 help="http://HOST:PORT of REST, to ask over REST instead.",
             ),
             click.Option(
                 ["--signature"],
-                type=options.Text("name"),
+                type=parameters.Text("name"),
                 default="serving_default",
                 show_default=True,
                 help="What to ask the model for.",
@@ -85,10 +85,10 @@ def query():
                 show_default=True,
                 help="Seconds to wait for an answer.",
             ),
-            options.as_json(),
+            parameters.as_json(),
         ],
         help="Ask a served model; - reads lines from stdin.",
-        context_settings={"help_option_names": options.HELP},
+        context_settings={"help_option_names": parameters.HELP},
     )
 
 

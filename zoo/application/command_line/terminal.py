@@ -1,55 +1,106 @@
-"""What verbs read from and print to a terminal, and how they reach what needs TensorFlow."""
+"""What verbs read from and print to a terminal."""
 
 import json
-import os
 import sys
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
 import click
 from rich import progress
 from rich.console import Console
 
-from zoo.application.command_line import notices, options
 from zoo.errors import UserError
 
 
-def import_workflow():
-    """Imports `zoo.application.workflow`, which loads TensorFlow, quietly."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with notices.held_back():
-        from zoo.application import workflow
-    return workflow
+class Output:
+    """Where a verb writes its result.
+
+    Args:
+        as_json: whether the result is for a program, one JSON object as the last line.
+        given: names of the options that were given rather than left at their default.
+
+    Attributes:
+        json, given: the same.
+        console: rich console for what a person reads: standard output, unless that is for JSON;
+            plain text, never wrapped.
+    """
+
+    def __init__(self, as_json: bool, given: Collection[str] = ()) -> None:
+        self.json = as_json
+        self.given = frozenset(given)
+        self.console = Console(
+            stderr=as_json, markup=False, emoji=False, highlight=False, soft_wrap=True
+        )
+
+    def line(self, text: str, end: str = "\n") -> None:
+        """Prints a part of the result for a person; nothing where it is for a program."""
+        if not self.json:
+            click.echo(text + end, nl=False)
+
+    def note(self, text: str) -> None:
+        """Prints what is not the result, on standard error."""
+        click.echo(text, err=True)
+
+    def inputs(self, words: tuple[str, ...]) -> Iterable[str]:
+        """The inputs that a command line names: see `read_inputs`."""
+        return read_inputs(words)
+
+    def track(self, results: Iterable[Any], total: int | None = None) -> Iterator[Any]:
+        """Results as they come, counted on standard error for a person whom they do not reach.
+
+        They are counted if standard error is a terminal and standard output is not.
+
+        Args:
+            results: the results.
+            total: how many there will be, or None if that is not known.
+        """
+        bar = progress.Progress(
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TimeElapsedColumn(),
+            progress.TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            redirect_stdout=False,  # the results are for whoever reads them there
+            disable=not sys.stderr.isatty() or sys.stdout.isatty(),
+        )
+        with bar:
+            yield from bar.track(results, total=total)
 
 
-def command(name, callback, parameters, help_text):
-    """A verb, a `click.Command`."""
-    return click.Command(
-        name,
-        callback=callback,
-        params=parameters,
-        help=help_text,
-        context_settings={"help_option_names": options.HELP},
-    )
+def coloured(text: str, colour: str) -> str:
+    """Bold text in a colour, which `Output.line` leaves out where the terminal has none."""
+    return click.style(text, fg=colour, bold=True)
 
 
-def read_inputs(arguments):
+def print_json(result: dict[str, Any]) -> None:
+    """Prints a result as one line of JSON."""
+    click.echo(json.dumps(result, ensure_ascii=False))
+
+
+def read_inputs(arguments: tuple[str, ...]) -> Iterable[str]:
     """The inputs of a command: its arguments, or for `-` the lines of standard input.
 
     Args:
-        arguments: tuple of strings.
+        arguments: words of the command line.
 
     Returns:
-        Iterable of strings; lines are read as they are asked for.
+        The inputs; lines are read as they are asked for.
 
     Raises:
         UserError: they are not UTF-8.
     """
     if arguments == ("-",):
         return _lines_of_standard_input()
-    _require_utf8(arguments)
+    for number, text in enumerate(arguments, 1):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:  # how Python passes on other bytes
+            raise UserError(f"input {number} is not UTF-8: convert it") from error
     return arguments
 
 
-def _lines_of_standard_input():
+def _lines_of_standard_input() -> Iterator[str]:
     stream = click.get_text_stream("stdin", encoding="utf-8", errors="strict")
     try:
         for line in stream:
@@ -58,47 +109,3 @@ def _lines_of_standard_input():
         raise UserError(
             f"standard input is not UTF-8 ({error.reason}): convert it, with `iconv` for example"
         ) from error
-
-
-def _require_utf8(inputs):
-    for number, text in enumerate(inputs, 1):
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:  # how Python passes on other bytes
-            raise UserError(f"input {number} is not UTF-8: convert it") from error
-
-
-def console(as_json):
-    """Where a person reads: standard output, unless that is for JSON. Plain text, never wrapped."""
-    return Console(stderr=as_json, markup=False, emoji=False, highlight=False, soft_wrap=True)
-
-
-def with_progress(results, total=None):
-    """Results as they come, counted on standard error for a person whom they do not reach.
-
-    They are counted if standard error is a terminal and standard output is not.
-
-    Args:
-        results: iterable.
-        total: how many there will be, or None if that is not known.
-
-    Returns:
-        Iterator of the results.
-    """
-    bar = progress.Progress(
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        progress.TimeElapsedColumn(),
-        progress.TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=False,  # the results are for whoever reads them there
-        disable=not sys.stderr.isatty() or sys.stdout.isatty(),
-    )
-    with bar:
-        yield from bar.track(results, total=total)
-
-
-def print_json(result):
-    """Prints a result as one line of JSON."""
-    click.echo(json.dumps(result, ensure_ascii=False))

@@ -1,0 +1,237 @@
+"""Options as dataclasses: what a verb takes, said once, without any command line.
+
+A field is an option; its type, its default and what `option` says of it are all that
+`zoo.application.command_line` needs. A subclass that gives a field another default, or other words
+with `option`, keeps what its base says of it besides.
+"""
+
+import dataclasses
+import shlex
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.cells import CELLS
+from zoo.errors import UserError
+
+SEEDS = 2**32
+"""Seeds are the integers from 0 to below this."""
+
+
+def option(default: Any, help: str | None = None, **about: Any) -> Any:
+    """A field of a dataclass of options.
+
+    Args:
+        default: its value where the option is not given.
+        help: what it is, for `--help`; `{task.name}` and the like stand for what the task says.
+        **about: what else there is to say, all of it optional:
+            `name`, the option's where it is not that of the field; `choices`, its only values;
+            `least`, `most` and `above`, `below`, bounds of a number, that it may or may not have;
+            `what`, the noun of a text that must not be empty; `file`, whether it is the path of a
+            file to write; `required`; `flag`, whether there is no `--no-...`; `shown`, the default
+            in words; `check`, a function of the value that returns it or raises a `ValueError`.
+
+    Returns:
+        A `dataclasses.Field`.
+    """
+    if help is not None:
+        about["help"] = help
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=lambda: list(default), metadata=about)
+    return dataclasses.field(default=default, metadata=about)
+
+
+def argument(metavar: str, required: bool = True) -> Any:
+    """A field that takes the words of a command line that are no options, a tuple of strings."""
+    return dataclasses.field(default=(), metadata={"metavar": metavar, "required": required})
+
+
+def fixed(value: Any) -> Any:
+    """A field that is no option of a subclass, and has this value."""
+    return dataclasses.field(default=value, metadata={"fixed": True})
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A field as it was declared.
+
+    Attributes:
+        name: of the field.
+        type: of its values; of their elements, if `many`.
+        many: whether the value is a tuple, one for each time that the option is given.
+        default: its default.
+        about: what `option` or `argument` says of it, and of the same field in the bases.
+    """
+
+    name: str
+    type: type
+    many: bool
+    default: Any
+    about: dict[str, Any]
+
+    @property
+    def flag(self) -> str:
+        """The option as it is written, `--batch-size`."""
+        return "--" + self.about.get("name", self.name).replace("_", "-")
+
+    @property
+    def one_way(self) -> bool:
+        """Whether it is a switch that can only be turned on."""
+        return self.type is bool and bool(self.about.get("flag"))
+
+    @property
+    def depends(self) -> bool:
+        """Whether its default depends on other options and is told in words."""
+        return self.default is None and "shown" in self.about
+
+
+def declared(options: type) -> Iterator[Declared]:
+    """The options that a dataclass declares, in the order of its fields."""
+    hints = typing.get_type_hints(options)
+    for field in dataclasses.fields(options):
+        about: dict[str, Any] = {}
+        for base in reversed(options.__mro__):
+            if own := vars(base).get("__dataclass_fields__", {}).get(field.name):
+                about |= own.metadata
+        if about.get("fixed"):
+            continue
+        kind = hints[field.name]
+        many = typing.get_origin(kind) is tuple
+        if many or isinstance(kind, types.UnionType):
+            kind = typing.get_args(kind)[0]
+        yield Declared(field.name, kind, many, field.default, about)
+
+
+def seed_option(default: int | None, help: str, **about: Any) -> Any:
+    """`--seed`."""
+    return option(default, help, least=0, most=SEEDS - 1, **about)
+
+
+@dataclass
+class DataOptions:
+    """What data to take, and how much of it."""
+
+    dataset: str | None = option(
+        None, "Packaged corpus or TFDS name.  [default: {task.dataset}]", what="name"
+    )
+    data: str | None = option(None, "Your file instead: {task.files}.", what="file")
+    limit: int | None = option(None, "Use so many examples of each split.", least=1)
+
+    def require_one_corpus(self) -> None:
+        """Refuses combinations that the types of the options cannot.
+
+        Raises:
+            UserError: there are two corpora, or a part of one that is not named.
+        """
+        if self.dataset and self.data:
+            raise UserError("give --dataset or --data, not both")
+
+
+@dataclass
+class TrainingOptions(DataOptions):
+    """What `train` takes of every task; a task gives the defaults and adds its own."""
+
+    validation: str | None = option(
+        None, "Your validation file.  [default: a tenth of --data]", what="file"
+    )
+    test: str | None = option(None, "Your test file.  [default: a tenth of --data]", what="file")
+    cell: str = option("lstm", "The recurrent cell.", choices=tuple(CELLS))
+    units: int = option(64, "Units of a layer, in each direction.", least=1)
+    layers: int = option(1, "Recurrent layers on top of each other.", least=1)
+    bidirectional: bool = option(True, "Read the sequence in both directions.")
+    residual: bool = option(False, "Add each layer's input to its output.")
+    dropout: float = option(0.5, "Fraction of values set to 0 in training.", least=0, below=1)
+    epochs: int = option(10, "Most passes over the training split.", least=1)
+    patience: int = option(2, "Stop after so many epochs without a better one.", least=1)
+    monitor: str = option("loss", "The validation figure by which the best epoch is chosen.")
+    batch_size: int = option(64, "Examples in a step of training.", least=1)
+    learning_rate: float = option(1e-3, "Of Adam, at the beginning.", above=0)
+    schedule: str = option(
+        "cosine",
+        "Of the learning rate; cosine falls to 0 over all epochs.",
+        choices=("constant", "cosine"),
+    )
+    clip_norm: float = option(1.0, "Largest global norm of the gradient.", above=0)
+    clip_order: str = option("2", "Which norm: L1 or L2.", choices=("1", "2"))
+    mixed_precision: bool = option(False, "Compute in bfloat16, keep weights in float32.")
+    seed: int = seed_option(1, "Of initial weights, dropout and the order of examples.")
+    out: str | None = option(
+        None, "Folder of the model.  [default: a new one in saved_models/]", what="folder"
+    )
+    resume: bool = option(False, "Go on with the run in --out.", flag=True)
+    overwrite: bool = option(False, "Replace the model in --out.", flag=True)
+
+    def resolve(self) -> None:
+        """Fills in the options whose defaults depend on others, before a training begins."""
+
+    def require_one_corpus(self) -> None:
+        """Refuses combinations that the types of the options cannot."""
+        super().require_one_corpus()
+        if not self.data and (self.validation or self.test):
+            raise UserError("--validation and --test go with --data")
+
+    def recorded(self) -> dict[str, Any]:
+        """The options that a repetition of the run needs, by name."""
+        fields = {option.name for option in declared(type(self))} - OF_THE_CALL
+        return {name: value for name, value in vars(self).items() if name in fields}
+
+
+OF_THE_CALL = frozenset({"out", "resume", "overwrite"})
+"""Options of `train` that are of a call, not of the run that it begins or goes on with."""
+
+
+@dataclass
+class ModelOptions:
+    """Which saved model; the one that ships for the task unless another is given."""
+
+    model: str | None = option(
+        None,
+        "Name or folder of a saved model; `python -m zoo` lists them.  [default: {task.preset}]",
+        what="model",
+    )
+
+
+def training_command(task: str, options: TrainingOptions) -> str:
+    """The command line of `train` with these options, as far as they are not the defaults.
+
+    Args:
+        task: the name of the task's module.
+        options: of the run.
+    """
+    fields = list(declared(type(options)))
+    # A default that depends on other options is the one that goes with those of this run.
+    unresolved: dict[str, Any] = {field.name: None for field in fields if field.depends}
+    resolved = dataclasses.replace(options, **unresolved)
+    resolved.resolve()
+    words = ["python", "-m", f"tasks.{task}", "train"]
+    for field in fields:
+        value = getattr(options, field.name)
+        default = getattr(resolved, field.name) if field.depends else field.default
+        if field.name in OF_THE_CALL or value is None or value == default:
+            continue
+        if field.type is bool:
+            words.append(field.flag if value else field.flag.replace("--", "--no-", 1))
+        else:
+            words += [field.flag, str(value)]
+    return shlex.join(words)
+
+
+def by_level(
+    levels: dict[str, dict[str, Any]], name: str, help: str | None = None, **about: Any
+) -> Any:
+    """An option whose default is the one that suits the level of the tokens.
+
+    Args:
+        levels: defaults by level and name.
+        name: of the field.
+        help: as for `option`.
+        **about: as for `option`.
+    """
+
+    def shown(value: Any) -> Any:
+        return ("off", "on")[value] if isinstance(value, bool) else value
+
+    words = "; ".join(f"{shown(values[name])} for {level}s" for level, values in levels.items())
+    return option(None, help, shown=words, **about)

@@ -1,0 +1,131 @@
+"""The verbs that every task has, and those that several have."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from zoo import application
+from zoo.application.options import (
+    DataOptions,
+    ModelOptions,
+    argument,
+    fixed,
+    option,
+)
+from zoo.application.task import Output, Task, Verb
+from zoo.cells import CELLS
+from zoo.serving import FORMATS
+
+
+@dataclass
+class EvaluateOptions(DataOptions, ModelOptions):
+    """What `evaluate` takes."""
+
+    dataset: str | None = option(
+        None, "Packaged corpus or TFDS name.  [default: that of the model]"
+    )
+    limit: int | None = option(None, "Use so many of the examples.")
+
+
+@dataclass
+class Inputs:
+    """What `predict` reads."""
+
+    inputs: tuple[str, ...] = argument("INPUT... | -")
+
+
+@dataclass
+class ExportOptions(ModelOptions):
+    """What `export` takes."""
+
+    out: str = option(None, "Folder of all served models.", what="folder", required=True)
+    name: str | None = option(
+        None, "What the model is called there.  [default: that of its folder]", what="name"
+    )
+    file_format: str = option(
+        "saved_model",
+        "saved_model is what TensorFlow Serving reads.",
+        name="format",
+        choices=tuple(FORMATS),
+    )
+    overwrite: bool = option(
+        False, "Replace an earlier export; a saved_model becomes a new version anyhow.", flag=True
+    )
+
+
+@dataclass
+class CompareOptions:
+    """What `compare` takes besides the options of `train`."""
+
+    cells: tuple[str, ...] = option(
+        (), "A cell to compare; can be repeated.  [default: all]", choices=tuple(CELLS)
+    )
+    parameters: int = option(
+        None,
+        "Weights of each network; the units are chosen to come nearest.",
+        least=1000,
+        required=True,
+    )
+    out: str = option(
+        None,
+        "Folder of the results; a network that is there already is kept.",
+        what="folder",
+        required=True,
+    )
+
+
+def of_task(task: Task) -> list[Verb]:
+    """The verbs of a task, in the order of use."""
+    return [
+        Verb(train, "Train a network, test it, save it (the default).", (task.options,)),
+        Verb(evaluate, "Measure a saved model on test data.", (EvaluateOptions,)),
+        Verb(predict, "Predict inputs; - reads lines from stdin.", (Inputs, task.predict_options)),
+        *task.verbs,
+        Verb(
+            export,
+            "Write a saved model for a server or a device.",
+            (ExportOptions,),
+            tensorflow=True,  # an export is a graph of it, whatever the model was trained on
+        ),
+    ]
+
+
+def train(task: Task, options: Any, output: Output) -> dict[str, Any]:
+    """Trains a network, tests it and saves it."""
+    return application.workflow.train(task, options, output.given, output.console)
+
+
+def evaluate(task: Task, options: EvaluateOptions, output: Output) -> dict[str, Any]:
+    """Measures a saved model."""
+    return application.workflow.evaluate(task, options, output.console)
+
+
+def predict(task: Task, inputs: Inputs, options: Any, output: Output) -> dict[str, Any] | None:
+    """Predicts inputs, and shows each prediction as it comes."""
+    total = None if inputs.inputs == ("-",) else len(inputs.inputs)
+    found = application.workflow.predict(task, options, output.inputs(inputs.inputs))
+    predictions = output.track(found, total)
+    if output.json:
+        return {"predictions": list(predictions)}
+    for prediction in predictions:
+        output.line(task.show(prediction))
+    return None
+
+
+def export(task: Task, options: ExportOptions, output: Output) -> dict[str, Any]:
+    """Writes a saved model for a server or a device."""
+    return application.workflow.export(task, options, output.console)
+
+
+def compare(task: Task, own: CompareOptions, options: Any, output: Output) -> dict[str, Any]:
+    """Trains one network per cell, all of one size, and tabulates them."""
+    cells = own.cells or tuple(CELLS)
+    return application.comparison.compare(task, options, cells, own.parameters, output.console)
+
+
+def comparing(options: type) -> Verb:
+    """The verb `compare` of a task whose `train` takes these options."""
+    chosen = [(name, object, fixed(None)) for name in ("cell", "units", "resume", "overwrite")]
+    shared = dataclasses.make_dataclass("Compared", chosen, bases=(options,))
+    help_text = "Train one network per cell, all of one size, and tabulate them."
+    return Verb(compare, help_text, (CompareOptions, shared))
