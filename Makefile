@@ -3,29 +3,41 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 # Much of a test's time is Python's, which one processor does: two processes, each with its own files.
-TESTS = $(RUN) -m pytest --numprocesses 2 --dist loadfile
+TESTS = $(RUN) -m pytest -p xdist --numprocesses 2 --dist loadfile
+INDEX = $(shell $(RUN) -m pip config get global.index-url 2>/dev/null)
 
-.PHONY: help sentiment test test-long benchmarks lint clean
+.PHONY: help sentiment test test-long lint docs wheel benchmarks requirements clean
 
 help:
-	@echo "make sentiment   train the sentiment classifier on real reviews, test it, show predictions"
-	@echo "make test        check style and run the tests"
-	@echo "make test-long   the same and what takes longer: load on the server, every combination"
-	@echo "make benchmarks  measure against keras.layers and torch.nn"
-	@echo "make clean       remove the environment and caches"
+	@echo "make sentiment     train the sentiment classifier on real reviews, test it, show predictions"
+	@echo "make test          check style, types and floors, and run the tests"
+	@echo "make test-long     the same and what takes longer: load, every combination, the wheel"
+	@echo "make docs          build the site of the documentation"
+	@echo "make wheel         build the package, with the models that ship, in dist/"
+	@echo "make benchmarks    measure against keras.layers and torch.nn"
+	@echo "make requirements  pin in requirements.txt what pyproject.toml asks for"
+	@echo "make clean         remove the environment and caches"
 
 sentiment: $(VENV)/installed
 	$(RUN) -m tasks.sentiment
 
-test: $(VENV)/installed-test lint
+test: lint
 	$(TESTS)
 
-test-long: $(VENV)/installed-test lint
+test-long: lint
 	$(TESTS) -m "long or not long"
 
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
+
+docs: $(VENV)/installed
+	$(VENV)/bin/mkdocs build --strict
+
+wheel: $(VENV)/installed
+	$(RUN) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 benchmarks: $(VENV)/installed-benchmarks
 	$(RUN) -m benchmarks.recurrence
@@ -35,18 +47,26 @@ benchmarks: $(VENV)/installed-benchmarks
 	$(RUN) -m benchmarks.translation
 	$(RUN) -m benchmarks.inference
 
-$(VENV)/bin/python:
+# What is pinned stays as long as pyproject.toml allows it; remove a line to have its newest release.
+requirements: $(RUN)
+	$(RUN) -m pip install --quiet uv
+	$(VENV)/bin/uv pip compile --quiet --universal $(if $(INDEX),--default-index $(INDEX)) \
+		--extra formats --extra serving --group dev \
+		--no-annotate --custom-compile-command "make requirements" \
+		--output-file requirements.txt pyproject.toml
+
+$(RUN):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..." >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/installed: requirements.txt $(VENV)/bin/python
-	$(RUN) -m pip install --quiet --requirement $<
+$(VENV)/installed: requirements.txt $(RUN)
+	$(RUN) -m pip install --quiet --requirement requirements.txt
 	@touch $@
 
-$(VENV)/installed-%: requirements-%.txt requirements.txt $(VENV)/bin/python
-	$(RUN) -m pip install --quiet --requirement $<
-	@touch $@ $(VENV)/installed
+$(VENV)/installed-benchmarks: $(VENV)/installed pyproject.toml
+	$(RUN) -m pip install --quiet --requirement requirements.txt --editable ".[benchmarks]"
+	@touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist site .mypy_cache .pytest_cache .ruff_cache

@@ -7,3 +7,24 @@ class UserError(Exception):
     The message is one line that says what is wrong and what to do. The command line prints it to
     standard error and exits with code 2; a traceback would add nothing.
     """
+
+
+# What comes with `pip install "sequence-model-zoo[EXTRA]"`, by the name of its import.
+EXTRAS = {
+    **dict.fromkeys(("ai_edge_litert", "onnx", "onnxruntime", "regex", "tf2onnx"), "formats"),
+    **dict.fromkeys(("starlette", "uvicorn"), "serving"),
+    "torch": "benchmarks",
+}
+
+
+class MissingPackageError(UserError):
+    """A package that only some commands need, and that is not installed.
+
+    Args:
+        error: that of its import; the `name` is that of a module of `EXTRAS`.
+    """
+
+    def __init__(self, error: ImportError) -> None:
+        name = (error.name or str(error)).partition(".")[0]
+        extra = f"[{EXTRAS[name]}]" if name in EXTRAS else ""
+        super().__init__(f'the package {name} is missing: pip install "sequence-model-zoo{extra}"')

@@ -107,6 +107,6 @@ def test_the_converters_fault_is_noticed(tmp_path, monkeypatch):
 
 def test_a_missing_package_is_named(predictor, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
-    with pytest.raises(UserError, match=r"ai_edge_litert.*requirements-formats\.txt"):
+    with pytest.raises(UserError, match=r"ai_edge_litert.*zoo\[formats\]"):
         zoo.serving.export(predictor, "tiny", tmp_path, "litert")
     assert not list(tmp_path.iterdir())

@@ -1,9 +1,10 @@
 """The command line of a task: `python -m tasks.NAME [VERB] [OPTIONS]`."""
 
+import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from zoo.application import verbs
 from zoo.application.command_line import notices, terminal
 from zoo.application.command_line.parameters import AS_JSON, HELP, parameters, values_of
 from zoo.application.task import Task, Verb
-from zoo.errors import UserError
+from zoo.errors import EXTRAS, MissingPackageError, UserError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -39,7 +40,8 @@ def execute(command: click.Command, prog_name: str, arguments: list[str] | None 
         The exit code: 0; 2 for wrong input, with one line on standard error; 130 after Control-C.
     """
     try:
-        result = command.main(arguments, prog_name, standalone_mode=False)
+        with _named_extras():
+            result = command.main(arguments, prog_name, standalone_mode=False)
         return result if isinstance(result, int) else 0  # click returns the code of an early exit
     except (UserError, click.ClickException) as error:
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
@@ -48,6 +50,17 @@ def execute(command: click.Command, prog_name: str, arguments: list[str] | None 
     except click.Abort as abort:  # what click makes of Control-C
         click.echo(str(abort.__cause__ or "") or "interrupted", err=True)
         return INTERRUPTED
+
+
+@contextlib.contextmanager
+def _named_extras() -> Iterator[None]:
+    """Context in which a package that is not installed is an error of the user, who is told how."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in EXTRAS:
+            raise
+        raise MissingPackageError(error) from error
 
 
 class _TaskCommands(click.Group):

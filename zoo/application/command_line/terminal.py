@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from rich import progress
@@ -101,7 +101,7 @@ def read_inputs(arguments: tuple[str, ...]) -> Iterable[str]:
 
 
 def _lines_of_standard_input() -> Iterator[str]:
-    stream = click.get_text_stream("stdin", encoding="utf-8", errors="strict")
+    stream: TextIO = click.get_text_stream("stdin", encoding="utf-8", errors="strict")  # type: ignore[operator]  # click hides its own hint
     try:
         for line in stream:
             yield line.rstrip("\r\n")

@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 
 import zoo
-from zoo.errors import UserError
+from zoo.errors import MissingPackageError, UserError
 
 VOCABULARY_NAME, LABELS_NAME, README_NAME = "vocabulary.txt", "labels.txt", "README.md"
 _KINDS = ("text_classifier",)  # of predictors: ids in, one probability for each label out
@@ -44,15 +44,12 @@ def load_packages(*names):
     """Imports what only an export to these formats needs.
 
     Raises:
-        UserError: a package is not installed.
+        MissingPackageError: one is not installed.
     """
     try:
         return [importlib.import_module(name) for name in names]
     except ImportError as error:
-        raise UserError(
-            f"this format needs the package {error.name or error}: "
-            "pip install -r requirements-formats.txt"
-        ) from error
+        raise MissingPackageError(error) from error
 
 
 def write(file_format, convert, predictor, name, folder, overwrite):
