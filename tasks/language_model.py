@@ -240,10 +240,7 @@ class LanguageModelling(Task):
         model = zoo.networks.language_model(
             len(tokenizer.vocabulary),
             embedding_dim=options.embedding_dim or None,
-            cell=options.cell,
-            units=options.units,
-            layers=options.layers,
-            residual=options.residual,
+            **options.recurrence(),
             tie_weights=options.tie_weights,
             embedding_dropout=options.dropout,
             dropout=options.dropout,

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.application import Card, Metric, Published, Task, TrainingOptions, option
+from zoo.application import Card, Metric, Published, Task, option
 from zoo.application.command_line import run
 from zoo.application.command_line.terminal import coloured
-from zoo.application.options import ModelOptions
+from zoo.application.options import ModelOptions, WordOptions
 from zoo.errors import UserError
 
 _COLOURS = ("green", "yellow", "cyan", "magenta", "blue", "red")
 
 
 @dataclass
-class Options(TrainingOptions):
+class Options(WordOptions):
     """What `train` takes."""
 
     units: int = 150
@@ -40,15 +40,7 @@ class Options(TrainingOptions):
         choices=("recurrent", "convolutional", "none"),
     )
     character_units: int = option(50, "Units that read characters, in each direction.", least=1)
-    embedding_dim: int = option(
-        100, "Size of the word vectors; with --vectors that of the file.", least=1
-    )
-    vectors: str | None = option(
-        None, "Pretrained word vectors, in the text form of word2vec or GloVe.", what="file"
-    )
-    word_dropout: float = option(
-        0.25, "Fraction of words replaced by <UNK> in training.", least=0, below=1
-    )
+    word_dropout: float = 0.25
 
 
 @dataclass
@@ -123,11 +115,8 @@ class NamedEntities(Task):
             character_units=options.character_units,
             shapes=len(zoo.text.token_features.SHAPES) + 2,
             embedding_dim=vectors.dimension if vectors else options.embedding_dim,
-            cell=options.cell,
-            units=options.units,
-            layers=options.layers,
+            **options.recurrence(),
             bidirectional=options.bidirectional,
-            residual=options.residual,
             word_dropout=options.word_dropout,
             dropout=options.dropout,
             head=options.head,

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.application import Card, Metric, Published, Task, TrainingOptions, Verb, option
+from zoo.application import Card, Metric, Published, Task, Verb, option
 from zoo.application.command_line import run
-from zoo.application.options import DataOptions, seed_option
+from zoo.application.options import DataOptions, WordOptions, seed_option
 from zoo.application.task import Output
 from zoo.errors import UserError
 
@@ -22,7 +22,7 @@ _DEVIATION = 0.1  # of the values of pretrained vectors, whatever it is in their
 
 
 @dataclass
-class Options(TrainingOptions):
+class Options(WordOptions):
     """What `train` takes."""
 
     epochs: int = 12
@@ -33,15 +33,6 @@ class Options(TrainingOptions):
     )
     max_length: int = option(
         400, "Most tokens of a text; a longer one loses its beginning.", least=2
-    )
-    embedding_dim: int = option(
-        100, "Size of the word vectors; with --vectors that of the file.", least=1
-    )
-    vectors: str | None = option(
-        None, "Pretrained word vectors, in the text form of word2vec or GloVe.", what="file"
-    )
-    word_dropout: float = option(
-        0.3, "Fraction of words replaced by <UNK> in training.", least=0, below=1
     )
     adversarial: float = option(
         0.05, "Size of the changes of word vectors in adversarial training, 0 for none.", least=0
@@ -151,11 +142,8 @@ class Sentiment(Task):
             len(tokenizer.vocabulary),
             len(data.label_names),
             embedding_dim=vectors.dimension if vectors else options.embedding_dim,
-            cell=options.cell,
-            units=options.units,
-            layers=options.layers,
+            **options.recurrence(),
             bidirectional=options.bidirectional,
-            residual=options.residual,
             pooling=options.pooling,
             word_dropout=options.word_dropout,
             adversarial=options.adversarial,

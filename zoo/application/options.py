@@ -172,10 +172,29 @@ class TrainingOptions(DataOptions):
         if not self.data and (self.validation or self.test):
             raise UserError("--validation and --test go with --data")
 
+    def recurrence(self) -> dict[str, Any]:
+        """The arguments of a network that say what its recurrence is."""
+        return {name: getattr(self, name) for name in ("cell", "units", "layers", "residual")}
+
     def recorded(self) -> dict[str, Any]:
         """The options that a repetition of the run needs, by name."""
         fields = {option.name for option in declared(type(self))} - OF_THE_CALL
         return {name: value for name, value in vars(self).items() if name in fields}
+
+
+@dataclass
+class WordOptions(TrainingOptions):
+    """What `train` takes besides of tasks that read words."""
+
+    embedding_dim: int = option(
+        100, "Size of the word vectors; with --vectors that of the file.", least=1
+    )
+    vectors: str | None = option(
+        None, "Pretrained word vectors, in the text form of word2vec or GloVe.", what="file"
+    )
+    word_dropout: float = option(
+        0.3, "Fraction of words replaced by <UNK> in training.", least=0, below=1
+    )
 
 
 OF_THE_CALL = frozenset({"out", "resume", "overwrite"})
