@@ -72,7 +72,7 @@ def output_folder(task, settings):
             _refuse_to_overwrite(folder, settings.overwrite)
         return folder
     name = task.model_name(settings)
-    numbered = (catalogue.SAVED_MODELS / f"{name}_{i}" for i in itertools.count(1))
+    numbered = (catalogue.trained_models() / f"{name}_{i}" for i in itertools.count(1))
     return next(folder for folder in numbered if not folder.exists())
 
 
