@@ -6,7 +6,7 @@ RUN = $(VENV)/bin/python
 TESTS = $(RUN) -m pytest -p xdist --numprocesses 2 --dist loadfile
 INDEX = $(shell $(RUN) -m pip config get global.index-url 2>/dev/null)
 
-.PHONY: help sentiment test test-long lint docs wheel benchmarks requirements clean
+.PHONY: help sentiment test test-long lint docs wheel half benchmarks requirements clean
 
 help:
 	@echo "make sentiment     train the sentiment classifier on real reviews, test it, show predictions"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-long     the same and what takes longer: load, every combination, the wheel"
 	@echo "make docs          build the site of the documentation"
 	@echo "make wheel         build the package, with the models that ship, in dist/"
+	@echo "make half MODEL=saved_models/NAME   half the bytes of a model that is to ship"
 	@echo "make benchmarks    measure against keras.layers and torch.nn"
 	@echo "make requirements  pin in requirements.txt what pyproject.toml asks for"
 	@echo "make clean         remove the environment and caches"
@@ -38,6 +39,10 @@ docs: $(VENV)/installed
 
 wheel: $(VENV)/installed
 	$(RUN) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+# Measure it again afterwards: its card tells the figures of what is loaded.
+half: $(VENV)/installed
+	$(RUN) -c 'from zoo.predictors import presets; presets.halve_weights("$(MODEL)/model.keras")'
 
 benchmarks: $(VENV)/installed-benchmarks
 	$(RUN) -m benchmarks.recurrence

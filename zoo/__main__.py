@@ -2,6 +2,8 @@
 
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -19,12 +21,19 @@ from zoo.predictors import catalogue
 
 @click.group(
     invoke_without_command=True,
+<<<<<<< HEAD
     params=[parameters.as_json()],
     context_settings={"help_option_names": parameters.HELP},
     help="List the tasks, cells, packaged datasets and saved models, or serve models.",
+=======
+    params=[options.as_json()],
+    context_settings={"help_option_names": options.HELP},
+    help="List the tasks, cells, packaged datasets and saved models with the data that they were "
+    "trained on, or serve models.",
+>>>>>>> package
 )
 @click.pass_context
-def listing(context, as_json):
+def listing(context: click.Context, as_json: bool) -> None:
     """Prints what the zoo has, unless a verb follows."""
     if context.invoked_subcommand:
         return
@@ -34,10 +43,8 @@ def listing(context, as_json):
             for name, summary in catalogue.tasks().items()
         ],
         "cells": [{"name": name, "class": CELLS.path(name)} for name in CELLS],
-        "datasets": [
-            {"name": name, "contents": corpus.contents} for name, corpus in PACKAGED.items()
-        ],
-        "models": [_describe(name) for name in catalogue.models()],
+        "datasets": [{"name": name, **corpus._asdict()} for name, corpus in PACKAGED.items()],
+        "models": [_describe(name, folder) for name, folder in catalogue.models().items()],
     }
     if as_json:
         click.echo(json.dumps(sections, ensure_ascii=False))
@@ -49,18 +56,34 @@ listing.add_command(serving.serve())
 listing.add_command(serving.query())
 
 
-def _describe(model):
+def _describe(model: str, folder: Path) -> dict[str, Any]:
     """What is known of a saved model; a damaged one must not hide the others."""
+    known = {"name": model, "folder": str(folder)}
     try:
-        metrics = catalogue.read_metrics(catalogue.SAVED_MODELS / model)
+        metrics = catalogue.read_metrics(folder)
     except UserError as error:
-        return {"name": model, "error": str(error)}
-    metric = metrics.get("metric")
-    value = metrics.get(metric)
-    return {"name": model, "metric": metric, "value": value, "dataset": metrics.get("dataset")}
+        return known | {"error": str(error)}
+    metric, settings = metrics.get("metric", ""), metrics.get("settings", {})
+    return known | {
+        "metric": metric or None,
+        "value": metrics.get(metric),
+        "dataset": metrics.get("dataset"),
+        "source": _source(metrics.get("dataset"), settings),
+        "vectors": settings.get("vectors"),
+    }
 
 
-def _print(sections):
+def _source(dataset: str | None, settings: dict[str, Any]) -> str | None:
+    """Where who evaluates a model, or trains it again, has its data from."""
+    if not dataset:
+        return None
+    if settings.get("data"):
+        return "a file of one's own"
+    packaged = dataset.partition("/")[0] in PACKAGED
+    return "packaged dataset" if packaged else "TensorFlow Datasets"
+
+
+def _print(sections: dict[str, list[dict[str, Any]]]) -> None:
     # A terminal folds what is too long for it; whatever else reads the lines gets them whole.
     console = Console(width=None if sys.stdout.isatty() else 1000, highlight=False)
     names = max(len(row["name"]) for rows in sections.values() for row in rows)
@@ -68,14 +91,17 @@ def _print(sections):
         table = Table.grid(padding=(0, 2))
         table.add_column(min_width=names, no_wrap=True)
         for row in rows:
-            table.add_row(*map(_shown, row.values()))
+            table.add_row(*(_shown(key, value) for key, value in row.items() if key != "folder"))
         console.print(title.capitalize(), style="bold")
         console.print(Padding.indent(table, 2) if rows else "  none yet")
 
 
-def _shown(value):
-    text = f"{value:.4f}" if isinstance(value, float) else str(value or "")
-    return Text(text)
+def _shown(key: str, value: Any) -> Text:
+    if isinstance(value, float):
+        return Text(f"{value:.4f}")
+    if key == "kind":
+        return Text(value.replace("_", " "))
+    return Text(f"with the vectors {value}" if value and key == "vectors" else value or "")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from zoo.predictors import catalogue
 @pytest.fixture(autouse=True)
 def saved_models(tmp_path, monkeypatch):
     folder = tmp_path / "saved_models"
-    monkeypatch.setattr(catalogue, "SAVED_MODELS", folder)
+    monkeypatch.setattr(catalogue, "SHIPPED_MODELS", folder)
+    monkeypatch.setenv("ZOO_MODELS", str(folder))
     return folder
 
 

@@ -3,6 +3,7 @@
 import importlib
 import json
 import shutil
+from pathlib import Path
 
 import click
 import pytest
@@ -89,6 +90,9 @@ def test_tasks_are_listed(capsys):
     assert all(task["summary"] for task in listed_tasks)
 
 
+DATA = {"dataset": "reviews.csv", "settings": {"data": "reviews.csv", "vectors": "x.vec"}}
+
+
 @pytest.fixture
 def house(tmp_path, monkeypatch, saved_models):
     """A folder of tasks and a folder of models."""
@@ -100,7 +104,7 @@ def house(tmp_path, monkeypatch, saved_models):
     (tasks / "silent.py").write_text("x = 1\n")
     monkeypatch.setattr(catalogue, "TASKS", tasks)
     for name, metrics in (
-        ("good", {"metric": "accuracy", "accuracy": 0.875, "dataset": "reviews"}),
+        ("good", {"metric": "accuracy", "accuracy": 0.875, **DATA}),
         ("bare", {}),
     ):
         (saved_models / name).mkdir(parents=True)
@@ -132,10 +136,19 @@ def test_list_as_json(capsys):
     for cell in everything["cells"]:
         module, _, name = cell["class"].rpartition(".")
         assert getattr(importlib.import_module(module), name) is CELLS[cell["name"]]
-    assert [dataset["name"] for dataset in everything["datasets"]] == list(PACKAGED)
+    kinds = {dataset["name"]: dataset["kind"] for dataset in everything["datasets"]}
+    assert kinds == {name: corpus.kind for name, corpus in PACKAGED.items()}
     bare, damaged, good = everything["models"]
-    assert good == {"name": "good", "metric": "accuracy", "value": 0.875, "dataset": "reviews"}
-    assert bare == {"name": "bare", "metric": None, "value": None, "dataset": None}
+    assert [Path(model.pop("folder")).name for model in (bare, good)] == ["bare", "good"]
+    assert good == {
+        "name": "good",
+        "metric": "accuracy",
+        "value": 0.875,
+        "dataset": "reviews.csv",
+        "source": "a file of one's own",
+        "vectors": "x.vec",
+    }
+    assert bare == {"name": "bare", **dict.fromkeys([*good][1:])}
     assert damaged["name"] == "damaged"
     assert "metrics.json" in damaged["error"]
 
@@ -150,7 +163,8 @@ def test_list_for_people(capsys):
         "Models",
     ]
     (good,) = (line for line in lines if line.startswith("  good "))
-    assert good.split() == ["good", "accuracy", "0.8750", "reviews"]
+    expected = "good accuracy 0.8750 reviews.csv a file of one's own with the vectors x.vec"
+    assert " ".join(good.split()) == expected
     seconds = {line.index(line.split()[1]) for line in lines if len(line.split()) > 1}
     assert seconds == {good.index("accuracy")}  # one column through all sections
 

@@ -195,25 +195,56 @@ def test_interruption_leaves_the_old_model_or_none(owner, name, calls, tmp_path,
         assert catalogue.read_metrics(folder) == {"old": False}
 
 
+def test_weights_in_half_precision_are_loaded_as_float32(tmp_path):
+    predictor = classifier(embedding_dim=500)
+    kernel = predictor.model.trainable_variables[1]
+    kernel.assign(kernel + 1e5)  # too large for float16
+    presets.save(predictor, tmp_path, {})
+    archive = tmp_path / presets.MODEL_NAME
+    size = archive.stat().st_size
+    before = {path.name for path in tmp_path.iterdir()}
+    presets.halve_weights(archive)
+    assert {path.name for path in tmp_path.iterdir()} == before
+    assert archive.stat().st_size < 0.8 * size
+    pairs = zip(predictor.model.weights, zoo.load(tmp_path).model.weights, strict=True)
+    for weight, loaded in pairs:
+        assert loaded.dtype == weight.dtype
+        if weight.path == kernel.path:
+            np.testing.assert_array_equal(loaded, weight)  # both are what was saved
+        np.testing.assert_allclose(loaded, weight, rtol=2**-11, atol=1e-7)
+
+
 def test_found_by_name_and_by_path(tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogue, "SAVED_MODELS", tmp_path / "saved_models")
-    presets.save(classifier(), tmp_path / "saved_models" / "shipped", {})
-    presets.save(classifier(), tmp_path / "elsewhere", {})
-    (tmp_path / "saved_models" / "unfinished").mkdir()
+    shipped, trained = tmp_path / "shipped", tmp_path / "saved_models"
+    monkeypatch.setattr(catalogue, "SHIPPED_MODELS", shipped)
+    monkeypatch.setenv("ZOO_MODELS", str(trained))
     monkeypatch.chdir(tmp_path)
-    assert catalogue.models() == ["shipped"]
-    for name in ("shipped", "elsewhere", str(tmp_path / "elsewhere"), "saved_models/shipped"):
+    with pytest.raises(UserError, match="train one first"):
+        zoo.load("tiny")
+    for folder in (shipped / "tiny", shipped / "both", trained / "both", tmp_path / "elsewhere"):
+        presets.save(classifier(), folder, {})
+    (trained / "unfinished").mkdir()
+    assert catalogue.models() == {"both": trained / "both", "tiny": shipped / "tiny"}
+    for name in ("tiny", "both", "elsewhere", str(tmp_path / "elsewhere"), "saved_models/both"):
         folder = catalogue.find_model(name)
         assert catalogue.find_model(catalogue.reference(folder)).samefile(folder)
-    assert catalogue.reference("saved_models/shipped") == "shipped"
+    assert catalogue.reference("saved_models/both") == "both"
+    assert catalogue.reference("saved_models/not_yet") == "not_yet"
+    assert catalogue.reference("shipped/tiny") == "tiny"
+    assert catalogue.reference("shipped/both") == "shipped/both"  # the name is that of the trained
     assert catalogue.reference("elsewhere") == "elsewhere"
     for name, hint in (
-        ("shiped", "one of shipped"),
-        ("unfinished", "one of shipped"),
+        ("shiped", "one of both, tiny"),
+        ("unfinished", "one of both, tiny"),
         ("saved_models", "config.json is missing"),
     ):
         with pytest.raises(UserError, match=hint):
             zoo.load(name)
-    monkeypatch.setattr(catalogue, "SAVED_MODELS", tmp_path / "none")
-    with pytest.raises(UserError, match="train one first"):
-        zoo.load("shipped")
+
+
+def test_the_folder_of_trained_models(tmp_path, monkeypatch):
+    monkeypatch.delenv("ZOO_MODELS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert catalogue.trained_models() == catalogue.ROOT / "saved_models"
+    monkeypatch.setattr(catalogue, "SHIPPED_MODELS", catalogue._INSTALLED)
+    assert catalogue.trained_models() == tmp_path / "saved_models"

@@ -1,24 +1,9 @@
 """Trained networks with what surrounds them: raw inputs in, labelled results out.
 
-`zoo.predictors.presets` saves and loads every class that is listed here.
+`zoo.predictors.presets` saves and loads every class that its `PREDICTORS` lists. Nothing is
+imported until it is used, so that `catalogue` lists models without TensorFlow.
 """
 
-from zoo.predictors.entity_tagger import EntityTagger
-from zoo.predictors.language_model import LanguageModel
-from zoo.predictors.music_model import MusicModel
-from zoo.predictors.text_classifier import TextClassifier
-from zoo.predictors.translator import Translator
+import lazy_loader
 
-PREDICTORS = {
-    kind.kind: kind
-    for kind in (TextClassifier, EntityTagger, LanguageModel, MusicModel, Translator)
-}
-
-__all__ = [
-    "PREDICTORS",
-    "EntityTagger",
-    "LanguageModel",
-    "MusicModel",
-    "TextClassifier",
-    "Translator",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,21 +5,26 @@ Cells and packaged corpora are named by `zoo.cells.CELLS` and `zoo.datasets.corp
 
 import ast
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 from zoo.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
-TASKS, SAVED_MODELS = ROOT / "tasks", ROOT / "saved_models"
+"""The folder that holds the packages `zoo` and `tasks`: a checkout, or where they are installed."""
+TASKS = ROOT / "tasks"
+_INSTALLED = ROOT / "zoo" / "saved_models"  # where the wheel puts the models that ship
+SHIPPED_MODELS = _INSTALLED if _INSTALLED.is_dir() else ROOT / "saved_models"
 CONFIG_NAME, METRICS_NAME = "config.json", "metrics.json"
 
 
-def tasks():
-    """The tasks: a dict of their names and the first lines of their modules' docstrings."""
+def tasks() -> dict[str, str]:
+    """The tasks: their names, and the first lines of their modules' docstrings."""
     return {path.stem: _summary(path) for path in sorted(TASKS.glob("[!_]*.py"))}
 
 
-def _summary(module):
+def _summary(module: Path) -> str:
     try:
         docstring = ast.get_docstring(ast.parse(module.read_bytes()))
     except (SyntaxError, ValueError) as error:
@@ -27,23 +32,39 @@ def _summary(module):
     return (docstring or "").partition("\n")[0]
 
 
-def models():
-    """Names of the models in `saved_models/`, those that ship and those that users trained."""
-    return sorted(path.parent.name for path in SAVED_MODELS.glob(f"*/{CONFIG_NAME}"))
+def trained_models() -> Path:
+    """The folder where training puts models by itself, and where their names are looked up first.
+
+    `ZOO_MODELS` names it; else it is `saved_models/` in the checkout or, where the zoo is
+    installed, in the current folder.
+    """
+    if chosen := os.environ.get("ZOO_MODELS"):
+        return Path(chosen).expanduser()
+    home = Path.cwd() if SHIPPED_MODELS == _INSTALLED else ROOT
+    return home / "saved_models"
 
 
-def holds_model(folder):
+def models() -> dict[str, Path]:
+    """The folders of the models that users trained and of those that ship, by their names."""
+    places = (SHIPPED_MODELS, trained_models())
+    folders = [path.parent for place in places for path in place.glob(f"*/{CONFIG_NAME}")]
+    return dict(sorted({folder.name: folder for folder in folders}.items()))
+
+
+def holds_model(folder: str | Path) -> bool:
     """Whether a folder holds a saved model."""
     return (Path(folder) / CONFIG_NAME).is_file()
 
 
-def find_model(model):
-    """The folder of a saved model, from its name in `saved_models/` or its path.
+def find_model(model: str | Path) -> Path:
+    """The folder of a saved model, from its name or its path.
+
+    A model that a user trained comes before one of the same name that ships.
 
     Raises:
         UserError: there is none; the message lists the names.
     """
-    for folder in (SAVED_MODELS / model, Path(model)):
+    for folder in (trained_models() / model, SHIPPED_MODELS / model, Path(model)):
         if holds_model(folder):
             return folder
     if Path(model).is_dir():
@@ -58,7 +79,7 @@ def find_model(model):
     )
 
 
-def read_metrics(folder):
+def read_metrics(folder: str | Path) -> dict[str, Any]:
     """What training recorded of a saved model: figures, data and settings; {} if nothing.
 
     Raises:
@@ -76,7 +97,12 @@ def read_metrics(folder):
     return metrics
 
 
-def reference(folder):
-    """What `zoo.load` and `--model` take for a folder: its name in `saved_models/`, or its path."""
+def reference(folder: str | Path) -> str:
+    """What `zoo.load` and `--model` take for a folder: the name of its model, or its path."""
     resolved = Path(folder).resolve()
-    return resolved.name if resolved.parent == SAVED_MODELS.resolve() else str(folder)
+    for place in (trained_models(), SHIPPED_MODELS):
+        if resolved.parent == place.resolve():
+            return resolved.name
+        if holds_model(place / resolved.name):  # which comes before the one that is asked for
+            break
+    return str(folder)

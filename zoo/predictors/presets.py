@@ -1,28 +1,45 @@
 """Saved models: a folder each, loaded by name or path without training code or network."""
 
 import contextlib
+import io
 import json
 import os
 import shutil
 import tempfile
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import h5py
 import keras
+import numpy as np
 
 import zoo
 import zoo.layers
 from zoo.errors import UserError
-from zoo.predictors import PREDICTORS
 from zoo.predictors.catalogue import CONFIG_NAME, METRICS_NAME, find_model
+from zoo.predictors.entity_tagger import EntityTagger
+from zoo.predictors.language_model import LanguageModel
+from zoo.predictors.music_model import MusicModel
+from zoo.predictors.text_classifier import TextClassifier
+from zoo.predictors.translator import Translator
 
 MODEL_NAME = "model.keras"
+WEIGHTS_NAME = "model.weights.h5"  # Keras' own, inside of it
+
+Predictor = EntityTagger | LanguageModel | MusicModel | TextClassifier | Translator
+PREDICTORS = {
+    kind.kind: kind
+    for kind in (TextClassifier, EntityTagger, LanguageModel, MusicModel, Translator)
+}
 
 
-def load(preset):
+def load(preset: str | Path) -> Predictor:
     """Loads a saved model.
 
     Args:
-        preset: a name in `saved_models/`, or the path of a folder that `save` wrote.
+        preset: a name that `python -m zoo` lists, or the path of a folder that `save` wrote.
 
     Returns:
         A predictor (`zoo.predictors`): raw inputs in, labelled results out; the `keras.Model` is
@@ -45,7 +62,7 @@ def load(preset):
         ) from error
 
 
-def _read_config(folder):
+def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG_NAME
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -62,7 +79,7 @@ def _read_config(folder):
     return config
 
 
-def save(predictor, folder, metrics):
+def save(predictor: Predictor, folder: str | Path, metrics: dict[str, Any]) -> None:
     """Writes a model so that `load` finds all of it or, if interrupted, nothing.
 
     Args:
@@ -76,7 +93,7 @@ def save(predictor, folder, metrics):
 
 
 @contextlib.contextmanager
-def atomic_replace(folder):
+def atomic_replace(folder: str | Path) -> Iterator[Path]:
     """Context of a temporary folder whose files, if nothing fails, are moved to `folder` together.
 
     If anything fails while they are written, `folder` stays as it was; if the moving itself is
@@ -95,7 +112,7 @@ def atomic_replace(folder):
         shutil.rmtree(new, ignore_errors=True)
 
 
-def write(predictor, folder, metrics):
+def write(predictor: Predictor, folder: Path, metrics: dict[str, Any]) -> None:
     """Writes the files of a model into a folder that nobody reads yet; see `save`."""
     _for_inference(predictor.model).save(folder / MODEL_NAME)
     assets = predictor.save_assets(folder)
@@ -104,7 +121,7 @@ def write(predictor, folder, metrics):
     _write_json(folder / CONFIG_NAME, config)
 
 
-def _for_inference(model):
+def _for_inference(model: keras.Model) -> keras.Model:
     """The same layers and weights without the optimizer's state, which is twice their size.
 
     Keras leaves it in the archive of any compiled model.
@@ -112,5 +129,45 @@ def _for_inference(model):
     return keras.Model(model.input, model.output, name=model.name)
 
 
-def _write_json(path, content):
+def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def halve_weights(archive: str | Path) -> None:
+    """Rewrites the weights of a Keras archive in half precision, for models that ship.
+
+    It stays an archive that `keras.saving.load_model` reads, into variables of the precision that
+    the model computes in. A weight too large for float16 is kept as it is.
+
+    Args:
+        archive: path of a `.keras` file, replaced at once or, if anything fails, not at all.
+    """
+    archive = Path(archive)
+    with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".saving-") as folder:
+        new = Path(folder) / archive.name
+        with zipfile.ZipFile(archive) as old, zipfile.ZipFile(new, "w") as halved:
+            for member in old.infolist():
+                content = old.read(member)
+                if member.filename == WEIGHTS_NAME:
+                    content = _halved(content)
+                halved.writestr(member, content, zipfile.ZIP_DEFLATED)
+        os.replace(new, archive)
+
+
+def _halved(weights: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with h5py.File(io.BytesIO(weights)) as old, h5py.File(buffer, "w") as new:
+        _copy_halved(old, new)
+    return buffer.getvalue()
+
+
+def _copy_halved(old: h5py.Group, new: h5py.Group) -> None:
+    new.attrs.update(old.attrs)
+    for name, item in old.items():
+        if isinstance(item, h5py.Group):
+            _copy_halved(item, new.create_group(name))
+            continue
+        value = item[()]
+        if item.dtype == np.float32 and np.abs(value).max(initial=0) <= np.finfo(np.float16).max:
+            value = value.astype(np.float16)
+        new.create_dataset(name, data=value).attrs.update(item.attrs)

@@ -40,11 +40,15 @@ READ_TIMEOUT = 15.0  # seconds, as pip's own default
 def cache_folder() -> Path:
     """The folder where fetched and prepared data are kept.
 
-    `ZOO_CACHE` names it; else it is `sequence-model-zoo` in `XDG_CACHE_HOME` or `~/.cache`.
+    `ZOO_CACHE` names it; else it is `sequence-model-zoo` in `XDG_CACHE_HOME` or `~/.cache`; a user
+    without a home has it in the folder of temporary files.
     """
     if chosen := os.environ.get("ZOO_CACHE"):
         return Path(chosen).expanduser()
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    try:
+        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:  # HOME is not set, and the system does not know the user
+        return Path(tempfile.gettempdir()) / f"sequence-model-zoo-{os.getuid()}"
     return Path(caches) / "sequence-model-zoo"
 
 

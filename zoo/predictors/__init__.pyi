@@ -1,0 +1,47 @@
+from . import (
+    catalogue,
+    chord_sequences,
+    endpoints,
+    entities,
+    entity_tagger,
+    graphs,
+    language_model,
+    language_model_endpoints,
+    music_model,
+    music_model_endpoints,
+    presets,
+    sampling,
+    text_classifier,
+    token_sequences,
+    translator,
+)
+from .entity_tagger import EntityTagger
+from .language_model import LanguageModel
+from .music_model import MusicModel
+from .presets import PREDICTORS
+from .text_classifier import TextClassifier
+from .translator import Translator
+
+__all__ = [
+    "PREDICTORS",
+    "EntityTagger",
+    "LanguageModel",
+    "MusicModel",
+    "TextClassifier",
+    "Translator",
+    "catalogue",
+    "chord_sequences",
+    "endpoints",
+    "entities",
+    "entity_tagger",
+    "graphs",
+    "language_model",
+    "language_model_endpoints",
+    "music_model",
+    "music_model_endpoints",
+    "presets",
+    "sampling",
+    "text_classifier",
+    "token_sequences",
+    "translator",
+]
