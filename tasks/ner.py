@@ -166,7 +166,7 @@ class NamedEntities(Task):
         return zoo.evaluation.baselines.MostFrequentTag.load(path)
 
     def evaluate_baseline(self, baseline, examples):
-        figures = zoo.predictors.entity_tagger.scores(examples.tags, baseline.tag(examples))
+        figures = zoo.evaluation.tagging.tagging_metrics(examples.tags, baseline.tag(examples))
         return {name: figures[name] for name in ("f1", "precision", "recall", "token_accuracy")}
 
     def details(self, metrics):

@@ -261,7 +261,8 @@ class Translation(Task):
 
     def evaluate_baseline(self, baseline, examples):
         found = baseline.translate(examples.sources)
-        metrics = zoo.evaluation.translation.measured(found, examples)
+        of = (examples.sources, examples.targets, examples.groups)
+        metrics = zoo.evaluation.translation.translation_metrics(found, *of)
         names = ("bleu", "chrf", "exact_match", "by_source_length")
         return {name: metrics[name] for name in names if name in metrics}
 
@@ -272,7 +273,7 @@ class Translation(Task):
             curves = {"network": metrics["by_source_length"]}
             if baseline := metrics.get("baseline_by_source_length"):
                 curves["word by word"] = baseline
-            zoo.evaluation.source_lengths.draw(curves, folder / pictures[-1])
+            zoo.evaluation.figures.bleu_by_source_length(curves, folder / pictures[-1])
         if predictor.attends:
             pictures.append("attention.png")
             sample = metrics["samples"][0]
@@ -284,7 +285,7 @@ class Translation(Task):
     @staticmethod
     def _draw_attention(predictor, source, translation, path):
         (alignment,) = predictor.alignments([source], [translation])
-        zoo.evaluation.alignments.draw(*alignment, path)
+        zoo.evaluation.figures.alignment(*alignment, path)
 
     def details(self, metrics):
         lines = [

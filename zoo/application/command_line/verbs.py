@@ -170,7 +170,7 @@ def _compare(task):
 def _lengths(task):
     def lengths(models, out, as_json):
         terminal.import_workflow()
-        from zoo.evaluation import source_lengths
+        from zoo.evaluation import figures
 
         curves = {model: _by_source_length(model) for model in models}
         groups = [
@@ -182,7 +182,7 @@ def _lengths(task):
                 raise UserError(
                     f"{model} was tested on other texts than {models[0]}: give models of one corpus"
                 )
-        source_lengths.draw(curves, out)
+        figures.bleu_by_source_length(curves, out)
         if as_json:
             terminal.print_json({"by_source_length": curves})
             return

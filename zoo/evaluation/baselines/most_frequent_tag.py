@@ -2,6 +2,8 @@
 
 import json
 from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,18 +18,19 @@ class MostFrequentTag:
         default: the tag of any other word.
     """
 
-    def __init__(self, tags, default):
+    def __init__(self, tags: dict[str, str], default: str):
         self._tags = tags
         self._default = default
 
     @classmethod
-    def fit(cls, sentences):
+    def fit(cls, sentences: Any) -> "MostFrequentTag":
         """Counts the tags of each word.
 
         Args:
             sentences: a `zoo.datasets.sequence_tagging.TaggedSentences`.
         """
-        by_word, total = defaultdict(Counter), Counter()
+        by_word: dict[str, Counter[str]] = defaultdict(Counter)
+        total: Counter[str] = Counter()
         for tokens, tags in zip(sentences.tokens, sentences.tags, strict=True):
             total.update(tags)
             for token, tag in zip(tokens, tags, strict=True):
@@ -37,20 +40,20 @@ class MostFrequentTag:
         default = min(total, key=lambda tag: (-total[tag], tag))
         return cls({word: tag for word, tag in most.items() if tag != default}, default)
 
-    def tag(self, sentences):
+    def tag(self, sentences: Any) -> list[list[str]]:
         """Lists of tags, as many as tokens."""
         return [
             [self._tags.get(token, self._default) for token in tokens]
             for tokens in sentences.tokens
         ]
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Writes words and tags, without pickles."""
         words = json.dumps(self._tags, ensure_ascii=False)
         np.savez_compressed(path, tags=words, default=self._default)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | Path) -> "MostFrequentTag":
         """Reads what `save` wrote.
 
         Raises:
