@@ -53,7 +53,7 @@ class Dictionary:
             shares = t[of_pair]
             shares /= np.bincount(places, shares)[places]
             t = np.bincount(of_pair, shares, len(pairs))
-            t /= np.bincount(e_of_pair, t)[e_of_pair]
+            t = t / np.bincount(e_of_pair, t)[e_of_pair]
         order = np.lexsort([f_of_pair, -t, e_of_pair])  # of equals the first that was met
         words_met, first = np.unique(e_of_pair[order], return_index=True)
         best = f_of_pair[order][first]

@@ -230,7 +230,7 @@ def _count(
             ends[longer] = ranks
             counts[-1] = counts[-1]._replace(predecessors=np.bincount(ends))
         occurring = np.bincount(longer, occurrences).astype(np.int64)
-        counts.append(_Counts(keys, contexts, occurring, occurring))  # not known before the next
+        counts.append(_Counts(keys, contexts, occurring, occurring))  # known with the next length
         yield tuple(counts)
         ranks, contexts = longer, len(keys)
 
