@@ -5,7 +5,7 @@ import functools
 import keras
 import tensorflow as tf
 
-from zoo.networks.language_model import TiedEmbedding
+from zoo.layers import TiedEmbedding
 
 
 def network(sizes, batch_size, timesteps=None):

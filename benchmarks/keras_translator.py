@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.networks.language_model import TiedEmbedding
+from zoo.layers import TiedEmbedding
 from zoo.text.special_tokens import END_ID, PADDING_ID
 
 

@@ -133,10 +133,6 @@ class NamedEntities(Task):
     def load_baseline(self, path: Path, predictor: Any) -> Any:
         return zoo.evaluation.baselines.MostFrequentTag.load(path)
 
-    def evaluate_baseline(self, baseline: Any, examples: Any) -> dict[str, Any]:
-        figures = zoo.predictors.entity_tagger.scores(examples.tags, baseline.tag(examples))
-        return {name: figures[name] for name in ("f1", "precision", "recall", "token_accuracy")}
-
     def details(self, metrics: dict[str, Any]) -> str:
         rows = [
             f"| {name} | {row['precision']:.4f} | {row['recall']:.4f} | {row['f1']:.4f} "

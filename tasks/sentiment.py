@@ -173,9 +173,6 @@ class Sentiment(Task):
     def load_baseline(self, path: Path, predictor: Any) -> Any:
         return zoo.evaluation.baselines.LinearTextBaseline.load(path)
 
-    def evaluate_baseline(self, baseline: Any, examples: Any) -> dict[str, Any]:
-        return {"accuracy": baseline.accuracy(examples.texts, examples.labels)}
-
     def pictures(self, metrics: dict[str, Any], predictor: Any, folder: Path) -> tuple[str, ...]:
         name = "confusion_matrix.png"
         zoo.evaluation.figures.confusion_matrix(

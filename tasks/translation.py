@@ -148,7 +148,7 @@ def lengths(task: Task, options: LengthsOptions, output: Output) -> dict[str, An
                 f"{model} was tested on other texts than {options.models[0]}: give models of one "
                 "corpus"
             )
-    zoo.evaluation.source_lengths.draw(curves, options.out)
+    zoo.evaluation.figures.bleu_by_source_length(curves, options.out)
     output.line("\t".join(("words", "texts", *curves)))
     for points in zip(*curves.values(), strict=True):
         first = points[0]
@@ -273,12 +273,6 @@ class Translation(Task):
     def load_baseline(self, path: Path, predictor: Any) -> Any:
         return zoo.evaluation.baselines.Dictionary.load(path)
 
-    def evaluate_baseline(self, baseline: Any, examples: Any) -> dict[str, Any]:
-        found = baseline.translate(examples.sources)
-        metrics = zoo.evaluation.translation.measured(found, examples)
-        names = ("bleu", "chrf", "exact_match", "by_source_length")
-        return {name: metrics[name] for name in names if name in metrics}
-
     def pictures(self, metrics: dict[str, Any], predictor: Any, folder: Path) -> list[str]:
         pictures = []
         if "by_source_length" in metrics:
@@ -286,7 +280,7 @@ class Translation(Task):
             curves = {"network": metrics["by_source_length"]}
             if baseline := metrics.get("baseline_by_source_length"):
                 curves["word by word"] = baseline
-            zoo.evaluation.source_lengths.draw(curves, folder / pictures[-1])
+            zoo.evaluation.figures.bleu_by_source_length(curves, folder / pictures[-1])
         if predictor.attends:
             pictures.append("attention.png")
             sample = metrics["samples"][0]
@@ -297,8 +291,8 @@ class Translation(Task):
 
     @staticmethod
     def _draw_attention(predictor: Any, source: str, translation: str, path: str | Path) -> None:
-        (alignment,) = predictor.alignments([source], [translation])
-        zoo.evaluation.alignments.draw(*alignment, path)
+        ((tokens, written, weights),) = predictor.alignments([source], [translation])
+        zoo.evaluation.figures.alignment(tokens, written, weights, path)
 
     def details(self, metrics: dict[str, Any]) -> str:
         lines = [

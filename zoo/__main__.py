@@ -21,16 +21,10 @@ from zoo.predictors import catalogue
 
 @click.group(
     invoke_without_command=True,
-<<<<<<< HEAD
     params=[parameters.as_json()],
     context_settings={"help_option_names": parameters.HELP},
-    help="List the tasks, cells, packaged datasets and saved models, or serve models.",
-=======
-    params=[options.as_json()],
-    context_settings={"help_option_names": options.HELP},
     help="List the tasks, cells, packaged datasets and saved models with the data that they were "
     "trained on, or serve models.",
->>>>>>> package
 )
 @click.pass_context
 def listing(context: click.Context, as_json: bool) -> None:

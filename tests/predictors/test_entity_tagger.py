@@ -215,7 +215,7 @@ def test_evaluation_counts_spans(predictor):
 def test_figures_of_nothing_right_are_0(true, found):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        figures = entity_tagger.scores([true.split()], [found.split()])
+        figures = zoo.evaluation.tagging.tagging_metrics([true.split()], [found.split()])
     assert (figures["f1"], figures["precision"], figures["recall"]) == (0, 0, 0)
     kinds = {tag[2:] for tag in (*true.split(), *found.split()) if tag != "O"}
     assert figures["per_type"].keys() == kinds

@@ -9,7 +9,7 @@ from support.translation_pairs import pairs, predictor_of
 
 from zoo.datasets.parallel_text import Pairs
 from zoo.errors import UserError
-from zoo.evaluation.translation import measured
+from zoo.evaluation.translation import translation_metrics
 from zoo.networks import encoder_decoder
 from zoo.predictors import presets, translator
 from zoo.predictors.translator import encoded
@@ -204,13 +204,14 @@ def test_a_sentence_of_500_words():
 
 def test_measured():
     given = Pairs(("a", "b", "c"), ("x y z w", "1 2 3 4", "k"), ("one", "one", "two"))
-    found = measured(["x y z w", "1 2 3 5", "k"], given)
+    of = (given.sources, given.targets, given.groups)
+    found = translation_metrics(["x y z w", "1 2 3 5", "k"], *of)
     assert found["exact_match"] == pytest.approx(2 / 3)
     assert found["exact_match_by_group"] == {"one": 0.5, "two": 1.0}
     assert found["sentences"] == 3
     assert 0 < found["bleu"] < 100
     assert "version" in found["bleu_signature"]
-    assert measured(list(given.targets), given)["chrf"] == pytest.approx(100)
+    assert translation_metrics(list(given.targets), *of)["chrf"] == pytest.approx(100)
 
 
 def test_saved_and_loaded(predictor, tmp_path):

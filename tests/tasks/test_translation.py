@@ -11,8 +11,8 @@ import zoo
 from tasks.translation import Translation
 from zoo.application.command_line.commands import commands
 from zoo.application.task import Settings
-from zoo.datasets.parallel_text import Pairs, ParallelData
-from zoo.evaluation.translation import measured
+from zoo.datasets.parallel_text import ParallelData
+from zoo.evaluation.translation import translation_metrics
 from zoo.serving.c_api import SavedModel
 
 
@@ -191,7 +191,7 @@ def test_measured_by_length():
     sources = tuple(" ".join(["word"] * (1 + n % 15)) for n in range(900))
     targets = tuple(f"{source} numéro {n}" for n, source in enumerate(sources))
     found = [target if n % 15 < 10 else "rien du tout" for n, target in enumerate(targets)]
-    groups = measured(found, Pairs(sources, targets))["by_source_length"]
+    groups = translation_metrics(found, sources, targets)["by_source_length"]
     assert [(g["least"], g["most"], g["sentences"]) for g in groups] == [
         (1, 5, 300),
         (6, 10, 300),

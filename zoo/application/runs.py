@@ -75,13 +75,8 @@ def output_folder(task: Task, options: Any) -> Path:
         if not options.resume:
             _refuse_to_overwrite(folder, options.overwrite)
         return folder
-<<<<<<< HEAD
     name = task.model_name(options)
     numbered = (catalogue.trained_models() / f"{name}_{i}" for i in itertools.count(1))
-=======
-    name = task.model_name(settings)
-    numbered = (catalogue.trained_models() / f"{name}_{i}" for i in itertools.count(1))
->>>>>>> package
     return next(folder for folder in numbered if not folder.exists())
 
 

@@ -222,10 +222,6 @@ class Task:
         """The baseline that `fit_baseline(...).save(path)` wrote."""
         raise NotImplementedError
 
-    def evaluate_baseline(self, baseline: Any, examples: Any) -> dict[str, Any]:
-        """Figures of the baseline, named as `evaluate` names them."""
-        return baseline.evaluate(examples)
-
     def training_metadata(self, predictor: Any) -> dict[str, Any]:
         """What else is recorded of a trained model, a dict that JSON can hold."""
         del predictor

@@ -89,7 +89,7 @@ def _build(task: Task, data: Any, options: Any) -> tuple[Any, keras.Model, Any]:
 
 def _measure(task: Task, predictor: Any, baseline: Baseline, data: Any) -> dict[str, Any]:
     """What is remembered of a trained model's results, those on the test split first."""
-    of_baseline = task.evaluate_baseline(baseline, data.test)
+    of_baseline = baseline.evaluate(data.test)
     validation = task.evaluate(predictor, data.validation)
     return {
         "task": task.name,
@@ -143,7 +143,7 @@ def evaluate(task: Task, options: Any, console: Console) -> dict[str, Any]:
     }
     if (folder / BASELINE_NAME).exists():
         baseline = task.load_baseline(folder / BASELINE_NAME, predictor)
-        of_baseline = task.evaluate_baseline(baseline, examples)
+        of_baseline = baseline.evaluate(examples)
         metrics |= {f"baseline_{key}": value for key, value in of_baseline.items()}
     _report(task, metrics, console)
     return metrics

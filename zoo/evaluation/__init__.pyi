@@ -1,10 +1,3 @@
-from . import alignments, baselines, figures, highlights, source_lengths, translation
+from . import baselines, classification, figures, highlights, tagging, translation
 
-__all__ = [
-    "alignments",
-    "baselines",
-    "figures",
-    "highlights",
-    "source_lengths",
-    "translation",
-]
+__all__ = ["baselines", "classification", "figures", "highlights", "tagging", "translation"]

@@ -1,17 +1,23 @@
-"""Figures of a training, drawn without a display."""
+"""Pictures of a training and of what it led to, drawn without a display as PNG files."""
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 _TRAIN, _VALIDATION, _MUTED = "#2a6f97", "#e07a1f", "#8a8f98"
 _DOTS_PER_INCH = 120
+_INCHES_PER_TOKEN, _LEAST_INCHES, _MOST_INCHES = 0.3, 2.5, 30
 
 
-def learning_curves(history, path, best_epoch=None):
+def learning_curves(
+    history: Mapping[str, Sequence[float]], path: str | Path, best_epoch: int | None = None
+) -> None:
     """Draws each metric over the epochs, training and validation in one panel.
 
     Args:
@@ -29,10 +35,12 @@ def learning_curves(history, path, best_epoch=None):
         _draw_metric(axes, name, history, best_epoch)
     for axes in list(panels):
         axes.set_axis_off()
-    figure.savefig(Path(path), dpi=_DOTS_PER_INCH)
+    figure.savefig(path, format="png", dpi=_DOTS_PER_INCH)
 
 
-def _draw_metric(axes, name, history, best_epoch):
+def _draw_metric(
+    axes: Axes, name: str, history: Mapping[str, Sequence[float]], best_epoch: int | None
+) -> None:
     curves = (("training", name, _TRAIN), ("validation", f"val_{name}", _VALIDATION))
     for label, key, colour in curves:
         if key in history:
@@ -43,12 +51,19 @@ def _draw_metric(axes, name, history, best_epoch):
     axes.set_title(name.replace("_", " "), loc="left", fontsize=11)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.grid(axis="y", color=_MUTED, alpha=0.25, linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
+    _tidy(axes)
     axes.legend(frameon=False, fontsize=8)
 
 
-def confusion_matrix(matrix, label_names, path):
+def _tidy(axes: Axes) -> None:
+    """Leaves of the frame what helps to read values off."""
+    axes.grid(axis="y", color=_MUTED, alpha=0.25, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def confusion_matrix(
+    matrix: Sequence[Sequence[int]], label_names: Sequence[str], path: str | Path
+) -> None:
     """Draws counts of true against predicted labels; the colour is the share of the true label.
 
     Args:
@@ -59,12 +74,11 @@ def confusion_matrix(matrix, label_names, path):
     Raises:
         ValueError: if the matrix is not square or has not one row per name.
     """
-    matrix = np.asarray(matrix)
-    size = len(label_names)
-    if matrix.shape != (size, size):
-        raise ValueError(f"a matrix of shape {matrix.shape} for {size} label names")
-    totals = matrix.sum(axis=1, keepdims=True)
-    shares = matrix / np.maximum(totals, 1)  # an absent label has a row of zeros
+    counts, size = np.asarray(matrix), len(label_names)
+    if counts.shape != (size, size):
+        raise ValueError(f"a matrix of shape {counts.shape} for {size} label names")
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = counts / np.maximum(totals, 1)  # an absent label has a row of zeros
     side = 2.0 + 0.45 * max(size, 4)
     figure = Figure(figsize=(side + 0.8, side), layout="constrained")
     axes = figure.subplots()
@@ -74,17 +88,59 @@ def confusion_matrix(matrix, label_names, path):
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     axes.spines[:].set_visible(False)
-    for row, column in zip(*np.nonzero(matrix), strict=True):
-        axes.text(
-            column,
-            row,
-            f"{matrix[row, column]}",
-            ha="center",
-            va="center",
-            fontsize=8,
-            color="white" if shares[row, column] > 0.5 else "black",
-        )
+    for row, column in np.argwhere(counts):
+        colour = "white" if shares[row, column] > 0.5 else "black"
+        place = (column, row, str(counts[row, column]))
+        axes.text(*place, ha="center", va="center", fontsize=8, color=colour)
     bar = figure.colorbar(image, ax=axes, shrink=0.8, format="{x:.0%}")
     bar.outline.set_visible(False)
     bar.set_label("share of the true label")
-    figure.savefig(Path(path), dpi=_DOTS_PER_INCH)
+    figure.savefig(path, format="png", dpi=_DOTS_PER_INCH)
+
+
+def alignment(
+    source: Sequence[str], target: Sequence[str], weights: np.ndarray, path: str | Path
+) -> None:
+    """Draws the weights of attention, a row for each token of the target.
+
+    Args:
+        source, target: tokens.
+        weights: (target tokens, source tokens), from 0 (white) to 1 (black).
+        path: the PNG file to write.
+    """
+    width, height = (
+        min(_MOST_INCHES, max(_LEAST_INCHES, 1.2 + _INCHES_PER_TOKEN * len(tokens)))
+        for tokens in (source, target)
+    )
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(source)), source, rotation=90)
+    axes.set_yticks(range(len(target)), target)
+    axes.xaxis.tick_top()
+    figure.savefig(path, format="png", dpi=100)
+
+
+def bleu_by_source_length(
+    curves: Mapping[str, Sequence[Mapping[str, Any]]], path: str | Path
+) -> None:
+    """Draws BLEU over the length of the source, a curve for each model.
+
+    Args:
+        curves: what `zoo.evaluation.translation` gives as `by_source_length`, by name of the model;
+            the lengths are the same for all.
+        path: the PNG file to write.
+    """
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.add_subplot()
+    for name, points in curves.items():
+        axes.plot([p["words"] for p in points], [p["bleu"] for p in points], "o-", label=name)
+    lengths = next(iter(curves.values()))
+    ranges = [f"{length['least']}-{length['most']}" for length in lengths]
+    axes.set_xticks([length["words"] for length in lengths], ranges)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("words of the source")
+    axes.set_ylabel("BLEU")
+    _tidy(axes)
+    axes.legend(frameon=False)
+    figure.savefig(path, format="png", dpi=100)

@@ -3,7 +3,9 @@
 import colorsys
 import html
 import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from zoo.errors import UserError
 
@@ -22,7 +24,7 @@ mark small {{ font: bold .65em sans-serif; margin-left: .4em; }}
 """
 
 
-def page(predictions):
+def page(predictions: Iterable[Mapping[str, Any]]) -> str:
     """An HTML page of texts with their entities marked.
 
     Args:
@@ -33,8 +35,9 @@ def page(predictions):
     return _PAGE.format(paragraphs=paragraphs)
 
 
-def _marked(text, entities):
-    parts, at = [], 0
+def _marked(text: str, entities: Iterable[Mapping[str, Any]]) -> str:
+    parts: list[str] = []
+    at = 0
     for entity in entities:
         start, end = entity["start"], entity["end"]
         kind = html.escape(entity["type"])
@@ -48,14 +51,14 @@ def _marked(text, entities):
     return "".join((*parts, html.escape(text[at:])))
 
 
-def _colour(kind):
+def _colour(kind: str) -> str:
     """A pale colour that a type has in every page."""
     hue = zlib.crc32(kind.encode()) % 360 / 360
     red, green, blue = (round(255 * part) for part in colorsys.hls_to_rgb(hue, 0.85, 0.7))
     return f"rgb({red}, {green}, {blue})"
 
 
-def recorded(predictions, path):
+def recorded(predictions: Iterable[Any], path: str | Path) -> Iterator[Any]:
     """Passes predictions on, and writes the page of all of them at the end.
 
     Yields:

@@ -1,54 +1,97 @@
 """How good translations are, by what the field measures: BLEU, chrF, exact matches."""
 
-import numpy as np
-import sacrebleu
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from zoo.evaluation import source_lengths
+import numpy as np
+from sacrebleu.metrics import BLEU, CHRF
 
 _MOST_GROUPS = 100
+_WIDTH, _FEWEST = 5, 50  # words and texts of a group of sources
 _FEWEST_LENGTHS = 3  # that make a curve
 
 
-def measured(translations, pairs):
+def translation_metrics(
+    translations: Sequence[str],
+    sources: Sequence[str],
+    targets: Sequence[str],
+    groups: Sequence[str] | None = None,
+) -> dict[str, Any]:
     """Compares translations with the targets.
 
     Args:
-        translations: list of strings, one for each source.
-        pairs: `Pairs`.
+        translations, sources, targets: texts, as many.
+        groups: what each is counted with, such as a style of dates, or None.
 
     Returns:
-        What `Translator.evaluate` returns.
+        dict of `bleu` and `chrf` (sacrebleu, 0 to 100), `bleu_signature`, `exact_match` (share
+        of translations that are the target), `sentences`, and `examples`, the same; with groups
+        also `exact_match_by_group`. Of sources of three lengths or more also
+        `by_source_length`: a list of dicts of `least` and `most` words of a source, `words`,
+        their mean, `sentences` and `bleu`.
     """
-    targets, bleu = list(pairs.targets), sacrebleu.metrics.BLEU(force=True)  # no warning of ' .'
+    bleu = BLEU(force=True)  # no warning of ' .'
     same = np.array([t == target for t, target in zip(translations, targets, strict=True)])
-    found = {
+    metrics = {
         "bleu": bleu.corpus_score(translations, [targets]).score,
-        "chrf": sacrebleu.metrics.CHRF().corpus_score(translations, [targets]).score,
+        "chrf": CHRF().corpus_score(translations, [targets]).score,
         "bleu_signature": str(bleu.get_signature()),
         "exact_match": float(same.mean()),
-        "sentences": len(pairs),
-        "examples": len(pairs),
+        "sentences": len(sources),
+        "examples": len(sources),
     }
-    if pairs.groups and len(set(pairs.groups)) <= _MOST_GROUPS:
-        groups = np.array(pairs.groups)
-        found["exact_match_by_group"] = {
-            group: float(same[groups == group].mean()) for group in sorted(set(pairs.groups))
+    if groups and len(set(groups)) <= _MOST_GROUPS:
+        metrics["exact_match_by_group"] = {
+            group: float(same[np.array(groups) == group].mean()) for group in sorted(set(groups))
         }
-    groups = source_lengths.groups(pairs.sources)
-    if len(groups) >= _FEWEST_LENGTHS:
-        found["by_source_length"] = [
-            _of_group(group, translations, pairs, bleu) for group in groups
+    lengths = source_lengths(sources)
+    if len(lengths) >= _FEWEST_LENGTHS:
+        metrics["by_source_length"] = [
+            {
+                "least": group.least,
+                "most": group.most,
+                "words": float(np.mean([len(sources[i].split()) for i in group.places])),
+                "sentences": len(group.places),
+                "bleu": bleu.corpus_score(
+                    [translations[i] for i in group.places], [[targets[i] for i in group.places]]
+                ).score,
+            }
+            for group in lengths
         ]
-    return found
+    return metrics
 
 
-def _of_group(group, translations, pairs, bleu):
-    """BLEU of the sentences of one `source_lengths.Group`."""
-    found, targets = ([texts[i] for i in group.places] for texts in (translations, pairs.targets))
-    return {
-        "least": group.least,
-        "most": group.most,
-        "words": float(np.mean([len(pairs.sources[i].split()) for i in group.places])),
-        "sentences": len(group.places),
-        "bleu": bleu.corpus_score(found, [targets]).score,
-    }
+class SourceLength(NamedTuple):
+    """Texts of similar length.
+
+    Attributes:
+        least, most: words of the shortest and of the longest text that belongs here.
+        places: list of the places of its texts among all.
+    """
+
+    least: int
+    most: int
+    places: list[int]
+
+
+def source_lengths(texts: Sequence[str]) -> list[SourceLength]:
+    """Groups texts by their number of words: 1 to 5, 6 to 10, and so on.
+
+    A group of fewer than 50 texts, whose figure would be left to chance, is one with the next; the
+    last, with the one before.
+
+    Args:
+        texts: strings; what stands between blanks is a word.
+    """
+    words = np.array([len(text.split()) for text in texts])
+    longest, found, least = max(words, default=0), [], 1
+    for most in range(_WIDTH, longest + _WIDTH, _WIDTH):
+        places = np.flatnonzero((least <= words) & (words <= most))
+        if len(places) >= _FEWEST:
+            found.append(SourceLength(least, most, places.tolist()))
+            least = most + 1
+    rest = np.flatnonzero(words >= least).tolist()
+    if not rest:
+        return found
+    last = found.pop() if found else SourceLength(1, 0, [])
+    return [*found, SourceLength(last.least, int(longest), sorted(last.places + rest))]

@@ -1,12 +1,14 @@
 """Beam search: the most probable sequences that a search of limited width finds."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
 
+from zoo.cells.typing import Tensor
 from zoo.generation.sampling import permitted
-from zoo.generation.states import on_leaves
+from zoo.generation.states import State, Step, on_leaves
 from zoo.layers.scan import scan
 from zoo.text.special_tokens import PADDING_ID
 
@@ -44,7 +46,7 @@ class _Finished(NamedTuple):
     origins: Any
     ends: Any
 
-    def merged(self, others):
+    def merged(self, others: "_Finished") -> "_Finished":
         """The best of these and of others; among equals, these."""
         both = [ops.concatenate(pair, axis=1) for pair in zip(self, others, strict=True)]
         _, best = ops.top_k(both[0], self.scores.shape[1])
@@ -52,17 +54,17 @@ class _Finished(NamedTuple):
 
 
 def beam_search(
-    step,
-    token_ids,
-    state,
+    step: Step,
+    token_ids: Tensor,
+    state: State,
     *,
-    beams,
-    length,
-    end_id=None,
-    forbidden=(),
-    length_penalty=0.0,
-    limits=None,
-):
+    beams: int,
+    length: int,
+    end_id: int | None = None,
+    forbidden: Sequence[int] = (),
+    length_penalty: float = 0.0,
+    limits: Tensor | None = None,
+) -> Hypotheses:
     """Searches for the sequences y of the highest score (log P(y) / T_y^α, α the length penalty).
 
     A hypothesis is complete when it ends in `end_id`, which T_y counts, or has `length` tokens, or
@@ -117,9 +119,9 @@ def beam_search(
     # Leaves that were handed on as they are at all steps so far are alike in all beams of a row.
     alike = [True] * len(leaves)
 
-    def advance(carry, slices):
-        (token_ids, running, *finished), leaves = carry[:7], carry[7:]
-        finished, (t,) = _Finished(*finished), slices
+    def advance(carry: tuple, slices: tuple) -> tuple[tuple, tuple]:
+        (token_ids, running), leaves = carry[:2], carry[7:]
+        finished, (t,) = _Finished(*carry[2:7]), slices
         logits, new_leaves = step(token_ids, leaves)
         values, parents, tokens = _continuations(logits, running, forbidden)
 
@@ -152,7 +154,7 @@ def beam_search(
         carry = (ops.reshape(tokens, (-1,)), running, *finished, *new_leaves)
         return carry, (tokens, parents)
 
-    def all_stopped(carry):
+    def all_stopped(carry: tuple) -> Tensor:
         return ops.logical_not(ops.any(carry[1] > -np.inf))
 
     token_ids = ops.repeat(ops.cast(token_ids, "int32"), beams, axis=0)
@@ -166,7 +168,7 @@ def beam_search(
     return _read_back(finished.merged(complete), (steps, tokens, parents), end_id)
 
 
-def _cut_off(running, count, prefix, length_penalty):
+def _cut_off(running: Tensor, count: Any, prefix: Any, length_penalty: float) -> _Finished:
     """Running beams, log P (batch, beams), as hypotheses that are complete without an end."""
     nothing = ops.zeros_like(running, dtype="int32")
     return _Finished(
@@ -178,7 +180,7 @@ def _cut_off(running, count, prefix, length_penalty):
     )
 
 
-def _start(token_ids, beams):
+def _start(token_ids: Tensor, beams: int) -> tuple[Tensor, _Finished]:
     """Log P of the running beams, (batch, beams), and no finished hypotheses.
 
     The beams of a row begin alike, so all but the first have probability 0.
@@ -190,7 +192,9 @@ def _start(token_ids, beams):
     return running, none
 
 
-def _continuations(logits, running, forbidden):
+def _continuations(
+    logits: Tensor, running: Tensor, forbidden: Sequence[int]
+) -> tuple[Tensor, Tensor, Tensor]:
     """The most probable continuations of the running beams, best first.
 
     Twice as many as there are beams, since one of each beam may end.
@@ -211,19 +215,19 @@ def _continuations(logits, running, forbidden):
     return values, indices // vocabulary, indices % vocabulary
 
 
-def _columns(tensors, indices):
+def _columns(tensors: Sequence[Tensor], indices: Tensor) -> list[Tensor]:
     """The columns `indices` (batch, k) of each of the tensors (batch, n), of the same shape."""
     flat = _flat(indices, tensors[0].shape[1])
     return [ops.take(tensor, flat) for tensor in tensors]
 
 
-def _flat(indices, columns):
+def _flat(indices: Tensor, columns: int) -> Tensor:
     """Indices (batch, k) of columns as indices of a flat tensor of (batch, columns)."""
     indices = ops.cast(indices, "int32")
     return ops.arange(ops.shape(indices)[0], dtype="int32")[:, None] * columns + indices
 
 
-def _reordered(leaves, parents, alike):
+def _reordered(leaves: tuple, parents: Tensor, alike: Sequence[bool]) -> tuple:
     """Leaves (batch * beams, ...) with each beam's state that of its parent, (batch, beams)."""
     flat = ops.reshape(_flat(parents, parents.shape[1]), (-1,))
     return tuple(
@@ -232,7 +236,7 @@ def _reordered(leaves, parents, alike):
     )
 
 
-def _read_back(finished, history, end_id):
+def _read_back(finished: _Finished, history: tuple, end_id: int | None) -> Hypotheses:
     """The tokens of hypotheses, from the last to the first.
 
     Args:
@@ -244,7 +248,7 @@ def _read_back(finished, history, end_id):
         `Hypotheses`.
     """
 
-    def step(carry, slices):
+    def step(carry: tuple, slices: tuple) -> tuple[tuple, tuple]:
         (origins,), (t, tokens, parents) = carry, slices
         inside = t < finished.prefixes
         tokens, parents = _columns((tokens, parents), origins)

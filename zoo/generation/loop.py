@@ -1,12 +1,14 @@
 """Generation step by step: each token that is drawn is what the next step reads."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
+from zoo.cells.typing import Tensor
 from zoo.generation.sampling import draw, greedy, permitted, truncated
-from zoo.generation.states import hold, on_leaves
+from zoo.generation.states import State, Step, hold, on_leaves
 from zoo.layers.scan import scan
 from zoo.text.special_tokens import PADDING_ID
 
@@ -37,20 +39,20 @@ class Generation(NamedTuple):
 
 
 def generate(
-    step,
-    token_ids,
-    state,
+    step: Step,
+    token_ids: Tensor,
+    state: State,
     *,
-    uniforms=None,
-    steps=None,
-    temperature=None,
-    top_k=None,
-    top_p=None,
-    forbidden=(),
-    end_id=None,
-    limits=None,
-    finished=None,
-):
+    uniforms: Tensor | None = None,
+    steps: int | Tensor | None = None,
+    temperature: float | Tensor | None = None,
+    top_k: int | Tensor | None = None,
+    top_p: float | Tensor | None = None,
+    forbidden: Sequence[int] = (),
+    end_id: int | None = None,
+    limits: Tensor | None = None,
+    finished: Tensor | None = None,
+) -> Generation:
     """Generates sequences, drawing with `uniforms`, or for `steps` greedily.
 
     At each step a row's token is drawn from `truncated(permitted(logits, forbidden), temperature,
@@ -94,13 +96,13 @@ def generate(
         limits = ops.cast(limits, "int32")
         active = ops.logical_and(active, limits > 0)
 
-    def choose(logits, u):
+    def choose(logits: Tensor, u: Tensor) -> Tensor:
         logits = permitted(logits, forbidden)
         if uniforms is None:
             return greedy(logits)
         return draw(truncated(logits, temperature, top_k, top_p), u)
 
-    def advance(carry, slices):
+    def advance(carry: tuple, slices: tuple) -> tuple[tuple, tuple]:
         token_ids, lengths, active, finished, *leaves = carry
         logits, new_leaves = step(token_ids, leaves)
         chosen = choose(logits, *slices)
@@ -127,7 +129,7 @@ def generate(
         )
         return carry, outputs
 
-    def all_ended(carry):
+    def all_ended(carry: tuple) -> Tensor:
         return ops.logical_not(ops.any(carry[2]))
 
     # Time first, as the loop wants it; greedily it only counts.
@@ -140,7 +142,7 @@ def generate(
     return Generation(tokens, log_probabilities, lengths, token_ids, state, finished)
 
 
-def _check(uniforms, steps, settings):
+def _check(uniforms: Any, steps: Any, settings: Sequence[Any]) -> None:
     if (uniforms is None) == (steps is None):
         raise ValueError("Give `uniforms` to draw with, or `steps` for greedy choice.")
     if uniforms is None and any(setting is not None for setting in settings):
@@ -150,7 +152,7 @@ def _check(uniforms, steps, settings):
         raise ValueError("There must be at least one step.")
 
 
-def log_probability(logits, chosen):
+def log_probability(logits: Tensor, chosen: Tensor) -> Tensor:
     """Log softmax of (batch, vocabulary) logits at the (batch,) chosen ids."""
     of_chosen = ops.take_along_axis(logits, chosen[:, None], axis=-1)[:, 0]
     return of_chosen - ops.logsumexp(logits, axis=-1)

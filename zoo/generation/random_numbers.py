@@ -1,5 +1,7 @@
 """Random numbers that depend on a row's seed and on the step, and on nothing else."""
 
+from typing import Any
+
 import tensorflow as tf
 
 # Steps that one stateless operation draws for. Part of what a seed means: with another number the
@@ -15,12 +17,12 @@ BLOCK = 64
     ),
     autograph=False,
 )
-def _uniforms(seeds, first_step, steps):
+def _uniforms(seeds: tf.Tensor, first_step: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
     first_block = first_step // BLOCK
     blocks = tf.range(first_block, (first_step + steps - 1) // BLOCK + 1)
     pairs = tf.stack(tf.meshgrid(seeds, blocks, indexing="ij"), axis=-1)  # (batch, blocks, 2)
 
-    def draw(pair):
+    def draw(pair: tf.Tensor) -> tf.Tensor:
         # An algorithm by name: the default depends on the device.
         return tf.random.stateless_uniform((BLOCK,), pair, alg="philox")
 
@@ -32,7 +34,7 @@ def _uniforms(seeds, first_step, steps):
     return numbers[:, start : start + tf.cast(steps, tf.int32)]
 
 
-def uniforms(seeds, first_step, steps):
+def uniforms(seeds: Any, first_step: int | tf.Tensor, steps: int | tf.Tensor) -> tf.Tensor:
     """Random numbers for `generate`, one per row and step, uniform in [0, 1).
 
     A number is a function of its row's seed and of its step, counted from the beginning of the

@@ -1,14 +1,18 @@
 """From the logits of one step to a token: what may be drawn, and the draw."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from keras import ops
 
+from zoo.cells.typing import Tensor
+
 _TINY = 1e-30  # above 0 in single precision, also where denormal numbers are taken for 0
 
 
-def permitted(logits, forbidden):
+def permitted(logits: Tensor, forbidden: Sequence[int]) -> Tensor:
     """Logits with probability 0 for the tokens that must not be drawn, such as `<UNK>`.
 
     Drawing again until the draw is not forbidden gives the same distribution. Let q be the
@@ -41,7 +45,12 @@ def permitted(logits, forbidden):
     return ops.where(mask, -np.inf, logits)
 
 
-def truncated(logits, temperature=None, top_k=None, top_p=None):
+def truncated(
+    logits: Tensor,
+    temperature: float | Tensor | None = None,
+    top_k: int | Tensor | None = None,
+    top_p: float | Tensor | None = None,
+) -> Tensor:
     """Logits of the distribution to draw from.
 
     In this order: all logits are divided by the temperature; the `top_k` most probable tokens
@@ -85,22 +94,22 @@ def truncated(logits, temperature=None, top_k=None, top_p=None):
     )
 
 
-def _check(temperature, top_k, top_p):
-    if isinstance(temperature, Real) and not 0 <= temperature < np.inf:
+def _check(temperature: Any, top_k: Any, top_p: Any) -> None:
+    if isinstance(temperature, Real) and not 0 <= float(temperature) < np.inf:
         raise ValueError(f"`temperature` must be at least 0. Received: {temperature!r}")
     if isinstance(top_k, Real) and (not isinstance(top_k, Integral) or top_k < 0):
         raise ValueError(f"`top_k` must be an integer, 0 or more. Received: {top_k!r}")
-    if isinstance(top_p, Real) and not 0 <= top_p <= 1:
+    if isinstance(top_p, Real) and not 0 <= float(top_p) <= 1:
         raise ValueError(f"`top_p` must be from 0 to 1. Received: {top_p!r}")
 
 
-def _per_row(value, dtype):
+def _per_row(value: Any, dtype: str) -> Tensor:
     """A number, or (batch,) as (batch, 1)."""
     value = ops.cast(value, dtype)
     return value[:, None] if len(value.shape) else value
 
 
-def _most_probable(logits, top_k, top_p):
+def _most_probable(logits: Tensor, top_k: Any, top_p: Any) -> Tensor:
     vocabulary = logits.shape[-1]
     if isinstance(top_k, Integral):
         ordered, _ = ops.top_k(logits, min(int(top_k), vocabulary))  # (batch, top_k), falling
@@ -129,7 +138,7 @@ def _most_probable(logits, top_k, top_p):
     return ops.where(ops.logical_or(above, admitted), logits, -np.inf)
 
 
-def draw(logits, uniforms):
+def draw(logits: Tensor, uniforms: Tensor) -> Tensor:
     """Draws one token per row from the softmax, by the inverse of its cumulative distribution.
 
     The token is the first whose cumulative probability exceeds u. Its resolution is that of u and
@@ -154,12 +163,12 @@ def draw(logits, uniforms):
     return first(ops.logical_and(possible, reached))
 
 
-def greedy(logits):
+def greedy(logits: Tensor) -> Tensor:
     """The most probable token of each row, the lowest id among equals: (batch,) int32."""
     return first(logits >= ops.max(logits, axis=-1, keepdims=True))
 
 
-def first(condition):
+def first(condition: Tensor) -> Tensor:
     """The index of the first True of each row: (batch, n) boolean -> (batch,) int32."""
     size = condition.shape[-1]
     return ops.min(ops.where(condition, ops.arange(size, dtype="int32"), size), axis=-1)

@@ -2,14 +2,16 @@
 
 from zoo.networks.adversarial import AdversarialModel
 from zoo.networks.chord_model import chord_model
+from zoo.networks.chord_rules import ChordRules
 from zoo.networks.encoder_decoder import decode_step_model, encode_model, encoder_decoder
 from zoo.networks.language_model import initial_states, language_model, step_model
 from zoo.networks.many_to_many import many_to_many
-from zoo.networks.many_to_one import many_to_one
+from zoo.networks.many_to_one import many_to_one, probabilities_of
 from zoo.networks.stream_model import StreamModel
 
 __all__ = [
     "AdversarialModel",
+    "ChordRules",
     "StreamModel",
     "chord_model",
     "decode_step_model",
@@ -19,5 +21,6 @@ __all__ = [
     "language_model",
     "many_to_many",
     "many_to_one",
+    "probabilities_of",
     "step_model",
 ]

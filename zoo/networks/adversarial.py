@@ -1,5 +1,7 @@
 """Adversarial training of networks that read word vectors."""
 
+from typing import Any
+
 import keras
 
 from zoo.errors import UserError
@@ -27,7 +29,7 @@ class AdversarialModel(keras.Model):
         UserError: on another backend.
     """
 
-    def __init__(self, inputs, outputs, size=0.02, **kwargs):
+    def __init__(self, inputs: Any, outputs: Any, size: float = 0.02, **kwargs: Any):
         super().__init__(inputs, outputs, **kwargs)
         if keras.backend.backend() != "tensorflow":
             raise UserError(
@@ -36,7 +38,7 @@ class AdversarialModel(keras.Model):
             )
         self.size = size
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, Any]:
         import tensorflow as tf
 
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)

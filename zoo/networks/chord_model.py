@@ -1,30 +1,39 @@
 """One-to-many: chords over time, each voice given the voices above it and all that came before."""
 
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
 import keras
 
+from zoo.cells.typing import Tensor
 from zoo.layers import RecurrentStack
 from zoo.music.chords import symbols_of
 from zoo.networks.chord_rules import ChordRules
+from zoo.networks.heads import as_given, layers_of, state_inputs
+from zoo.networks.seeds import seeded
 from zoo.text.special_tokens import PADDING_ID
 
+_Parts: TypeAlias = dict[str, Any]
 
+
+@seeded
 def chord_model(
-    voices,
+    voices: int,
     *,
-    ranked=False,
-    positions=0,
-    keys=0,
-    embedding_dim=32,
-    cell="lstm",
-    units=256,
-    layers=1,
-    residual=False,
-    voice_units=128,
-    dropout=0.0,
-    cell_options=None,
-    seed=None,
-    name="chord_model",
-):
+    ranked: bool = False,
+    positions: int = 0,
+    keys: int = 0,
+    embedding_dim: int = 32,
+    cell: str = "lstm",
+    units: int = 256,
+    layers: int = 1,
+    residual: bool = False,
+    voice_units: int = 128,
+    dropout: float = 0.0,
+    cell_options: dict[str, Any] | None = None,
+    seed: int | None = None,
+    name: str = "chord_model",
+) -> keras.Model:
     """Builds a model of the probability of chords over time.
 
     The chord y<t> has the symbols y_1<t>, ..., y_V<t>, those of the highest voice first, and
@@ -57,12 +66,10 @@ def chord_model(
         key of the piece at each step, from 1. 0 is an unknown position or key; an input that is
         left out is not there. `step_models` gives the network for one step.
     """
-    if seed is not None:
-        keras.utils.set_random_seed(seed)
     symbols = symbols_of(ranked)
     chords = keras.Input((None, voices), dtype="int32", name="chords")
     inputs = {"chords": chords}
-    parts = {
+    parts: _Parts = {
         "embedding": keras.layers.Embedding(symbols, embedding_dim, name="embedding"),
         "rules": ChordRules(ranked, name="rules"),
         "recurrence": RecurrentStack(
@@ -92,14 +99,14 @@ def chord_model(
     x, _ = parts["recurrence"](x, mask=mask)  # (batch, timesteps, units)
     x = keras.layers.Dropout(dropout, name="output_dropout")(x)
 
-    def dropped(v, hidden):
+    def dropped(v: int, hidden: Tensor) -> Tensor:
         return keras.layers.Dropout(dropout, name=f"hidden_dropout_{v}")(hidden)
 
     logits = [_logits(parts, v, x, before, chords, dropped) for v in range(voices)]
     return keras.Model(inputs, keras.ops.stack(logits, axis=-2), name=name)
 
 
-def step_models(model):
+def step_models(model: keras.Model) -> tuple[keras.Model, list[keras.Model]]:
     """The network of `chord_model` for one step, without a loop: for generation.
 
     Args:
@@ -112,7 +119,7 @@ def step_models(model):
         a `keras.Model` for each voice, from a dict of `hidden`, `before` and `chord`
         (batch, voices), of which it reads the voices above, to logits (batch, symbols).
     """
-    parts = {layer.name.removesuffix("_vectors"): layer for layer in model.layers}
+    parts = {name.removesuffix("_vectors"): layer for name, layer in layers_of(model).items()}
     recurrence = parts["recurrence"]
     voices = model.input["chords"].shape[-1]
     before = keras.Input((voices,), dtype="int32", name="before")
@@ -121,16 +128,10 @@ def step_models(model):
         for name in ("positions", "keys")
         if name in model.input
     }
-    states = {
-        f"state_{i}": keras.Input((size,), dtype=recurrence.variable_dtype, name=f"state_{i}")
-        for i, size in enumerate(recurrence.state_sizes)
-    }
+    states = state_inputs(recurrence, recurrence.state_sizes)
     x, new = recurrence.step(_vectors(parts, before, extra), list(states.values()))
-    new = {
-        name: keras.ops.cast(state, states[name].dtype)
-        for name, state in zip(states, new, strict=True)
-    }
-    step = keras.Model({"before": before, **extra, **states}, {"hidden": x, **new})
+    outputs = {"hidden": x, **as_given(states, new)}
+    step = keras.Model({"before": before, **extra, **states}, outputs)
 
     hidden = keras.Input((recurrence.units,), dtype=recurrence.compute_dtype, name="hidden")
     chord = keras.Input((voices,), dtype="int32", name="chord")
@@ -144,14 +145,21 @@ def step_models(model):
     return step, heads
 
 
-def _vectors(parts, before, extra):
+def _vectors(parts: _Parts, before: Tensor, extra: Mapping[str, Tensor]) -> Tensor:
     """What the recurrence reads: the vectors of a chord's symbols, of the position and key."""
     vectors = [parts["embedding"](before[..., v]) for v in range(before.shape[-1])]
     vectors += [parts[name](ids) for name, ids in extra.items()]
     return keras.ops.concatenate(vectors, axis=-1)
 
 
-def _logits(parts, v, a, before, chord, dropped=lambda v, hidden: hidden):
+def _logits(
+    parts: _Parts,
+    v: int,
+    a: Tensor,
+    before: Tensor,
+    chord: Tensor,
+    dropped: Callable[[int, Tensor], Tensor] = lambda v, hidden: hidden,
+) -> Tensor:
     """The logits of voice v, given a<t>, the chord before and the voices above."""
     above = [chord[..., u] for u in range(v)]
     past = [before[..., u] for u in range(before.shape[-1])]

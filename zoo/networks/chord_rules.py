@@ -1,9 +1,13 @@
 """Which symbols a voice of a chord may have, so that a chord is written in one way only."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
+from zoo.cells.typing import Tensor
 from zoo.music.chords import END_ID, FIRST_KEY_ID, REST_ID, symbols_of
 
 IMPOSSIBLE = -1e9
@@ -31,7 +35,7 @@ class ChordRules(keras.layers.Layer):
         (..., symbols) float32, `IMPOSSIBLE` where a symbol may not be.
     """
 
-    def __init__(self, ranked, **kwargs):
+    def __init__(self, ranked: bool, **kwargs: Any):
         super().__init__(**kwargs)
         self.ranked = ranked
         ids = np.arange(symbols_of(ranked))
@@ -39,7 +43,7 @@ class ChordRules(keras.layers.Layer):
         self._keys = (symbols_of(ranked) - FIRST_KEY_ID) // (1 if ranked else 2)
         self._struck = (ids >= FIRST_KEY_ID) & (ids < FIRST_KEY_ID + self._keys)
 
-    def call(self, logits, before, above):
+    def call(self, logits: Tensor, before: Tensor, above: Sequence[Tensor]) -> Tensor:
         before = ops.expand_dims(before, -1)  # (..., 1)
         above = [ops.expand_dims(symbols, -1) for symbols in above]
         possible = np.logical_or(self._struck, self._ids == REST_ID)
@@ -55,13 +59,15 @@ class ChordRules(keras.layers.Layer):
         possible = ops.where(over, ends, possible)
         return ops.where(possible, ops.cast(logits, "float32"), IMPOSSIBLE)
 
-    def _held(self, before):
+    def _held(self, before: Tensor) -> Tensor:
         """The symbol that holds the key of the chord before; -1 if there is none."""
         held = ops.where(before < FIRST_KEY_ID + self._keys, before + self._keys, before)
         return ops.where(before >= FIRST_KEY_ID, held, -1)
 
-    def compute_output_shape(self, logits_shape, before_shape=None, above_shape=None):
+    def compute_output_shape(
+        self, logits_shape: tuple, before_shape: Any = None, above_shape: Any = None
+    ) -> tuple:
         return logits_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"ranked": self.ranked}

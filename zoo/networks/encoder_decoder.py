@@ -6,34 +6,44 @@ An encoder reads the source, a decoder is a language model of the target that st
 encoder knows and, with attention, looks back at it at every step.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
+from zoo.cells.typing import Tensor
 from zoo.layers import AttentionDecoder, MaskedPooling, RecurrentStack
-from zoo.networks.language_model import TiedEmbedding
+from zoo.networks.heads import as_given, layers_of, logits_of, state_inputs, vectors_and_logits
+from zoo.networks.seeds import seeded
 from zoo.text.special_tokens import PADDING_ID
 
-_VECTOR_SCALE = 0.3  # standard deviation; see `_initial_vectors`
+_TARGET = "target_embedding"
+# Standard deviation of the token vectors before training. From those that Keras draws, uniform
+# within 0.05, a network learns first to write frequent tokens whatever it reads: on verses of the
+# Bible, three epochs led to a perplexity of 105 in validation, and from these to 34.
+_VECTOR_SCALE = 0.3
 
 
+@seeded
 def encoder_decoder(
-    source_size,
-    target_size,
+    source_size: int,
+    target_size: int,
     *,
-    embedding_dim=256,
-    cell="lstm",
-    units=256,
-    layers=1,
-    bidirectional=True,
-    residual=False,
-    attention="additive",
-    input_feeding=False,
-    tie_embeddings=False,
-    share_embeddings=False,
-    dropout=0.0,
-    cell_options=None,
-    seed=None,
-    name="encoder_decoder",
-):
+    embedding_dim: int = 256,
+    cell: str = "lstm",
+    units: int = 256,
+    layers: int = 1,
+    bidirectional: bool = True,
+    residual: bool = False,
+    attention: str | None = "additive",
+    input_feeding: bool = False,
+    tie_embeddings: bool = False,
+    share_embeddings: bool = False,
+    dropout: float = 0.0,
+    cell_options: dict[str, Any] | None = None,
+    seed: int | None = None,
+    name: str = "encoder_decoder",
+) -> keras.Model:
     """Builds an encoder-decoder.
 
         source ids -> embedding -> recurrence -> memory, (batch, source timesteps, m)
@@ -78,8 +88,6 @@ def encoder_decoder(
             "`share_embeddings` needs one vocabulary for both. "
             f"Received: source_size={source_size}, target_size={target_size}"
         )
-    if seed is not None:
-        keras.utils.set_random_seed(seed)
     recurrence = {
         "cell": cell,
         "units": units,
@@ -92,13 +100,21 @@ def encoder_decoder(
     decoder = AttentionDecoder(
         attention=attention, input_feeding=input_feeding, **recurrence, name="decoder"
     )
-    around = _embeddings_and_head(source_size, target_size, embedding_dim, units, tie_embeddings)
+    source_vectors, target_vectors = (
+        keras.initializers.RandomNormal(stddev=_VECTOR_SCALE) for _ in range(2)
+    )
+    source_embedding = keras.layers.Embedding(
+        source_size, embedding_dim, embeddings_initializer=source_vectors, name="source_embedding"
+    )
+    around = vectors_and_logits(
+        target_size, embedding_dim, units, tie_embeddings, _TARGET, target_vectors
+    )
     if share_embeddings:
-        around["source_embedding"] = around["target_embedding"]
+        source_embedding = around[_TARGET]
 
     source_ids = keras.Input((None,), dtype="int32", name="source_ids")
     source_mask = keras.ops.not_equal(source_ids, PADDING_ID)
-    x = around["source_embedding"](source_ids)
+    x = source_embedding(source_ids)
     x = keras.layers.Dropout(dropout, name="source_dropout")(x)
     memory = encoder(x, mask=source_mask)  # (batch, source timesteps, units or 2 * units)
     sizes = decoder.recurrence.state_sizes
@@ -106,7 +122,7 @@ def encoder_decoder(
     states = _split(bridge(_ends(memory, source_mask, encoder)), sizes)
 
     target_ids = keras.Input((None,), dtype="int32", name="target_ids")
-    x = around["target_embedding"](target_ids)
+    x = around[_TARGET](target_ids)
     x = keras.layers.Dropout(dropout, name="target_dropout")(x)
     x = decoder(
         x,
@@ -117,10 +133,10 @@ def encoder_decoder(
     )  # (batch, target timesteps, units)
     x = keras.layers.Dropout(dropout, name="output_dropout")(x)
     inputs = {"source_ids": source_ids, "target_ids": target_ids}
-    return keras.Model(inputs, _logits(x, around), name=name)
+    return keras.Model(inputs, logits_of(x, around, _TARGET), name=name)
 
 
-def encode_model(model):
+def encode_model(model: keras.Model) -> keras.Model:
     """What is done once for a source.
 
     Args:
@@ -134,11 +150,11 @@ def encode_model(model):
     """
     # From an input of its own: what the model has computed bears names that a model that was loaded
     # has given out already.
-    around = {layer.name: layer for layer in model.layers}
+    around = layers_of(model)
     encoder, decoder = around["encoder"], around["decoder"]
     source_ids = keras.Input((None,), dtype="int32", name="source_ids")
     mask = keras.ops.not_equal(source_ids, PADDING_ID)
-    embedding = around.get("source_embedding", around["target_embedding"])
+    embedding = around.get("source_embedding", around[_TARGET])
     memory = encoder(embedding(source_ids), mask=mask)
     outputs = {"mask": mask}
     if decoder.attention is not None:
@@ -154,7 +170,7 @@ def encode_model(model):
     return keras.Model(source_ids, outputs, name=f"{model.name}_encode")
 
 
-def decode_step_model(model):
+def decode_step_model(model: keras.Model) -> keras.Model:
     """The decoder for one step in time, without a loop: for beam search.
 
     `memory`, `keys` and `mask` do not change: hand them on as they are, so that they need not be
@@ -169,11 +185,12 @@ def decode_step_model(model):
         `fed`, and with attention its `weights` (batch, source timesteps), float32. It takes every
         id for a token, 0 too.
     """
-    around = {layer.name: layer for layer in model.layers}
+    around = layers_of(model)
     decoder = around["decoder"]
     token_ids = keras.Input((), dtype="int32", name="token_ids")
-    sizes = {f"state_{i}": size for i, size in enumerate(decoder.recurrence.state_sizes)}
-    states, source, fed = _vector_inputs(sizes, decoder), {}, {}
+    states: dict[str, Tensor] = state_inputs(decoder, decoder.recurrence.state_sizes)
+    source: dict[str, Tensor] = {}
+    fed: dict[str, Tensor] = {}
     if decoder.attention is not None:
         memory = around["encoder"].output
         source = {
@@ -182,58 +199,20 @@ def decode_step_model(model):
             "mask": keras.Input((None,), dtype="bool", name="mask"),
         }
     if decoder.input_feeding:
-        fed = _vector_inputs({"fed": decoder.units}, decoder)
-    x = around["target_embedding"](token_ids)
+        fed["fed"] = keras.Input((decoder.units,), dtype=decoder.variable_dtype, name="fed")
+    x = around[_TARGET](token_ids)
     x, new_states, weights = decoder.step(x, list(states.values()), *source.values(), **fed)
-    outputs = {"logits": _logits(x, around)}
+    outputs = {"logits": logits_of(x, around, _TARGET)}
     if weights is not None:
         outputs["weights"] = weights
     if decoder.input_feeding:
         new_states = [*new_states, x]
-    for name, new in zip([*states, *fed], new_states, strict=True):
-        outputs[name] = keras.ops.cast(new, decoder.variable_dtype)
+    outputs |= as_given(states | fed, new_states)
     inputs = {"token_ids": token_ids, **source, **states, **fed}
     return keras.Model(inputs, outputs, name=f"{model.name}_decode_step")
 
 
-def _embeddings_and_head(source_size, target_size, embedding_dim, units, tie_embeddings):
-    """The layers before the recurrences and after the decoder that have weights, by name.
-
-    The logits and what they are tied to compute in float32, whatever the policy: half precision
-    has too few digits for the logarithm of a sum over the vocabulary.
-    """
-    source = keras.layers.Embedding(
-        source_size,
-        embedding_dim,
-        embeddings_initializer=_initial_vectors(),
-        name="source_embedding",
-    )
-    target = TiedEmbedding if tie_embeddings else keras.layers.Embedding
-    target = target(
-        target_size,
-        embedding_dim,
-        embeddings_initializer=_initial_vectors(),
-        dtype="float32" if tie_embeddings else None,
-        name="target_embedding",
-    )
-    layers = [source, target]
-    if not tie_embeddings:
-        layers.append(keras.layers.Dense(target_size, dtype="float32", name="logits"))
-    elif units != embedding_dim:
-        layers.append(keras.layers.Dense(embedding_dim, name="projection"))
-    return {layer.name: layer for layer in layers}
-
-
-def _initial_vectors():
-    """Token vectors before training, larger than those that Keras draws, uniform within 0.05.
-
-    From those a network learns first to write frequent tokens whatever it reads: on verses of the
-    Bible, three epochs led to a perplexity of 105 in validation, and from these to 34.
-    """
-    return keras.initializers.RandomNormal(stddev=_VECTOR_SCALE)
-
-
-def _ends(memory, mask, encoder):
+def _ends(memory: Tensor, mask: Tensor, encoder: RecurrentStack) -> Tensor:
     """The outputs of the encoder that have read the whole source, (batch, m), one a direction."""
     last = MaskedPooling("last", name="last_step")(memory, mask=mask)
     if not encoder.bidirectional:
@@ -243,24 +222,7 @@ def _ends(memory, mask, encoder):
     return keras.ops.concatenate(ends, axis=-1)
 
 
-def _split(states, sizes):
+def _split(states: Tensor, sizes: Sequence[int]) -> list[Tensor]:
     """(batch, sum of sizes) -> list of (batch, size)."""
     ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
     return [states[:, end - size : end] for size, end in zip(sizes, ends, strict=True)]
-
-
-def _logits(x, layers):
-    """The logits of what the decoder gave, (..., units) -> (..., target_size)."""
-    if "projection" in layers:
-        x = layers["projection"](x)
-    if "logits" in layers:
-        return layers["logits"](x)
-    return layers["target_embedding"](x, reverse=True)
-
-
-def _vector_inputs(sizes, decoder):
-    """Inputs (batch, size) by name, in the precision of the weights whatever the policy."""
-    return {
-        name: keras.Input((size,), dtype=decoder.variable_dtype, name=name)
-        for name, size in sizes.items()
-    }

@@ -7,28 +7,35 @@ before. They are inputs and outputs of the network, so that it has no memory of 
 on a stream (`StreamModel`), generation and serving each carry them as they need.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 
-from zoo.layers import RecurrentStack, TiedEmbedding
+from zoo.cells.typing import Tensor
+from zoo.layers import RecurrentStack
+from zoo.networks.heads import as_given, layers_of, logits_of, state_inputs, vectors_and_logits
+from zoo.networks.seeds import seeded
 from zoo.text.special_tokens import PADDING_ID
 
 
+@seeded
 def language_model(
-    vocabulary_size,
+    vocabulary_size: int,
     *,
-    embedding_dim=256,
-    cell="lstm",
-    units=256,
-    layers=1,
-    residual=False,
-    tie_weights=False,
-    embedding_dropout=0.0,
-    dropout=0.0,
-    variational=False,
-    cell_options=None,
-    seed=None,
-    name="language_model",
-):
+    embedding_dim: int | None = 256,
+    cell: str = "lstm",
+    units: int = 256,
+    layers: int = 1,
+    residual: bool = False,
+    tie_weights: bool = False,
+    embedding_dropout: float = 0.0,
+    dropout: float = 0.0,
+    variational: bool = False,
+    cell_options: dict[str, Any] | None = None,
+    seed: int | None = None,
+    name: str = "language_model",
+) -> keras.Model:
     """Builds a language model.
 
         ids -> embedding, or one-hot -> recurrence, in one direction -> logits
@@ -63,8 +70,6 @@ def language_model(
     """
     if tie_weights and embedding_dim is None:
         raise ValueError("`tie_weights` needs an `embedding_dim`: one-hot vectors have no weights")
-    if seed is not None:
-        keras.utils.set_random_seed(seed)
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")
     mask = keras.ops.not_equal(token_ids, PADDING_ID)
     recurrence = RecurrentStack(
@@ -79,19 +84,19 @@ def language_model(
         return_state=True,
         name="recurrence",
     )
-    around = _embedding_and_head(vocabulary_size, embedding_dim, units, tie_weights)
+    around = vectors_and_logits(vocabulary_size, embedding_dim, units, tie_weights)
     dropout_class = keras.layers.SpatialDropout1D if variational else keras.layers.Dropout
 
-    states = _state_inputs(recurrence)
+    states = state_inputs(recurrence, recurrence.state_sizes)
     x = _vectors(token_ids, around, recurrence, vocabulary_size)
     x = dropout_class(embedding_dropout, name="embedding_dropout")(x)
     x, final = recurrence(x, initial_state=list(states.values()), mask=mask)
     x = dropout_class(dropout, name="output_dropout")(x)  # (batch, timesteps, units)
-    outputs = {"logits": _logits(x, around), **_as_given(states, final)}
+    outputs = {"logits": logits_of(x, around), **as_given(states, final)}
     return keras.Model({"token_ids": token_ids, **states}, outputs, name=name)
 
 
-def step_model(model):
+def step_model(model: keras.Model) -> keras.Model:
     """The network for one step in time, without a loop: for generation.
 
     Args:
@@ -101,17 +106,17 @@ def step_model(model):
         A `keras.Model` from a dict of `token_ids` (batch,) and the states to a dict of `logits`
         (batch, vocabulary_size) and the new states. It takes every id for a token, 0 too.
     """
-    around = {layer.name: layer for layer in model.layers}
+    around = layers_of(model)
     recurrence = around["recurrence"]
     token_ids = keras.Input((), dtype="int32", name="token_ids")
-    states = _state_inputs(recurrence)
+    states = state_inputs(recurrence, recurrence.state_sizes)
     x = _vectors(token_ids, around, recurrence, model.output["logits"].shape[-1])
     x, new_states = recurrence.step(x, list(states.values()))
-    outputs = {"logits": _logits(x, around), **_as_given(states, new_states)}
+    outputs = {"logits": logits_of(x, around), **as_given(states, new_states)}
     return keras.Model({"token_ids": token_ids, **states}, outputs, name=f"{model.name}_step")
 
 
-def initial_states(model, batch_size):
+def initial_states(model: keras.Model, batch_size: int | Tensor) -> dict[str, Tensor]:
     """The states before the first token.
 
     Args:
@@ -128,54 +133,13 @@ def initial_states(model, batch_size):
     }
 
 
-def _embedding_and_head(vocabulary_size, embedding_dim, units, tie_weights):
-    """The layers before and after the recurrence that have weights, by name.
-
-    The logits and what they are tied to compute in float32, whatever the policy: half precision
-    has too few digits for the logarithm of a sum over the vocabulary.
-    """
-    if not tie_weights:
-        layers = [keras.layers.Dense(vocabulary_size, dtype="float32", name="logits")]
-        if embedding_dim is not None:
-            layers.append(keras.layers.Embedding(vocabulary_size, embedding_dim, name="embedding"))
-    else:
-        layers = [TiedEmbedding(vocabulary_size, embedding_dim, dtype="float32", name="embedding")]
-        if units != embedding_dim:
-            layers.append(keras.layers.Dense(embedding_dim, name="projection"))
-    return {layer.name: layer for layer in layers}
-
-
-def _vectors(token_ids, layers, recurrence, vocabulary_size):
+def _vectors(
+    token_ids: Tensor,
+    layers: Mapping[str, keras.layers.Layer],
+    recurrence: RecurrentStack,
+    vocabulary_size: int,
+) -> Tensor:
     """The vectors that the recurrence reads, of ids of any shape."""
     if "embedding" in layers:
         return layers["embedding"](token_ids)
     return keras.ops.one_hot(token_ids, vocabulary_size, dtype=recurrence.compute_dtype)
-
-
-def _logits(x, layers):
-    """The logits of what the recurrence gave, (..., units) -> (..., vocabulary_size)."""
-    if "projection" in layers:
-        x = layers["projection"](x)
-    if "logits" in layers:
-        return layers["logits"](x)
-    return layers["embedding"](x, reverse=True)
-
-
-def _state_inputs(recurrence):
-    """Inputs for the states, by name.
-
-    They have the precision of the weights, which holds every value that the recurrence computes,
-    so that who carries the states need not know of mixed precision.
-    """
-    return {
-        f"state_{i}": keras.Input((size,), dtype=recurrence.variable_dtype, name=f"state_{i}")
-        for i, size in enumerate(recurrence.state_sizes)
-    }
-
-
-def _as_given(states, new_states):
-    """New states under the names and in the precision of the old ones."""
-    return {
-        name: keras.ops.cast(new, old.dtype)
-        for (name, old), new in zip(states.items(), new_states, strict=True)
-    }

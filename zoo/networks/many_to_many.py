@@ -1,39 +1,45 @@
 """Many-to-many, T_x = T_y: a sequence of tokens in, one tag for each out."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
+import numpy as np
 
 from zoo.layers import CharacterFeatures, LinearChainCRF, Perturbation, RecurrentStack, WordDropout
 from zoo.networks.adversarial import AdversarialModel
+from zoo.networks.seeds import seeded
 from zoo.text.special_tokens import PADDING_ID
 
 HEADS = ("crf", "softmax")
 
 
+@seeded
 def many_to_many(
-    vocabulary_size,
-    tags,
+    vocabulary_size: int,
+    tags: int,
     *,
-    characters=None,
-    longest_word=None,
-    shapes=None,
-    embedding_dim=100,
-    character_units=25,
-    character_kind="recurrent",
-    shape_dim=10,
-    cell="lstm",
-    units=100,
-    layers=1,
-    bidirectional=True,
-    residual=False,
-    word_dropout=0.0,
-    dropout=0.5,
-    adversarial=0.0,
-    head="crf",
-    allowed=None,
-    cell_options=None,
-    seed=None,
-    name="many_to_many",
-):
+    characters: int | None = None,
+    longest_word: int | None = None,
+    shapes: int | None = None,
+    embedding_dim: int = 100,
+    character_units: int = 25,
+    character_kind: str = "recurrent",
+    shape_dim: int = 10,
+    cell: str = "lstm",
+    units: int = 100,
+    layers: int = 1,
+    bidirectional: bool = True,
+    residual: bool = False,
+    word_dropout: float = 0.0,
+    dropout: float = 0.5,
+    adversarial: float = 0.0,
+    head: str = "crf",
+    allowed: Sequence[np.ndarray] | None = None,
+    cell_options: dict[str, Any] | None = None,
+    seed: int | None = None,
+    name: str = "many_to_many",
+) -> keras.Model:
     """Builds a tagger of token sequences.
 
         words, characters, shapes -> vectors, joined -> recurrence -> logits -> CRF, or nothing
@@ -73,8 +79,6 @@ def many_to_many(
     """
     if head not in HEADS:
         raise ValueError(f"`head` must be one of {', '.join(HEADS)}. Received: {head!r}")
-    if seed is not None:
-        keras.utils.set_random_seed(seed)
     words = keras.Input((None,), dtype="int32", name="words")
     inputs = {"words": words}
     mask = keras.ops.not_equal(words, PADDING_ID)

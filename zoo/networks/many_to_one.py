@@ -1,31 +1,36 @@
 """Many-to-one: T_x > 1, T_y = 1. A sequence of tokens in, one class out."""
 
+from typing import Any
+
 import keras
 
+from zoo.cells.typing import Tensor
 from zoo.layers import MaskedPooling, Perturbation, RecurrentStack, WordDropout
 from zoo.networks.adversarial import AdversarialModel
+from zoo.networks.seeds import seeded
 from zoo.text.special_tokens import PADDING_ID
 
 
+@seeded
 def many_to_one(
-    vocabulary_size,
-    classes,
+    vocabulary_size: int,
+    classes: int,
     *,
-    embedding_dim=128,
-    cell="lstm",
-    units=64,
-    layers=1,
-    bidirectional=True,
-    pooling="max",
-    word_dropout=0.0,
-    embedding_dropout=0.5,
-    dropout=0.5,
-    adversarial=0.0,
-    residual=False,
-    cell_options=None,
-    seed=None,
-    name="many_to_one",
-):
+    embedding_dim: int = 128,
+    cell: str = "lstm",
+    units: int = 64,
+    layers: int = 1,
+    bidirectional: bool = True,
+    pooling: str = "max",
+    word_dropout: float = 0.0,
+    embedding_dropout: float = 0.5,
+    dropout: float = 0.5,
+    adversarial: float = 0.0,
+    residual: bool = False,
+    cell_options: dict[str, Any] | None = None,
+    seed: int | None = None,
+    name: str = "many_to_one",
+) -> keras.Model:
     """Builds a classifier of token sequences.
 
         ids (batch, timesteps) -> embedding -> recurrence -> pooling over time -> logits
@@ -59,8 +64,6 @@ def many_to_one(
     """
     if classes < 2:
         raise ValueError(f"`classes` must be at least 2. Received: {classes!r}")
-    if seed is not None:
-        keras.utils.set_random_seed(seed)
     ids = keras.Input((None,), dtype="int32", name="ids")
     mask = keras.ops.not_equal(ids, PADDING_ID)
     x = WordDropout(word_dropout, name="word_dropout")(ids)
@@ -86,10 +89,18 @@ def many_to_one(
     return keras.Model(ids, logits, name=name)
 
 
-def _pool(x, mask, pooling, bidirectional):
+def _pool(x: Tensor, mask: Tensor, pooling: str, bidirectional: bool) -> Tensor:
     if pooling != "last" or not bidirectional:
         return MaskedPooling(pooling, name="pooling")(x, mask=mask)
     forward, backward = keras.ops.split(x, 2, axis=-1)
     last = MaskedPooling("last", name="last_forward")(forward, mask=mask)
     first = MaskedPooling("first", name="last_backward")(backward, mask=mask)
     return keras.ops.concatenate([last, first], axis=-1)
+
+
+def probabilities_of(logits: Tensor) -> Tensor:
+    """Probabilities, (batch, classes) float32, of logits, (batch, 1) or (batch, classes)."""
+    logits = keras.ops.cast(logits, "float32")
+    if logits.shape[-1] == 1:  # the logit of the second class; that of the first is 0
+        logits = keras.ops.concatenate([keras.ops.zeros_like(logits), logits], axis=-1)
+    return keras.ops.softmax(logits, axis=-1)

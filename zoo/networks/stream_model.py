@@ -1,8 +1,11 @@
 """Training and evaluation of a language model on one long stream of tokens."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from zoo.cells.typing import Tensor
 from zoo.errors import UserError
 
 
@@ -37,7 +40,9 @@ class StreamModel(keras.Model):
         ValueError: for a batch of another size.
     """
 
-    def __init__(self, network, batch_size, name="stream_model", **kwargs):
+    def __init__(
+        self, network: keras.Model, batch_size: int, name: str = "stream_model", **kwargs: Any
+    ):
         _refuse_replicas()
         super().__init__(name=name, **kwargs)
         self.network = network
@@ -56,7 +61,7 @@ class StreamModel(keras.Model):
         }
         self.built = True
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
         token_ids = inputs["token_ids"]
         if token_ids.shape[0] != self.batch_size:
             raise ValueError(
@@ -73,7 +78,7 @@ class StreamModel(keras.Model):
             state.assign(outputs[name])
         return outputs["logits"]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "network": keras.saving.serialize_keras_object(self.network),
             "batch_size": self.batch_size,
@@ -81,14 +86,14 @@ class StreamModel(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "StreamModel":
         network = keras.saving.deserialize_keras_object(
             config["network"], custom_objects=custom_objects
         )
         return cls(**{**config, "network": network})
 
 
-def _refuse_replicas():
+def _refuse_replicas() -> None:
     if keras.backend.backend() != "tensorflow":
         return
     import tensorflow as tf

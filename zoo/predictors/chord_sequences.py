@@ -1,10 +1,16 @@
 """A model of chords at work on symbols: probabilities of pieces, and new pieces."""
 
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from zoo import generation
+from zoo.cells.typing import Tensor
 from zoo.networks.chord_model import step_models
 from zoo.networks.chord_rules import IMPOSSIBLE
 from zoo.predictors.graphs import graph
@@ -27,7 +33,7 @@ class ChordSequences:
         bar: positions in a bar of four quarters; 0 where there is no metre.
     """
 
-    def __init__(self, model, bar):
+    def __init__(self, model: keras.Model, bar: int):
         self._model = model
         self._bar = bar
         self._step, self._heads = step_models(model)
@@ -39,7 +45,7 @@ class ChordSequences:
         self.write = graph(self._write, symbols, state, uniforms, settings)
         self.likeliest = graph(self._likeliest, symbols, state)
 
-    def _specs(self):
+    def _specs(self) -> tuple[dict[str, tf.TensorSpec], tf.TensorSpec, dict[str, tf.TensorSpec]]:
         """What the graphs take: inputs of the network, symbols, and the state of `beginning`."""
         inputs = {
             name: tf.TensorSpec((None, None, *tensor.shape[2:]), tf.int32)
@@ -55,12 +61,12 @@ class ChordSequences:
         }
         return inputs, _rows(), state
 
-    def _states(self):
+    def _states(self) -> dict[str, Tensor]:
         """The states of the recurrence, as the network takes them."""
         inputs = self._step.input
         return {name: inputs[name] for name in inputs if name.startswith("state_")}
 
-    def _log_probabilities(self, inputs):
+    def _log_probabilities(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Log P of each symbol: (batch, timesteps, voices) float32, 0 at padding.
 
         Args:
@@ -72,7 +78,9 @@ class ChordSequences:
         found = of_symbol - ops.logsumexp(logits, axis=-1)
         return ops.where(ops.equal(chords, PADDING_ID), 0.0, found)
 
-    def beginning(self, given, keys, first_positions, metres):
+    def beginning(
+        self, given: Tensor, keys: Tensor, first_positions: Tensor, metres: Tensor
+    ) -> dict[str, Tensor]:
         """The state before a piece is written.
 
         Args:
@@ -103,7 +111,9 @@ class ChordSequences:
             **zeros,
         }
 
-    def next_logits(self, symbols, state):
+    def next_logits(
+        self, symbols: Tensor, state: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """The logits of the next voice's symbol, given that of the last voice.
 
         Args:
@@ -114,10 +124,7 @@ class ChordSequences:
             (batch, symbols) float32, and the new state.
         """
         time = state["time"]
-        branches = [
-            lambda symbols, state, v=v: self._of_voice(v, symbols, state)
-            for v in range(self.voices)
-        ]
+        branches = [functools.partial(self._of_voice, v) for v in range(self.voices)]
         logits, changed = ops.switch(ops.max(time) % self.voices, branches, symbols, state)
         given = ops.take_along_axis(state["given"], time[:, None], axis=1)  # (batch, 1)
         other = ops.not_equal(np.arange(logits.shape[-1]), given)
@@ -125,7 +132,9 @@ class ChordSequences:
         logits = ops.where(fixed, IMPOSSIBLE, logits)
         return logits, state | changed | {"time": time + 1}
 
-    def _of_voice(self, v, symbols, state):
+    def _of_voice(
+        self, v: int, symbols: Tensor, state: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """The logits of voice v, and what of the state changes."""
         last = np.arange(self.voices) == (v - 1) % self.voices
         chord, before = ops.where(last, symbols[:, None], state["chord"]), state["before"]
@@ -139,20 +148,22 @@ class ChordSequences:
         logits = self._heads[v](inputs, training=False)
         return logits, {**changed, "before": before, "chord": chord}
 
-    def _conditions(self, state):
+    def _conditions(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """The ids of position and key at the step that begins."""
         step = state["time"] // self.voices
         position = (state["first_positions"] + step) % ops.maximum(state["metres"], 1)
         position = 1 + position % max(self._bar, 1)
         return {"positions": position, "keys": state["keys"]}
 
-    def _likeliest(self, symbols, state):
-        """The most probable next chords, `zoo.generation.Hypotheses`; arguments as for `write`."""
+    def _likeliest(self, symbols: Tensor, state: dict[str, Tensor]) -> generation.Hypotheses:
+        """The most probable next chords; arguments as for `write`."""
         return generation.beam_search(
             self.next_logits, symbols, state, beams=_BEAMS, length=self.voices
         )
 
-    def _write(self, symbols, state, uniforms, settings):
+    def _write(
+        self, symbols: Tensor, state: dict[str, Tensor], uniforms: Tensor, settings: dict[str, Any]
+    ) -> generation.Generation:
         """Goes on with pieces, for so many symbols as there are uniforms in a row.
 
         Args:
@@ -160,13 +171,10 @@ class ChordSequences:
             state: what `beginning` returned, or the `state` of the last call's result.
             uniforms: (batch, chords * voices) float32.
             settings: dict of `temperature`, `top_k` and `top_p`, (batch,) each.
-
-        Returns:
-            A `zoo.generation.Generation`.
         """
         return generation.generate(self.next_logits, symbols, state, uniforms=uniforms, **settings)
 
 
-def _rows(dtype="int32"):
+def _rows(dtype: str = "int32") -> tf.TensorSpec:
     """One value for each piece."""
     return tf.TensorSpec((None,), dtype)

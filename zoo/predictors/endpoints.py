@@ -35,10 +35,12 @@ class Endpoint:
 
 
 def request(**inputs: Any) -> dict[str, np.ndarray]:
-    """An example of a request: arrays, with strings as bytes."""
+    """A request or an answer: arrays, with strings as bytes, and lists of numbers in 32 bits."""
     return {name: _array(values) for name, values in inputs.items()}
 
 
-def _array(values):
+def _array(values: Any) -> np.ndarray:
     array = np.asarray(values)
-    return np.char.encode(array, "utf-8").astype(object) if array.dtype.kind == "U" else array
+    if array.dtype.kind == "U":
+        return np.char.encode(array, "utf-8").astype(object)
+    return array.astype(f"{array.dtype.kind}4") if isinstance(values, list) else array

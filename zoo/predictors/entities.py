@@ -1,5 +1,6 @@
 """Entities from tags: what a tagger's output means, in the graph and in Python alike."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,9 @@ class Entities:
     probabilities: tf.Tensor
 
 
-def entities(tags, probabilities, lengths, tag_names):
+def entities(
+    tags: tf.Tensor, probabilities: tf.Tensor, lengths: tf.Tensor, tag_names: Sequence[str]
+) -> Entities:
     """Reads spans off tags, by stock TensorFlow operations: B-X and what I-X follow it.
 
     Args:
@@ -30,9 +33,6 @@ def entities(tags, probabilities, lengths, tag_names):
         probabilities: (batch, timesteps) float32, of these tags.
         lengths: (batch,) int32, tokens of each text.
         tag_names: the tags in the order of their ids: O, B-X or I-X.
-
-    Returns:
-        `Entities`.
     """
     types = sorted({tag[2:] for tag in tag_names})
     type_of = tf.constant([types.index(tag[2:]) for tag in tag_names])
@@ -58,7 +58,7 @@ def entities(tags, probabilities, lengths, tag_names):
         tf.math.unsorted_segment_min(tf.reshape(probabilities, [-1]), piece, count), piece
     )
 
-    def at_beginnings(values, padding):
+    def at_beginnings(values: tf.Tensor, padding: float) -> tf.Tensor:
         values = tf.reshape(values, tf.shape(tags))
         return tf.ragged.boolean_mask(values, begins).to_tensor(padding)
 

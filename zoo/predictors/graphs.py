@@ -1,13 +1,18 @@
 """Predictors between TensorFlow, which handles strings and graphs, and the backend of Keras."""
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from zoo.cells.typing import Tensor
 
-def graph(method, *signature):
+
+def graph(method: Callable[..., Any], *signature: Any) -> Callable[..., Any]:
     """A method as a graph for tensors of any size, where the backend is TensorFlow.
 
     Args:
@@ -25,8 +30,25 @@ def graph(method, *signature):
     return tf.function(of_this_model, autograph=False, reduce_retracing=True)
 
 
-def for_keras(tensor):
+def for_keras(tensor: tf.Tensor) -> Tensor:
     """A tensor of TensorFlow as one of the backend."""
     if keras.backend.backend() == "tensorflow":
         return tensor
     return ops.convert_to_tensor(tensor.numpy())
+
+
+def for_tensorflow(tensor: Tensor) -> tf.Tensor:
+    """A tensor of the backend as one of TensorFlow."""
+    return tensor if tf.is_tensor(tensor) else tf.constant(ops.convert_to_numpy(tensor))
+
+
+def with_a_step(ids: tf.Tensor) -> tf.Tensor:
+    """Ids (batch, timesteps, ...) with one step of padding if there is none: a network needs it."""
+    missing = tf.cast(tf.shape(ids)[1] == 0, tf.int32)
+    return tf.pad(ids, [[0, 0], [0, missing], *([[0, 0]] * (ids.shape.rank - 2))])
+
+
+def padded(array: np.ndarray, length: int, value: float = 0) -> np.ndarray:
+    """An array (steps, ...) with `value` after it, up to a length."""
+    missing = [(0, length - len(array)), *[(0, 0)] * (array.ndim - 1)]
+    return np.pad(array, missing, constant_values=value)

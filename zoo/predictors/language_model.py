@@ -1,28 +1,33 @@
 """How probable texts are, and new ones drawn from the same distribution."""
 
-import itertools
 import math
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from zoo import generation
+from zoo.cells.typing import Tensor
 from zoo.datasets.batches.streams import StreamBatches
 from zoo.errors import UserError
 from zoo.networks import StreamModel
-from zoo.predictors.graphs import for_keras
+from zoo.predictors.base import Predictor, list_of_strings, load_vocabulary, map_by_length
+from zoo.predictors.endpoints import Endpoint
+from zoo.predictors.graphs import for_keras, with_a_step
 from zoo.predictors.language_model_endpoints import endpoints
-from zoo.predictors.sampling import check_seed, sampling
+from zoo.predictors.sampling import check_length, check_seed, sampling
 from zoo.predictors.token_sequences import FORBIDDEN, TokenSequences
 from zoo.text.characters import CharacterTokenizer
 from zoo.text.sentences import SentenceTokenizer
 from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
-from zoo.text.vocabularies import Vocabulary
 from zoo.training import Perplexity, SequenceCrossentropy
 
 VOCABULARY_NAME = "vocabulary.txt"
-TOKENIZERS = {kind.level: kind for kind in (CharacterTokenizer, SentenceTokenizer)}
+TOKENIZERS: dict[str, Any] = {kind.level: kind for kind in (CharacterTokenizer, SentenceTokenizer)}
 """What turns text into tokens, by level."""
 
 _BATCH_SIZE = 64
@@ -32,7 +37,7 @@ _SHOWN_AT_ONCE = 16  # the same where somebody watches
 _LIKELIEST = 5  # next tokens that `predict` gives
 
 
-class LanguageModel:
+class LanguageModel(Predictor):
     """A language model with its tokenizer: scores texts, and writes new ones.
 
     Args:
@@ -45,7 +50,7 @@ class LanguageModel:
 
     kind = "language_model"
 
-    def __init__(self, model, tokenizer):
+    def __init__(self, model: keras.Model, tokenizer: CharacterTokenizer | SentenceTokenizer):
         size = model.output["logits"].shape[-1]
         if size != len(tokenizer.vocabulary):
             raise ValueError(f"{len(tokenizer.vocabulary)} tokens for a model of {size}")
@@ -54,11 +59,11 @@ class LanguageModel:
         self.sequences = TokenSequences(model)
 
     @property
-    def level(self):
+    def level(self) -> str:
         """What a token is: "character" or "word"."""
         return self.tokenizer.level
 
-    def compile(self, optimizer, batch_size):
+    def compile(self, optimizer: keras.optimizers.Optimizer, batch_size: int) -> StreamModel:
         """Compiles a model for training on streams; it shares the weights of `model`.
 
         Args:
@@ -76,12 +81,12 @@ class LanguageModel:
         )
         return stream_model
 
-    def batches(self, documents, batch_size, timesteps):
-        """`StreamBatches` of all tokens of documents, a list of strings."""
+    def batches(self, documents: Sequence[str], batch_size: int, timesteps: int) -> StreamBatches:
+        """Batches of all tokens of documents, read as one stream."""
         ids = self.tokenizer.stream(documents)
         return StreamBatches(ids, batch_size, timesteps, self.tokenizer.start_id)
 
-    def predict(self, texts):
+    def predict(self, texts: Iterable[str]) -> list[dict[str, Any]]:
         """What comes next; of characters, those that the training text has not count as `<UNK>`.
 
         Args:
@@ -94,19 +99,17 @@ class LanguageModel:
         Raises:
             TypeError: `texts` is one string instead of a list of strings.
         """
-        found = []
-        for some in _chunks(_listed(texts), _BATCH_SIZE):
-            last, states = self.read(self.tokenizer.ragged(some))
-            logits, _ = self.sequences.next_logits(last, states)
-            probabilities = ops.softmax(generation.permitted(logits, FORBIDDEN))
-            for row in ops.convert_to_numpy(probabilities):
-                likeliest = np.argsort(-row, kind="stable")[:_LIKELIEST]
-                tokens = (self.tokenizer.vocabulary.tokens[i] for i in likeliest)
-                pairs = zip(tokens, row[likeliest].tolist(), strict=True)
-                found.append({"next": [{"token": t, "probability": p} for t, p in pairs]})
-        return found
+        return map_by_length(self._likeliest, list_of_strings(texts), _BATCH_SIZE)
 
-    def score(self, texts):
+    def _likeliest(self, texts: list[str]) -> Iterator[dict[str, Any]]:
+        logits, _ = self.sequences.next_logits(*self.read(self.tokenizer.ragged(texts)))
+        probabilities = ops.softmax(generation.permitted(logits, FORBIDDEN))
+        names = self.tokenizer.vocabulary.tokens
+        for row in ops.convert_to_numpy(probabilities):
+            best = np.argsort(-row, kind="stable")[:_LIKELIEST]
+            yield {"next": [{"token": names[i], "probability": float(row[i])} for i in best]}
+
+    def score(self, texts: Iterable[str]) -> list[dict[str, Any]]:
         """The probability of texts, by the chain rule.
 
         Of words, a text is a sentence, whose `<EOS>` is one of the factors; of characters, it is
@@ -124,19 +127,18 @@ class LanguageModel:
             TypeError: `texts` is one string instead of a list of strings.
             UserError: a text is empty.
         """
-        texts = _listed(texts)
+        texts = list_of_strings(texts)
         if empty := [number for number, text in enumerate(texts, 1) if not text.strip()]:
             raise UserError(f"text {empty[0]} is empty: there is nothing to score")
-        scores = [None] * len(texts)
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        for chosen in _chunks(order, _BATCH_SIZE):
-            ids = self.tokenizer.ragged([texts[i] for i in chosen], end=True)
-            found = ops.convert_to_numpy(self.sequences.log_probabilities(*self.factors(ids)))
-            for i, row, values in zip(chosen, ids.to_list(), found, strict=True):
-                scores[i] = self._score(row, values[: len(row)].tolist())
-        return scores
+        return map_by_length(self._scores, texts, _BATCH_SIZE)
 
-    def _score(self, ids, log_probabilities):
+    def _scores(self, texts: list[str]) -> Iterator[dict[str, Any]]:
+        ids = self.tokenizer.ragged(texts, end=True)
+        found = ops.convert_to_numpy(self.sequences.log_probabilities(*self.factors(ids)))
+        for row, values in zip(ids.to_list(), found, strict=True):
+            yield self._score(row, values[: len(row)].tolist())
+
+    def _score(self, ids: list[int], log_probabilities: list[float]) -> dict[str, Any]:
         total = math.fsum(log_probabilities)
         names = (self.tokenizer.vocabulary.tokens[i] for i in ids)
         return {
@@ -149,7 +151,7 @@ class LanguageModel:
             ],
         }
 
-    def evaluate(self, documents):
+    def evaluate(self, documents: Sequence[str]) -> dict[str, Any]:
         """Measures the model on a text, read as one stream.
 
         Long streams are read in up to 16 lanes side by side, each from a state of zeros, so that a
@@ -186,17 +188,17 @@ class LanguageModel:
 
     def generate(
         self,
-        prompts=("",),
+        prompts: Iterable[str] = ("",),
         *,
-        length=200,
-        temperature=1.0,
-        top_k=0,
-        top_p=1.0,
-        seed=0,
-        greedy=False,
-        beams=None,
-        past_end=False,
-    ):
+        length: int = 200,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        greedy: bool = False,
+        beams: int | None = None,
+        past_end: bool = False,
+    ) -> list[dict[str, Any]]:
         """Writes texts.
 
         Each token is drawn from the softmax and read by the next step, until `<EOS>` or a length.
@@ -222,19 +224,21 @@ class LanguageModel:
             ValueError: a number is out of range.
             UserError: a prompt has a character that the training text has not.
         """
-        prompts = _listed(prompts)
-        _check(length, seed, beams)
-        last, states = self._beginning(prompts)
+        prompts = list_of_strings(prompts)
+        if beams is not None and beams < 1:
+            raise ValueError(f"`beams` must be at least 1. Received: {beams!r}")
         if beams:
+            check_length(length)
+            last, states = self._beginning(prompts)
             found = self.sequences.search(last, states, beams, length)
-            tokens = ops.convert_to_numpy(found.tokens[:, 0])
-            totals = ops.convert_to_numpy(found.log_probabilities[:, 0])
+            tokens, totals = found.tokens[:, 0], ops.convert_to_numpy(found.log_probabilities)[:, 0]
         else:
-            how = None if greedy else sampling(temperature, top_k, top_p)
-            end_id = None if past_end else END_ID
-            pieces = list(self.sequences.pieces(last, states, length, _AT_ONCE, seed, how, end_id))
-            tokens = np.concatenate([ops.convert_to_numpy(p.tokens) for p in pieces], axis=1)
+            how = (temperature, top_k, top_p, seed, greedy, past_end)
+            last, written = self._written(prompts, _AT_ONCE, length, *how)
+            pieces = list(written)
+            tokens = ops.concatenate([piece.tokens for piece in pieces], axis=1)
             totals = sum(ops.convert_to_numpy(p.log_probabilities).sum(axis=1) for p in pieces)
+        tokens = ops.convert_to_numpy(tokens)
         texts = self.continuation(prompts, ops.convert_to_numpy(last)[:, None], tokens).numpy()
         return [
             {
@@ -248,16 +252,16 @@ class LanguageModel:
 
     def stream(
         self,
-        prompt="",
+        prompt: str = "",
         *,
-        length=200,
-        temperature=1.0,
-        top_k=0,
-        top_p=1.0,
-        seed=0,
-        greedy=False,
-        past_end=False,
-    ):
+        length: int = 200,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        greedy: bool = False,
+        past_end: bool = False,
+    ) -> Iterator[str]:
         """Writes one text piece by piece, in constant memory, however long it is.
 
         Args:
@@ -271,20 +275,38 @@ class LanguageModel:
         Raises:
             ValueError, UserError: as `generate`.
         """
-        _check(length, seed)
-        last, states = self._beginning([prompt])
-        how = None if greedy else sampling(temperature, top_k, top_p)
-        end_id = None if past_end else END_ID
+        how = (temperature, top_k, top_p, seed, greedy, past_end)
+        last, pieces = self._written([prompt], _SHOWN_AT_ONCE, length, *how)
         yield prompt
         text, before = prompt, ops.convert_to_numpy(last)[:, None]
-        for piece in self.sequences.pieces(last, states, length, _SHOWN_AT_ONCE, seed, how, end_id):
+        for piece in pieces:
             tokens = ops.convert_to_numpy(piece.tokens)
             added = self.continuation([text], before, tokens).numpy()[0].decode()
             yield added
             if added:  # else there was nothing but `<EOS>`
                 text, before = added, tokens[tokens > END_ID][None, -1:]
 
-    def continuation(self, texts, last, tokens):
+    def _written(
+        self,
+        prompts: list[str],
+        at_once: int,
+        length: int,
+        temperature: float,
+        top_k: int,
+        top_p: float,
+        seed: int,
+        greedy: bool,
+        past_end: bool,
+    ) -> tuple[Tensor, Iterator[generation.Generation]]:
+        """The last token of each prompt, and what is written after it, `at_once` tokens a piece."""
+        check_length(length)
+        check_seed(seed)
+        how = None if greedy else sampling(temperature, top_k, top_p)
+        last, states = self._beginning(prompts)
+        end_id = None if past_end else END_ID
+        return last, self.sequences.pieces(last, states, length, at_once, seed, how, end_id)
+
+    def continuation(self, texts: Any, last: Any, tokens: Any) -> tf.Tensor:
         """The text that tokens add to what stands before them.
 
         Args:
@@ -304,18 +326,16 @@ class LanguageModel:
         spaced = tf.strings.regex_full_match(texts, r"(?s).*\s")
         return tf.where(spaced, tf.strings.regex_replace(added, "^ ", ""), added)
 
-    def factors(self, ids):
+    def factors(self, ids: tf.RaggedTensor) -> tuple[Tensor, Tensor]:
         """The inputs and targets of texts, ragged ids: both (batch, timesteps) int32, padded."""
         first = tf.fill([ids.nrows(), 1], self.tokenizer.start_id)
         inputs = tf.concat([first, ids], axis=1).to_tensor(PADDING_ID)[:, :-1]
         targets = ids.to_tensor(PADDING_ID)
         # What stands beside the end of a shorter text is read as padding, like its target.
         inputs = tf.where(targets == PADDING_ID, PADDING_ID, inputs)
-        missing = tf.cast(tf.shape(inputs)[1] == 0, tf.int32)  # a network needs a step
-        padded = (tf.pad(tensor, [[0, 0], [0, missing]]) for tensor in (inputs, targets))
-        return tuple(map(for_keras, padded))
+        return for_keras(with_a_step(inputs)), for_keras(with_a_step(targets))
 
-    def _beginning(self, prompts):
+    def _beginning(self, prompts: list[str]) -> tuple[Tensor, dict[str, Tensor]]:
         """The last token of prompts, (batch,) int32, and the states before it is read.
 
         Raises:
@@ -330,73 +350,44 @@ class LanguageModel:
                 )
         return self.read(self.tokenizer.ragged(prompts))
 
-    def read(self, ids):
+    def read(self, ids: tf.RaggedTensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The last token of ragged ids, (batch,) int32, and the states before it is read."""
         first = tf.fill([ids.nrows(), 1], self.tokenizer.start_id)
         ids = tf.concat([first, ids], axis=1)  # a row has one token at least
         last = tf.gather(ids.values, ids.row_limits() - 1)
-        before = ids[:, :-1].to_tensor(PADDING_ID)
-        missing = tf.cast(tf.shape(before)[1] == 0, tf.int32)
-        before = for_keras(tf.pad(before, [[0, 0], [0, missing]]))
-        return for_keras(last), self.sequences.states_after(before)
+        before = with_a_step(ids[:, :-1].to_tensor(PADDING_ID))
+        return for_keras(last), self.sequences.states_after(for_keras(before))
 
-    def unknown_characters(self, text):
+    def unknown_characters(self, text: str) -> list[str]:
         """Those that a prompt must not have, a sorted list; words may have any."""
         if self.level == "word":
             return []
         (ids,) = self.tokenizer.ragged([text]).to_list()
         return sorted({c for c, i in zip(text, ids, strict=True) if i == UNKNOWN_ID})
 
-    def resources(self):
-        """What `endpoints` use beside the model, for an export to keep."""
+    def resources(self) -> tuple:
         return (self.tokenizer,)
 
-    def endpoints(self):
+    def endpoints(self) -> tuple[Endpoint, ...]:
         """What a served model answers to: scores, new texts, and single steps."""
         return endpoints(self)
 
-    def save_assets(self, folder):
-        """Writes what the Keras archive does not hold; returns what else to remember of it."""
-        vocabulary = self.tokenizer.vocabulary
-        vocabulary.save(folder / VOCABULARY_NAME)
+    def save_assets(self, folder: Path) -> dict[str, Any]:
+        self.tokenizer.vocabulary.save(folder / VOCABULARY_NAME)
         return {"level": self.level, "tokenizer": self.tokenizer.get_config()}
 
     @classmethod
-    def load_assets(cls, folder, config, model):
-        """The predictor of a model and what `save_assets` wrote and returned.
-
-        Raises:
-            UserError: the vocabulary cannot be read.
-            KeyError, TypeError, ValueError: the parts are not those of one model.
-        """
+    def load_assets(
+        cls, folder: Path, config: dict[str, Any], model: keras.Model
+    ) -> "LanguageModel":
         path = folder / VOCABULARY_NAME
         kind = TOKENIZERS[config["level"]]
-        return cls(model, kind.from_config(config["tokenizer"], Vocabulary.load(path), path))
+        return cls(model, kind.from_config(config["tokenizer"], load_vocabulary(path), path))
 
 
-def _listed(texts):
-    if isinstance(texts, str):
-        raise TypeError("give a list of strings, not one string")
-    return list(texts)
-
-
-def _chunks(items, size):
-    items = iter(items)
-    while chunk := list(itertools.islice(items, size)):
-        yield chunk
-
-
-def _exp(value):
+def _exp(value: float) -> float:
     """e^value; infinity where a float cannot hold it."""
     try:
         return math.exp(value)
     except OverflowError:
         return math.inf
-
-
-def _check(length, seed, beams=None):
-    if length < 1:
-        raise ValueError(f"`length` must be at least 1. Received: {length!r}")
-    check_seed(seed)
-    if beams is not None and beams < 1:
-        raise ValueError(f"`beams` must be at least 1. Received: {beams!r}")

@@ -1,5 +1,8 @@
 """What a served language model answers to."""
 
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import tensorflow as tf
 from keras import ops
@@ -7,30 +10,23 @@ from keras import ops
 from zoo import generation
 from zoo.generation.temperature import HOTTEST
 from zoo.networks import initial_states
-from zoo.predictors.endpoints import Endpoint, request
+from zoo.predictors.endpoints import Arrays, Endpoint, request
 from zoo.text.special_tokens import END_ID, PADDING_ID
+
+if TYPE_CHECKING:  # it imports this module
+    from zoo.predictors.language_model import LanguageModel
 
 LONGEST = 4096
 """Tokens that one request may ask for: a server must not be busy with one client for ever."""
 
 _SCORED = (["What news?"], ["The king is dead. Long live the king!", "a", "The day is done. " * 20])
 _ASKED = (
-    {
-        "prompt": ["The king"],
-        "temperature": np.float32([0.5]),
-        "seed": np.int64([1]),
-        "max_length": np.int32([20]),
-    },
-    {
-        "prompt": ["", "What", "The day is done. "],
-        "temperature": np.float32([1, 0, 0.8]),
-        "seed": np.int64([2, 3, 4]),
-        "max_length": np.int32([70, 10, 1]),
-    },
+    (["The king"], [0.5], [20]),
+    (["", "What", "The day is done. "], [1.0, 0.0, 0.8], [70, 10, 1]),
 )
 
 
-def endpoints(predictor):
+def endpoints(predictor: "LanguageModel") -> tuple[Endpoint, ...]:
     """The signatures of a served language model.
 
     - `score`, and the same as `serving_default`: `text` -> `log_probability`, natural logarithm,
@@ -41,26 +37,14 @@ def endpoints(predictor):
       Characters of a prompt that the training text has not are read as `<UNK>`.
     - `decode_step`: `token_ids` (batch,) and the states `state_0`, ... (batch, units), zeros at
       first -> `log_probabilities` (batch, vocabulary) of the next token, and `next_state_0`, ...
-
-    Args:
-        predictor: a `LanguageModel`.
-
-    Returns:
-        Tuple of `Endpoint`s.
     """
-    text = (tf.TensorSpec([None], tf.string, "text"),)
-    scored = [request(text=texts) for texts in _SCORED]
-    score, expected_score = _score(predictor)
-    return (
-        Endpoint("serving_default", text, score, scored, expected_score),
-        Endpoint("score", text, score, scored, expected_score),
-        _generate(predictor),
-        _decode_step(predictor),
-    )
+    score = _score(predictor)
+    default = dataclasses.replace(score, name="serving_default")
+    return (default, score, _generate(predictor), _decode_step(predictor))
 
 
-def _score(predictor):
-    def score(text):
+def _score(predictor: "LanguageModel") -> Endpoint:
+    def score(text: tf.Tensor) -> dict[str, tf.Tensor]:
         ids = predictor.tokenizer.ragged(text, end=True)
         found = predictor.sequences.log_probabilities(*predictor.factors(ids))
         return {
@@ -68,19 +52,23 @@ def _score(predictor):
             "token_count": tf.cast(ids.row_lengths(), tf.int32),
         }
 
-    def expected(inputs):
+    def expected(inputs: Arrays) -> Arrays:
         """Each text scored by itself."""
         scores = [predictor.score([text.decode()])[0] for text in inputs["text"]]
         return request(
-            log_probability=np.float32([score["log_probability"] for score in scores]),
-            token_count=np.int32([len(score["tokens"]) for score in scores]),
+            log_probability=[score["log_probability"] for score in scores],
+            token_count=[len(score["tokens"]) for score in scores],
         )
 
-    return score, expected
+    inputs = (tf.TensorSpec([None], tf.string, "text"),)
+    examples = [request(text=texts) for texts in _SCORED]
+    return Endpoint("score", inputs, score, examples, expected)
 
 
-def _generate(predictor):
-    def generate(prompt, temperature, seed, max_length):
+def _generate(predictor: "LanguageModel") -> Endpoint:
+    def generate(
+        prompt: tf.Tensor, temperature: tf.Tensor, seed: tf.Tensor, max_length: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         last, states = predictor.read(predictor.tokenizer.ragged(prompt))
         limits = tf.clip_by_value(max_length, 0, LONGEST)
         steps = tf.maximum(1, tf.reduce_max(limits))  # a loop has a step
@@ -100,13 +88,13 @@ def _generate(predictor):
             "log_probability": tf.reduce_sum(written.log_probabilities, axis=1),
         }
 
-    def expected(inputs):
+    def expected(inputs: Arrays) -> Arrays:
         """Each text written by itself."""
         texts = [_written(predictor, *row) for row in zip(*inputs.values(), strict=True)]
         return request(
             text=[text["text"] for text in texts],
-            token_count=np.int32([text["tokens"] for text in texts]),
-            log_probability=np.float32([text["log_probability"] for text in texts]),
+            token_count=[text["tokens"] for text in texts],
+            log_probability=[text["log_probability"] for text in texts],
         )
 
     inputs = (
@@ -116,46 +104,57 @@ def _generate(predictor):
         tf.TensorSpec([None], tf.int32, "max_length"),
     )
     asked = [
-        request(**values | {"prompt": _known(predictor, values["prompt"])}) for values in _ASKED
+        request(
+            prompt=_known(predictor, prompts),
+            temperature=temperatures,
+            seed=np.arange(1, 1 + len(prompts), dtype="int64"),
+            max_length=lengths,
+        )
+        for prompts, temperatures, lengths in _ASKED
     ]
     return Endpoint("generate", inputs, generate, asked, expected)
 
 
-def _known(predictor, prompts):
+def _known(predictor: "LanguageModel", prompts: list[str]) -> list[str]:
     """The prompts that a predictor takes; in place of others, which it refuses, empty ones."""
     return ["" if predictor.unknown_characters(prompt) else prompt for prompt in prompts]
 
 
-def _written(predictor, prompt, temperature, seed, max_length):
-    prompt = prompt.decode()
-    how = {"temperature": float(temperature)} if temperature > 0 else {"greedy": True}
-    (found,) = predictor.generate([prompt], length=int(max_length), seed=int(seed), **how)
-    return found | {"text": found["text"].removeprefix(prompt)}
+def _written(
+    predictor: "LanguageModel", prompt: bytes, temperature: float, seed: int, max_length: int
+) -> dict[str, Any]:
+    (found,) = predictor.generate(
+        [prompt.decode()],
+        length=int(max_length),
+        seed=int(seed),
+        temperature=float(temperature) if temperature > 0 else 1.0,
+        greedy=not temperature > 0,
+    )
+    return found | {"text": found["text"].removeprefix(prompt.decode())}
 
 
-def _decode_step(predictor):
+def _decode_step(predictor: "LanguageModel") -> Endpoint:
     specs = {
         name: tf.TensorSpec([None, state.shape[-1]], tf.as_dtype(state.dtype), name)
         for name, state in initial_states(predictor.model, 1).items()
     }
 
-    def decode_step(token_ids, *states):
-        states = dict(zip(specs, states, strict=True))
-        logits, states = predictor.sequences.next_logits(token_ids, states)
-        new = {f"next_{name}": state for name, state in states.items()}
-        return {"log_probabilities": tf.nn.log_softmax(logits), **new}
+    def decode_step(token_ids: tf.Tensor, *states: tf.Tensor) -> dict[str, tf.Tensor]:
+        given = dict(zip(specs, states, strict=True))
+        logits, new = predictor.sequences.next_logits(token_ids, given)
+        named = {f"next_{name}": state for name, state in new.items()}
+        return {"log_probabilities": tf.nn.log_softmax(logits), **named}
 
-    def expected(inputs):
+    def expected(inputs: Arrays) -> Arrays:
         """Each row by itself, the logarithms by NumPy."""
         rows = []
         for i in range(len(inputs["token_ids"])):
-            token_ids, *states = (ops.convert_to_tensor(a[i : i + 1]) for a in inputs.values())
-            states = dict(zip(specs, states, strict=True))
-            logits, states = predictor.sequences.next_logits(token_ids, states)
+            row = {name: ops.convert_to_tensor(a[i : i + 1]) for name, a in inputs.items()}
+            logits, new = predictor.sequences.next_logits(row.pop("token_ids"), row)
             logits = ops.convert_to_numpy(logits)
-            found = {"log_probabilities": logits - np.logaddexp.reduce(logits, axis=1)[:, None]}
-            new = {f"next_{name}": ops.convert_to_numpy(s) for name, s in states.items()}
-            rows.append(found | new)
+            found = {f"next_{name}": ops.convert_to_numpy(state) for name, state in new.items()}
+            sums = np.logaddexp.reduce(logits, axis=1)[:, None]
+            rows.append({"log_probabilities": logits - sums, **found})
         return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
     inputs = (tf.TensorSpec([None], tf.int32, "token_ids"), *specs.values())
@@ -164,11 +163,11 @@ def _decode_step(predictor):
     return Endpoint("decode_step", inputs, decode_step, examples, expected)
 
 
-def _steps(specs, token_ids):
+def _steps(specs: dict[str, tf.TensorSpec], token_ids: list[int]) -> dict[str, np.ndarray]:
     """A request for one step: zero states for the first row, and others for those that follow."""
     rows = np.arange(len(token_ids), dtype="float32")[:, None]
     states = {
         name: np.tanh(rows * np.linspace(-0.5, 0.5, spec.shape[1], dtype="float32"))
         for name, spec in specs.items()
     }
-    return request(token_ids=np.int32(token_ids), **states)
+    return request(token_ids=token_ids, **states)

@@ -1,18 +1,28 @@
 """How probable music is, and new pieces drawn from the same distribution."""
 
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from zoo import generation
+from zoo.cells.typing import Tensor
 from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.errors import UserError
 from zoo.music import notes
 from zoo.music.chords import END_ID, ChordEncoder
+from zoo.music.score import Score
 from zoo.music.transpositions import transpositions
+from zoo.predictors.base import Predictor, list_of_strings, map_by_length
 from zoo.predictors.chord_sequences import ChordSequences
+from zoo.predictors.endpoints import Endpoint
+from zoo.predictors.graphs import padded
 from zoo.predictors.music_model_endpoints import endpoints
-from zoo.predictors.sampling import check_seed, for_rows, sampling
+from zoo.predictors.sampling import check_length, check_seed, for_rows, sampling
 from zoo.training import Perplexity, SequenceCrossentropy
 
 _BATCH_SIZE = 32
@@ -21,12 +31,12 @@ _LIKELIEST = 5  # next chords that `predict` gives
 _UNKNOWN_KEY = 4  # one in so many training pieces is read as if its key were unknown
 
 
-class MusicModel:
+class MusicModel(Predictor):
     """A model of chords over time with its encoder: judges pieces, and writes new ones.
 
     Args:
         model: `keras.Model` of `zoo.networks.chord_model`.
-        encoder: the `zoo.music.chords.ChordEncoder` of its symbols.
+        encoder: that of its symbols.
 
     Raises:
         ValueError: the model has other symbols or voices than the encoder.
@@ -34,7 +44,7 @@ class MusicModel:
 
     kind = "music_model"
 
-    def __init__(self, model, encoder):
+    def __init__(self, model: keras.Model, encoder: ChordEncoder):
         shape = (encoder.voices, encoder.symbols)
         if tuple(model.output.shape[-2:]) != shape:
             raise ValueError(f"{shape} voices and symbols for a model of {model.output.shape[-2:]}")
@@ -42,19 +52,27 @@ class MusicModel:
         self.encoder = encoder
         self.sequences = ChordSequences(model, encoder.bar)
 
-    def compile(self, optimizer):
-        """Compiles the model for training."""
+    def compile(self, optimizer: keras.optimizers.Optimizer) -> keras.Model:
         self.model.compile(
             optimizer=optimizer,
             loss=SequenceCrossentropy("mean_per_step"),
             weighted_metrics=[Perplexity()],
         )
+        return self.model
 
-    def batches(self, scores, batch_size, *, shuffle=False, seed=0, transpose=0):
-        """`BucketedBatches` of pieces, for `zoo.training.fit`.
+    def batches(
+        self,
+        scores: Sequence[Score],
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        transpose: int = 0,
+    ) -> BucketedBatches:
+        """Batches of pieces, for `zoo.training.fit`.
 
         Args:
-            scores: list of `Score`s.
+            scores: the pieces.
             batch_size: pieces in a batch.
             shuffle: whether for training: then one piece in four has an unknown key.
             seed: of the order, and of which these are.
@@ -75,7 +93,7 @@ class MusicModel:
             inputs, inputs["chords"], batch_size=batch_size, shuffle=shuffle, seed=seed
         )
 
-    def _row(self, score, key):
+    def _row(self, score: Score, key: str | None) -> dict[str, np.ndarray]:
         """The inputs of the network for one piece, with the end as the last step."""
         chords = self.encoder.encode(score)
         return {
@@ -84,11 +102,13 @@ class MusicModel:
             "keys": np.full(len(chords), self.encoder.key_id(key), "int32"),
         }
 
-    def log_probabilities(self, scores, *, with_keys=False):
+    def log_probabilities(
+        self, scores: Sequence[Score], *, with_keys: bool = False
+    ) -> list[np.ndarray]:
         """Log P of each symbol of pieces, given all before it, and the voices above.
 
         Args:
-            scores: list of `Score`s.
+            scores: the pieces.
             with_keys: whether the key is given, too.
 
         Returns:
@@ -97,26 +117,21 @@ class MusicModel:
         Raises:
             UserError: a piece is of another kind than those that the model knows.
         """
-        found = [None] * len(scores)
-        order = sorted(range(len(scores)), key=lambda i: len(scores[i]))
-        for first in range(0, len(order), _BATCH_SIZE):
-            chosen = order[first : first + _BATCH_SIZE]
-            rows = [self._row(scores[i], scores[i].key if with_keys else None) for i in chosen]
+
+        def judge(some: list[Score]) -> list[np.ndarray]:
+            rows = [self._row(score, score.key if with_keys else None) for score in some]
             longest = max(len(row["chords"]) for row in rows)
             inputs = {
-                name: ops.convert_to_tensor(np.stack([_padded(r[name], longest) for r in rows]))
+                name: ops.convert_to_tensor(np.stack([padded(row[name], longest) for row in rows]))
                 for name in self.model.input
             }
             values = ops.convert_to_numpy(self.sequences.log_probabilities(inputs))
-            for i, row, log_probabilities in zip(chosen, rows, values, strict=True):
-                found[i] = log_probabilities[: len(row["chords"])]
-        return found
+            return [of[: len(row["chords"])] for of, row in zip(values, rows, strict=True)]
 
-    def evaluate(self, scores):
+        return map_by_length(judge, scores, _BATCH_SIZE)
+
+    def evaluate(self, scores: Sequence[Score]) -> dict[str, Any]:
         """Measures the model on pieces; neither their keys nor their ends count.
-
-        Args:
-            scores: list of `Score`s.
 
         Returns:
             dict of `nll_per_step`, the mean of -log P of a chord given all before it, in nats;
@@ -140,7 +155,7 @@ class MusicModel:
             "examples": len(scores),
         }
 
-    def predict(self, chords):
+    def predict(self, chords: Iterable[str]) -> list[dict[str, Any]]:
         """What comes next.
 
         Args:
@@ -155,15 +170,13 @@ class MusicModel:
             TypeError: `chords` is one string instead of a list of strings.
             UserError: a chord has another number of notes, or what is no note.
         """
-        if isinstance(chords, str):
-            raise TypeError("give a list of strings, not one string")
-        return [{"next": self._next(text)} for text in chords]
+        return [{"next": self._next(text)} for text in list_of_strings(chords)]
 
-    def _next(self, text):
+    def _next(self, text: str) -> list[dict[str, Any]]:
         seed, voices = self.seed(text), self.encoder.voices
         if not seed.all():
             raise UserError(f"'{text}': give the {voices} notes of each chord, - for silence")
-        state = self._beginning(_longer(seed, len(seed) + 1)[None], None, 0, None)
+        state = self._beginning(padded(seed, len(seed) + 1)[None], None, 0, None)
         symbols = ops.zeros((1,), dtype="int32")
         if len(seed):
             settings = for_rows(sampling(1.0, 0, 1.0), 1)
@@ -177,7 +190,7 @@ class MusicModel:
             for row, value in zip(rows, log_probabilities, strict=False)
         ]
 
-    def named(self, symbols):
+    def named(self, symbols: np.ndarray) -> str:
         """A chord of symbols as names, a held note in brackets; "end" after the last chord."""
         if symbols[0] == END_ID:
             return "end"
@@ -186,7 +199,7 @@ class MusicModel:
         held = (score.pitches[0] > 0) & ~self.encoder.struck(symbols)
         return " ".join(f"({n})" if h else n for n, h in zip(names, held, strict=True))
 
-    def seed(self, text):
+    def seed(self, text: str) -> np.ndarray:
         """Chords from their names, as symbols: (steps, voices) int32, 0 where a voice is free.
 
         Args:
@@ -200,17 +213,17 @@ class MusicModel:
 
     def generate(
         self,
-        seed_chord="",
+        seed_chord: str = "",
         *,
-        key=None,
-        length=None,
-        pieces=1,
-        melody=None,
-        temperature=1.0,
-        top_k=0,
-        top_p=1.0,
-        seed=0,
-    ):
+        key: str | None = None,
+        length: int | None = None,
+        pieces: int = 1,
+        melody: Score | None = None,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int = 0,
+    ) -> list[dict[str, Any]]:
         """Writes pieces, voice by voice and chord by chord, until their end or a length.
 
         Args:
@@ -236,9 +249,9 @@ class MusicModel:
         check_seed(seed)
         settings = sampling(temperature, top_k, top_p)
         if melody is None:
-            if length is None or length < 1:
-                raise ValueError(f"`length` must be at least 1. Received: {length!r}")
-            given, first, metre = _longer(self.seed(seed_chord), length)[None], 0, None
+            check_length(length)
+            begin, first, metre = self.seed(seed_chord), 0, None
+            given = padded(begin, max(length or 0, len(begin)))[None]
         else:
             given = self.encoder.given_melody(melody)[None]
             first, metre = int(melody.positions[0]), melody.bars()[0].length
@@ -247,32 +260,44 @@ class MusicModel:
         symbols = self._write(given, key, first, metre, seed, settings)
         return [self._piece(row, key, first, metre, melody is not None) for row in symbols]
 
-    def _write(self, given, key, first, metre, seed, settings):
+    def _write(
+        self,
+        given: np.ndarray,
+        key: str | None,
+        first: int,
+        metre: int | None,
+        seed: int,
+        settings: dict[str, Any],
+    ) -> np.ndarray:
         """The symbols of pieces, (pieces, steps, voices), some of which are given."""
         pieces, steps, voices = given.shape
         state = self._beginning(given, key, first, metre)
         symbols = ops.zeros((pieces,), dtype="int32")
-        settings = for_rows(settings, pieces)
+        rows = for_rows(settings, pieces)
         seeds, found = seed + np.arange(pieces, dtype="int64"), []
         for start in range(0, steps, _AT_ONCE):
             number = voices * min(_AT_ONCE, steps - start)
             uniforms = generation.uniforms(seeds, voices * start, number).numpy()
             uniforms = ops.convert_to_tensor(uniforms)
-            written = self.sequences.write(symbols, state, uniforms, settings)
+            written = self.sequences.write(symbols, state, uniforms, rows)
             symbols, state = written.token_ids, written.state
             found.append(ops.convert_to_numpy(written.tokens))
             if (found[-1][:, -1] == END_ID).all():
                 break
         return np.concatenate(found, axis=1).reshape(pieces, -1, voices)
 
-    def _beginning(self, given, key, first, metre):
+    def _beginning(
+        self, given: np.ndarray, key: str | None, first: int, metre: int | None
+    ) -> dict[str, Tensor]:
         """The state before pieces are written that are alike in key and metre."""
         pieces = len(given)
         values = (self.encoder.key_id(key), first, metre or self.encoder.bar)
         ids = (ops.convert_to_tensor(np.full(pieces, value, "int32")) for value in values)
         return self.sequences.beginning(ops.convert_to_tensor(given), *ids)
 
-    def _piece(self, symbols, key, first, metre, of_melody):
+    def _piece(
+        self, symbols: np.ndarray, key: str | None, first: int, metre: int | None, of_melody: bool
+    ) -> dict[str, Any]:
         score = self.encoder.decode(symbols, key=key, first_position=first, metre=metre)
         (values,) = self.log_probabilities([score], with_keys=True)
         ended = bool((symbols[:, 0] == END_ID).any())
@@ -282,35 +307,15 @@ class MusicModel:
             piece["melody_log_probability"] = float(values[:, 0].sum(dtype="float64"))
         return piece | {"ended": ended}
 
-    def resources(self):
-        """What `endpoints` use beside the model, for an export to keep."""
-        return ()
-
-    def endpoints(self):
+    def endpoints(self) -> tuple[Endpoint, ...]:
         """What a served model answers to: new pieces, and the probability of given ones."""
         return endpoints(self)
 
-    def save_assets(self, folder):
-        """Returns what the Keras archive does not hold; there are no files."""
+    def save_assets(self, folder: Path) -> dict[str, Any]:
         del folder
         return {"encoder": self.encoder.get_config()}
 
     @classmethod
-    def load_assets(cls, folder, config, model):
-        """The predictor of a model and what `save_assets` returned.
-
-        Raises:
-            KeyError, TypeError, ValueError: the parts are not those of one model.
-        """
+    def load_assets(cls, folder: Path, config: dict[str, Any], model: keras.Model) -> "MusicModel":
         del folder
         return cls(model, ChordEncoder(**config["encoder"]))
-
-
-def _padded(array, length):
-    """An array (steps, ...) with zeros after it."""
-    return np.pad(array, ((0, length - len(array)), *((0, 0),) * (array.ndim - 1)))
-
-
-def _longer(seed, length):
-    """The seed with free steps after it, as many as `length` in all."""
-    return _padded(seed, max(length, len(seed)))

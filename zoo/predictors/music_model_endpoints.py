@@ -1,15 +1,23 @@
 """What a served model of music answers to."""
 
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import tensorflow as tf
 
 from zoo import generation
 from zoo.generation.temperature import HOTTEST
-from zoo.music.chords import END_ID, FIRST_KEY_ID, HIGHEST, LOWEST, REST_ID
+from zoo.music.chords import END_ID, FIRST_KEY_ID, HIGHEST, LOWEST, REST_ID, ChordEncoder
 from zoo.music.notes import KEYS, chord_name
 from zoo.music.score import Score
-from zoo.predictors.endpoints import Endpoint, request
+from zoo.predictors.endpoints import Arrays, Endpoint, request
+from zoo.predictors.graphs import padded
 from zoo.text.special_tokens import PADDING_ID
+
+if TYPE_CHECKING:  # it imports this module
+    from zoo.predictors.music_model import MusicModel
 
 LONGEST = 1024
 """Steps that one request may ask for: a server must not be busy with one client for ever."""
@@ -18,7 +26,7 @@ _FREE, _NO_STEP = -1, -1  # a voice that is left to the draw; what fills up a sh
 _KEYS_OF_PIANO = HIGHEST - LOWEST + 1
 
 
-def endpoints(predictor):
+def endpoints(predictor: "MusicModel") -> tuple[Endpoint, ...]:
     """The signatures of a served model of music.
 
     - `generate`, and the same as `serving_default`: `seed_chord` (batch, voices), MIDI numbers, the
@@ -30,26 +38,22 @@ def endpoints(predictor):
     - `score`: `notes` (batch, steps, voices), MIDI numbers, 0 for silence and -1 after the end of a
       piece, and `struck`, 1 where a note begins -> `log_probability` of all steps, natural
       logarithm, whatever the key, and `length` in steps. A piece begins with a bar of 4/4.
-
-    Args:
-        predictor: a `MusicModel`.
-
-    Returns:
-        Tuple of `Endpoint`s.
     """
     generate = _generate(predictor)
-    return (
-        Endpoint("serving_default", *generate),
-        Endpoint("generate", *generate),
-        _score(predictor),
-    )
+    return (dataclasses.replace(generate, name="serving_default"), generate, _score(predictor))
 
 
-def _generate(predictor):
+def _generate(predictor: "MusicModel") -> Endpoint:
     sequences, encoder = predictor.sequences, predictor.encoder
     voices = encoder.voices
 
-    def generate(seed_chord, key, temperature, seed, max_length):
+    def generate(
+        seed_chord: tf.Tensor,
+        key: tf.Tensor,
+        temperature: tf.Tensor,
+        seed: tf.Tensor,
+        max_length: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
         keys = tf.argmax(tf.equal(key[:, None], ("", *KEYS)), axis=1, output_type=tf.int32)
         limits = tf.clip_by_value(max_length, 1, LONGEST)
         steps = tf.reduce_max(limits)
@@ -80,17 +84,14 @@ def _generate(predictor):
             "step_count": tf.reduce_sum(tf.cast(there, tf.int32), axis=1),
         }
 
-    def expected(inputs):
+    def expected(inputs: Arrays) -> Arrays:
         """Each piece written by itself."""
         found = [_written(predictor, *row) for row in zip(*inputs.values(), strict=True)]
         steps = int(np.clip(inputs["max_length"], 1, LONGEST).max())
-        blank = {"pitches": _NO_STEP, "onsets": 0}
         return request(
-            **{
-                name: np.stack([_filled(getattr(s, name), steps, blank[name]) for s in found])
-                for name in blank
-            },
-            step_count=np.int32([len(score) for score in found]),
+            pitches=_filled([score.pitches for score in found], steps, _NO_STEP),
+            onsets=_filled([score.onsets for score in found], steps, 0),
+            step_count=[len(score) for score in found],
         )
 
     inputs = (
@@ -101,59 +102,59 @@ def _generate(predictor):
         tf.TensorSpec([None], tf.int32, "max_length"),
     )
     examples = [_asked(voices, 1, [12]), _asked(voices, 3, [20, 1, 9])]
-    return inputs, generate, examples, expected
+    return Endpoint("generate", inputs, generate, examples, expected)
 
 
-def _shifted(notes):
+def _shifted(notes: tf.Tensor) -> tf.Tensor:
     """The notes of the step before, (batch, steps, voices); 0 before the first."""
     return tf.pad(notes, [[0, 0], [1, 0], [0, 0]])[:, :-1]
 
 
-def _symbols(chord):
+def _symbols(chord: tf.Tensor) -> tf.Tensor:
     """The symbols of MIDI numbers; a voice is free where a number is no key of the piano."""
     struck = tf.logical_and(chord >= LOWEST, chord <= HIGHEST)
     symbols = tf.where(struck, chord - LOWEST + FIRST_KEY_ID, PADDING_ID)
     return tf.where(chord == 0, REST_ID, symbols)
 
 
-def _asked(voices, rows, lengths):
+def _asked(voices: int, rows: int, lengths: list[int]) -> Arrays:
     """A request: the first piece from one note, the second from nothing."""
     chords = np.full((rows, voices), _FREE, "int32")
     chords[0, 0] = 72
     return request(
         seed_chord=chords,
         key=["G major", "", "no key"][:rows],
-        temperature=np.float32([0.8, 1, 0])[:rows],
-        seed=np.int64([1, 2, 3])[:rows],
-        max_length=np.int32(lengths),
+        temperature=[0.8, 1.0, 0.0][:rows],
+        seed=np.arange(1, 1 + rows, dtype="int64"),
+        max_length=lengths,
     )
 
 
-def _written(predictor, chord, key, temperature, seed, max_length):
+def _written(
+    predictor: "MusicModel",
+    chord: np.ndarray,
+    key: bytes,
+    temperature: float,
+    seed: int,
+    max_length: int,
+) -> Score:
     """The score of one row of a request, as the predictor writes it."""
     name = key.decode()
-    greedy = {} if temperature > 0 else {"top_k": 1}
     (piece,) = predictor.generate(
         chord_name(pitch for pitch in chord if pitch != _FREE),
         key=name if name in KEYS else None,
         length=int(np.clip(max_length, 1, LONGEST)),
         temperature=float(temperature) if temperature > 0 else 1.0,
+        top_k=0 if temperature > 0 else 1,
         seed=int(seed),
-        **greedy,
     )
     return piece["score"]
 
 
-def _filled(array, steps, value):
-    """An array (n, voices) as int32, with `value` after its last step."""
-    array = np.asarray(array, "int32")
-    return np.pad(array, ((0, steps - len(array)), (0, 0)), constant_values=value)
-
-
-def _score(predictor):
+def _score(predictor: "MusicModel") -> Endpoint:
     sequences, encoder = predictor.sequences, predictor.encoder
 
-    def score(notes, struck):
+    def score(notes: tf.Tensor, struck: tf.Tensor) -> dict[str, tf.Tensor]:
         there = notes[..., 0] >= 0  # (batch, steps)
         symbols = tf.where(
             notes > 0, tf.clip_by_value(notes, LOWEST, HIGHEST) - LOWEST + FIRST_KEY_ID, REST_ID
@@ -176,7 +177,7 @@ def _score(predictor):
             "length": tf.reduce_sum(tf.cast(there, tf.int32), axis=1),
         }
 
-    def expected(inputs):
+    def expected(inputs: Arrays) -> Arrays:
         """Each piece by itself."""
         totals, lengths = [], []
         for notes, struck in zip(inputs["notes"], inputs["struck"], strict=True):
@@ -191,7 +192,7 @@ def _score(predictor):
             (found,) = predictor.log_probabilities([piece])
             totals.append(found[:-1].sum())
             lengths.append(steps)
-        return {"log_probability": np.float32(totals), "length": np.int32(lengths)}
+        return request(log_probability=totals, length=lengths)
 
     inputs = (
         tf.TensorSpec([None, None, encoder.voices], tf.int32, "notes"),
@@ -202,7 +203,7 @@ def _score(predictor):
     return Endpoint("score", inputs, score, examples, expected)
 
 
-def _example(encoder, steps):
+def _example(encoder: ChordEncoder, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """The notes of a few steps, struck at every other one."""
     chord = 72 - 5 * np.arange(encoder.voices)
     notes = chord + (np.arange(steps)[:, None] // 2) % 3
@@ -210,9 +211,12 @@ def _example(encoder, steps):
     return notes, struck
 
 
-def _batch(pieces):
-    steps = max(len(notes) for notes, _ in pieces)
-    return request(
-        notes=np.stack([_filled(notes, steps, _NO_STEP) for notes, _ in pieces]),
-        struck=np.stack([_filled(struck, steps, 0) for _, struck in pieces]),
-    )
+def _batch(pieces: list[tuple[np.ndarray, np.ndarray]]) -> Arrays:
+    notes, struck = zip(*pieces, strict=True)
+    steps = max(map(len, notes))
+    return request(notes=_filled(notes, steps, _NO_STEP), struck=_filled(struck, steps, 0))
+
+
+def _filled(arrays: Sequence[np.ndarray], steps: int, value: int) -> np.ndarray:
+    """Arrays (n, voices) of several lengths as one of int32, with `value` after the last steps."""
+    return np.stack([padded(array.astype("int32"), steps, value) for array in arrays])

@@ -1,12 +1,25 @@
 """How tokens are drawn: what users may ask for, checked."""
 
+from typing import Any
+
 import numpy as np
 from keras import ops
 
+from zoo.cells.typing import Tensor
 from zoo.generation.temperature import HOTTEST
 
 
-def check_seed(seed):
+def check_length(length: int | None) -> None:
+    """Refuses a length of what is to be written.
+
+    Raises:
+        ValueError: it is below 1, or missing.
+    """
+    if length is None or length < 1:
+        raise ValueError(f"`length` must be at least 1. Received: {length!r}")
+
+
+def check_seed(seed: int) -> None:
     """Refuses a seed that `zoo.generation.uniforms` cannot count up from.
 
     Raises:
@@ -16,7 +29,7 @@ def check_seed(seed):
         raise ValueError(f"`seed` must be at least 0 and below 2**62. Received: {seed!r}")
 
 
-def sampling(temperature, top_k, top_p):
+def sampling(temperature: float, top_k: int, top_p: float) -> dict[str, Any]:
     """The settings of a draw, as `zoo.generation.truncated` has them, by name.
 
     Raises:
@@ -35,12 +48,10 @@ def sampling(temperature, top_k, top_p):
     return {"temperature": temperature, "top_k": min(top_k, 2**31 - 1), "top_p": top_p}
 
 
-def for_rows(settings, batch):
+def for_rows(settings: dict[str, Any], batch: int) -> dict[str, Tensor]:
     """What `sampling` returned as tensors (batch,), the same for each row."""
+    dtypes = {"temperature": "float32", "top_k": "int32", "top_p": "float32"}
     return {
-        name: ops.convert_to_tensor(np.full(batch, value, _DTYPES[name]))
+        name: ops.convert_to_tensor(np.full(batch, value, dtypes[name]))
         for name, value in settings.items()
     }
-
-
-_DTYPES = {"temperature": "float32", "top_k": "int32", "top_p": "float32"}

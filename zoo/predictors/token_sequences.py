@@ -1,9 +1,14 @@
 """A language model at work on ids: probabilities of sequences, and new sequences."""
 
+from collections.abc import Iterator
+from typing import Any
+
+import keras
 import numpy as np
 from keras import ops
 
 from zoo import generation
+from zoo.cells.typing import Tensor
 from zoo.layers.scan import scan
 from zoo.networks import initial_states, step_model
 from zoo.predictors.graphs import graph
@@ -25,7 +30,7 @@ class TokenSequences:
         model: the network.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: keras.Model):
         self._model = model
         self._one_step = step_model(model)
         self.states_after = graph(self._states_after)
@@ -34,7 +39,7 @@ class TokenSequences:
         self.generate = graph(self._generate)
         self.search = graph(self._search)
 
-    def _log_probabilities(self, inputs, targets):
+    def _log_probabilities(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Log P of each target, given the inputs up to its step: (batch, timesteps) float32.
 
         Args:
@@ -50,7 +55,7 @@ class TokenSequences:
         )  # (pieces, batch, _PIECE) each
         names = list(initial_states(self._model, 1))
 
-        def read(states, slices):
+        def read(states: tuple, slices: tuple) -> tuple[tuple, tuple]:
             token_ids, following = slices
             given = dict(zip(names, states, strict=True))
             outputs = self._model({"token_ids": token_ids, **given}, training=False)
@@ -64,7 +69,7 @@ class TokenSequences:
         found = ops.reshape(ops.transpose(found, (1, 0, 2)), (batch, pieces * _PIECE))
         return ops.where(ops.equal(targets, PADDING_ID), 0.0, found[:, :timesteps])
 
-    def _states_after(self, token_ids):
+    def _states_after(self, token_ids: Tensor) -> dict[str, Tensor]:
         """The states when a sequence has been read, a dict of (batch, units).
 
         Args:
@@ -74,12 +79,22 @@ class TokenSequences:
         outputs = self._model({"token_ids": token_ids, **states}, training=False)
         return {name: outputs[name] for name in states}
 
-    def _next_logits(self, token_ids, states):
+    def _next_logits(
+        self, token_ids: Tensor, states: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """The logits, (batch, vocabulary), of what follows a token, and the new states."""
         outputs = dict(self._one_step({"token_ids": token_ids, **states}, training=False))
         return outputs.pop("logits"), outputs
 
-    def _generate(self, token_ids, states, finished, uniforms, limits=None, **settings):
+    def _generate(
+        self,
+        token_ids: Tensor,
+        states: dict[str, Tensor],
+        finished: Tensor,
+        uniforms: Tensor,
+        limits: Tensor | None = None,
+        **settings: Any,
+    ) -> generation.Generation:
         """Goes on with sequences: `zoo.generation.generate`, without padding and `<UNK>`.
 
         Args:
@@ -89,9 +104,6 @@ class TokenSequences:
             uniforms: (batch, steps) float32, or the number of steps for greedy choice.
             limits: (batch,) int32, or None.
             **settings: `temperature`, `top_k`, `top_p`, (batch,) each; `end_id`.
-
-        Returns:
-            A `zoo.generation.Generation`.
         """
         greedy = not len(uniforms.shape)
         how = {"steps": uniforms} if greedy else {"uniforms": uniforms}
@@ -106,8 +118,10 @@ class TokenSequences:
             **settings,
         )
 
-    def _search(self, token_ids, states, beams, length):
-        """The most probable continuations, `zoo.generation.Hypotheses`; arguments as above."""
+    def _search(
+        self, token_ids: Tensor, states: dict[str, Tensor], beams: int, length: int
+    ) -> generation.Hypotheses:
+        """The most probable continuations; arguments as above."""
         return generation.beam_search(
             self._next_logits,
             token_ids,
@@ -118,7 +132,16 @@ class TokenSequences:
             forbidden=FORBIDDEN,
         )
 
-    def pieces(self, token_ids, states, length, at_once, seed, sampling=None, end_id=END_ID):
+    def pieces(
+        self,
+        token_ids: Tensor,
+        states: dict[str, Tensor],
+        length: int,
+        at_once: int,
+        seed: int,
+        sampling: dict[str, Any] | None = None,
+        end_id: int | None = END_ID,
+    ) -> Iterator[generation.Generation]:
         """Writes sequences piece by piece, in constant memory.
 
         Args:
@@ -139,7 +162,7 @@ class TokenSequences:
         for first in range(0, length, at_once):
             steps = min(at_once, length - first)
             if sampling is None:
-                uniforms = ops.convert_to_tensor(np.int32(steps))
+                uniforms = ops.convert_to_tensor(np.array(steps, "int32"))
             else:
                 uniforms = ops.convert_to_tensor(generation.uniforms(seeds, first, steps).numpy())
             piece = self.generate(token_ids, states, finished, uniforms, end_id=end_id, **settings)

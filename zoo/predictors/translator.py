@@ -2,29 +2,34 @@
 
 import itertools
 import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from zoo import generation
+from zoo import evaluation, generation
+from zoo.cells.typing import Tensor
 from zoo.datasets.batches.by_length import BucketedBatches
+from zoo.datasets.parallel_text import Pairs
 from zoo.errors import UserError
-from zoo.evaluation.translation import measured
 from zoo.layers.scan import scan
 from zoo.networks.encoder_decoder import decode_step_model, encode_model
-from zoo.predictors.endpoints import Endpoint, request
+from zoo.predictors.base import Predictor, list_of_strings, load_vocabulary, map_by_length
+from zoo.predictors.endpoints import Arrays, Endpoint, request
 from zoo.predictors.graphs import for_keras, graph
 from zoo.text.characters import CharacterTokenizer
 from zoo.text.normalization import tidy
 from zoo.text.sentences import SentenceTokenizer
 from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN, UNKNOWN_ID
 from zoo.text.subwords import SubwordTokenizer
-from zoo.text.vocabularies import Vocabulary
 from zoo.training import Perplexity, SequenceCrossentropy
 
 SOURCE_NAME, TARGET_NAME = "source_vocabulary.txt", "target_vocabulary.txt"
-TOKENIZERS = {
+TOKENIZERS: dict[str, Any] = {
     kind.level: kind for kind in (SubwordTokenizer, CharacterTokenizer, SentenceTokenizer)
 }
 """What turns text into tokens, by level."""
@@ -38,7 +43,7 @@ _WARM_UP_TEXTS = (
 )
 
 
-class Translator:
+class Translator(Predictor):
     """An encoder-decoder with its tokenizers: translates texts, each as one sequence.
 
     Args:
@@ -52,7 +57,7 @@ class Translator:
 
     kind = "translator"
 
-    def __init__(self, model, source_tokenizer, target_tokenizer):
+    def __init__(self, model: keras.Model, source_tokenizer: Any, target_tokenizer: Any):
         size = model.output.shape[-1]
         if size != len(target_tokenizer.vocabulary):
             raise ValueError(f"{len(target_tokenizer.vocabulary)} tokens for a model of {size}")
@@ -64,25 +69,28 @@ class Translator:
         self._align = graph(self._alignment)
 
     @property
-    def level(self):
+    def level(self) -> str:
         """What a token is: "subword", "character" or "word"."""
         return self.target_tokenizer.level
 
     @property
-    def attends(self):
+    def attends(self) -> bool:
         """Whether the decoder looks back at the source."""
         return "weights" in self._step.output
 
-    def compile(self, optimizer, label_smoothing=0.0):
-        """Compiles the model for training."""
+    def compile(
+        self, optimizer: keras.optimizers.Optimizer, label_smoothing: float = 0.0
+    ) -> keras.Model:
         self.model.compile(
             optimizer=optimizer,
             loss=SequenceCrossentropy("mean_per_step", label_smoothing=label_smoothing),
             weighted_metrics=[Perplexity()],
         )
+        return self.model
 
-    def batches(self, pairs, batch_size, *, shuffle=False, seed=0):
-        """`BucketedBatches` of `Pairs`, for `zoo.training.fit`."""
+    def batches(
+        self, pairs: Pairs, batch_size: int, *, shuffle: bool = False, seed: int = 0
+    ) -> BucketedBatches:
         sources = encoded(self.source_tokenizer, pairs.sources)
         targets = encoded(self.target_tokenizer, pairs.targets)
         starts = tf.fill([targets.nrows(), 1], END_ID)
@@ -97,8 +105,14 @@ class Translator:
         )
 
     def predict(
-        self, texts, *, beams=BEAMS, length_penalty=LENGTH_PENALTY, n_best=1, copy_unknown=False
-    ):
+        self,
+        texts: Iterable[str],
+        *,
+        beams: int = BEAMS,
+        length_penalty: float = LENGTH_PENALTY,
+        n_best: int = 1,
+        copy_unknown: bool = False,
+    ) -> list[dict[str, Any]]:
         """Translates texts.
 
         Args:
@@ -120,8 +134,7 @@ class Translator:
             ValueError: a number is out of range.
             UserError: `copy_unknown` is asked of a model that has no attention, or no words.
         """
-        if isinstance(texts, str):
-            raise TypeError("give a list of strings, not one string")
+        texts = [tidy(text) for text in list_of_strings(texts)]
         if beams < 1 or not 1 <= n_best <= beams:
             raise ValueError(
                 f"`beams` must be at least 1, and `n_best` from 1 to `beams`. Received: {beams!r}, "
@@ -129,19 +142,18 @@ class Translator:
             )
         if copy_unknown and not (self.attends and self.level == "word"):
             raise UserError("words are copied by models of words with attention: leave it out")
-        texts = [tidy(text) for text in texts]
-        found = [{"translation": "", "hypotheses": []} for _ in texts]
-        order = [i for i in sorted(range(len(texts)), key=lambda i: len(texts[i])) if texts[i]]
-        for first in range(0, len(order), _BATCH_SIZE):
-            chosen = order[first : first + _BATCH_SIZE]
-            some = [texts[i] for i in chosen]
-            results = self._translate(some, beams, length_penalty, n_best, copy_unknown)
-            for i, hypotheses in zip(chosen, results, strict=True):
-                found[i] = {"translation": hypotheses[0]["text"], "hypotheses": hypotheses}
-        return found
 
-    def _translate(self, texts, beams, length_penalty, n_best, copy_unknown):
-        """The hypotheses of texts that are not blank, a list of dicts for each."""
+        def translate(some: list[str]) -> list[list[dict[str, Any]]]:
+            return self._translate(some, beams, length_penalty, n_best, copy_unknown)
+
+        found = iter(map_by_length(translate, [text for text in texts if text], _BATCH_SIZE))
+        rows = [next(found) if text else [] for text in texts]
+        return [{"translation": row[0]["text"] if row else "", "hypotheses": row} for row in rows]
+
+    def _translate(
+        self, texts: list[str], beams: int, length_penalty: float, n_best: int, copy_unknown: bool
+    ) -> list[list[dict[str, Any]]]:
+        """The hypotheses of texts that are not blank."""
         source = for_keras(encoded(self.source_tokenizer, texts).to_tensor(PADDING_ID))
         forbidden = (PADDING_ID,) if copy_unknown else (PADDING_ID, UNKNOWN_ID)
         found = self._search(source, beams, length_penalty, forbidden)
@@ -160,7 +172,9 @@ class Translator:
             for _ in texts
         ]
 
-    def _beam_search(self, source_ids, beams, length_penalty, forbidden):
+    def _beam_search(
+        self, source_ids: Tensor, beams: int, length_penalty: float, forbidden: tuple[int, ...]
+    ) -> generation.Hypotheses:
         lengths = ops.sum(ops.cast(source_ids != PADDING_ID, "int32"), axis=1)
         return generation.beam_search(
             self._next_logits,
@@ -175,18 +189,22 @@ class Translator:
             length_penalty=length_penalty,
         )
 
-    def _next_logits(self, token_ids, state):
+    def _next_logits(
+        self, token_ids: Tensor, state: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """The logits, (batch, vocabulary), of what follows a token, and the new state."""
         outputs = self._one_step(token_ids, state)
         new = {name: outputs[name] for name in outputs if name in state}
         return outputs["logits"], state | new
 
-    def _one_step(self, token_ids, state):
+    def _one_step(self, token_ids: Tensor, state: dict[str, Tensor]) -> dict[str, Tensor]:
         inputs = {"token_ids": token_ids} | state
         inputs = {name: inputs[name] for name in self._step.input}
         return dict(self._step(inputs, training=False))
 
-    def alignments(self, texts, translations):
+    def alignments(
+        self, texts: Sequence[str], translations: Sequence[str]
+    ) -> list[tuple[list[str], list[str], np.ndarray]]:
         """Where the decoder looks when it writes each token.
 
         Args:
@@ -217,14 +235,14 @@ class Translator:
             )
         ]
 
-    def _alignment(self, source_ids, target_ids):
+    def _alignment(self, source_ids: Tensor, target_ids: Tensor) -> Tensor:
         """The weights of attention, (batch, target timesteps, source timesteps)."""
         state = dict(self._encode(source_ids, training=False))
         before = ops.pad(target_ids, [[0, 0], [1, 0]], constant_values=END_ID)[:, :-1]
         names = [name for name in state if name not in ("memory", "keys", "mask")]
         constant = {name: state[name] for name in state if name not in names}
 
-        def step(carry, slices):
+        def step(carry: tuple, slices: tuple) -> tuple[tuple, tuple]:
             given = dict(zip(names, carry, strict=True)) | constant
             outputs = self._one_step(slices[0], given)
             return tuple(outputs[name] for name in names), (outputs["weights"],)
@@ -233,7 +251,9 @@ class Translator:
         _, (weights,) = scan(step, first, (ops.transpose(before),))
         return ops.transpose(weights, (1, 0, 2))
 
-    def _with_copies(self, texts, source, tokens, joined):
+    def _with_copies(
+        self, texts: list[str], source: Tensor, tokens: np.ndarray, joined: list[str]
+    ) -> list[str]:
         """Translations with the word of the source that is attended to in place of each `<UNK>`."""
         flat = tokens.reshape(-1, tokens.shape[-1])
         hypotheses = tokens.shape[1]
@@ -251,19 +271,13 @@ class Translator:
             found.append(text)
         return found
 
-    def evaluate(self, pairs, *, beams=BEAMS, length_penalty=LENGTH_PENALTY):
+    def evaluate(
+        self, pairs: Pairs, *, beams: int = BEAMS, length_penalty: float = LENGTH_PENALTY
+    ) -> dict[str, Any]:
         """Measures the translations of sources against the targets.
 
-        Args:
-            pairs: `Pairs`.
-            beams, length_penalty: as for `predict`.
-
         Returns:
-            dict of `bleu` and `chrf` (sacrebleu, 0 to 100), `bleu_signature`, `exact_match` (share
-            of translations that are the target), `sentences`, and `examples`, the same; with groups
-            also `exact_match_by_group`. Of sources of three lengths or more also
-            `by_source_length`: a list of dicts of `least` and `most` words of a source, `words`,
-            their mean, `sentences` and `bleu` (`zoo.evaluation.source_lengths.groups`).
+            What `zoo.evaluation.translation.translation_metrics` gives.
 
         Raises:
             UserError: there are no pairs.
@@ -271,16 +285,17 @@ class Translator:
         if not len(pairs):
             raise UserError("there are no pairs of texts: nothing to measure")
         found = self.predict(pairs.sources, beams=beams, length_penalty=length_penalty)
-        return measured([one["translation"] for one in found], pairs)
+        texts = [one["translation"] for one in found]
+        metrics = evaluation.translation.translation_metrics
+        return metrics(texts, pairs.sources, pairs.targets, pairs.groups)
 
-    def resources(self):
-        """What `endpoints` use beside the model, for an export to keep."""
+    def resources(self) -> tuple:
         return (self.source_tokenizer, self.target_tokenizer)
 
-    def endpoints(self):
+    def endpoints(self) -> tuple[Endpoint, ...]:
         """What a served model answers to: `text` -> `translation` and its `log_probability`."""
 
-        def translate(text):
+        def translate(text: tf.Tensor) -> dict[str, tf.Tensor]:
             ids = encoded(self.source_tokenizer, text)
             forbidden = (PADDING_ID, UNKNOWN_ID)
             found = self._beam_search(ids.to_tensor(PADDING_ID), BEAMS, LENGTH_PENALTY, forbidden)
@@ -291,24 +306,23 @@ class Translator:
                 "log_probability": tf.where(blank, 0.0, found.log_probabilities[:, 0]),
             }
 
-        def expected(inputs):
+        def expected(inputs: Arrays) -> Arrays:
             """Each text translated by itself."""
             texts = [text.decode() for text in inputs["text"]]
             found = [self.predict([text])[0] for text in texts]
             totals = [
-                f["hypotheses"][0]["log_probability"] if f["hypotheses"] else 0 for f in found
+                f["hypotheses"][0]["log_probability"] if f["hypotheses"] else 0.0 for f in found
             ]
             return request(
                 translation=[one["translation"] for one in found],
-                log_probability=np.float32(totals),
+                log_probability=totals,
             )
 
         inputs = (tf.TensorSpec([None], tf.string, "text"),)
         examples = [request(text=texts) for texts in _WARM_UP_TEXTS]
         return (Endpoint("serving_default", inputs, translate, examples, expected),)
 
-    def save_assets(self, folder):
-        """Writes what the Keras archive does not hold; returns what else to remember of it."""
+    def save_assets(self, folder: Path) -> dict[str, Any]:
         self.source_tokenizer.vocabulary.save(folder / SOURCE_NAME)
         self.target_tokenizer.vocabulary.save(folder / TARGET_NAME)
         return {
@@ -318,22 +332,16 @@ class Translator:
         }
 
     @classmethod
-    def load_assets(cls, folder, config, model):
-        """The predictor of a model and what `save_assets` wrote and returned.
-
-        Raises:
-            UserError: a vocabulary cannot be read.
-            KeyError, TypeError, ValueError: the parts are not those of one model.
-        """
+    def load_assets(cls, folder: Path, config: dict[str, Any], model: keras.Model) -> "Translator":
         kind = TOKENIZERS[config["level"]]
-        tokenizers = [
-            kind.from_config(config[name], Vocabulary.load(folder / file), folder / file)
+        source, target = (
+            kind.from_config(config[name], load_vocabulary(folder / file), folder / file)
             for name, file in (("source_tokenizer", SOURCE_NAME), ("target_tokenizer", TARGET_NAME))
-        ]
-        return cls(model, *tokenizers)
+        )
+        return cls(model, source, target)
 
 
-def encoded(tokenizer, texts):
+def encoded(tokenizer: Any, texts: tf.Tensor | Sequence[str]) -> tf.RaggedTensor:
     """The ids of texts, each with one `<EOS>` at its end: ragged (batch, None) int32."""
     ids = tokenizer.ragged(texts)
     ids = tf.ragged.boolean_mask(ids, ids != END_ID)  # of words, sentences have one each

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import keras
 
+from zoo import evaluation
 from zoo.errors import UserError
-from zoo.evaluation.figures import learning_curves
 from zoo.training import checkpoints, logs
 from zoo.training.callbacks import EarlyStopping, EpochSeed, FiniteLoss, RunCallbacks
 from zoo.training.progress import Progress
@@ -248,7 +248,8 @@ class _Run:
         """Puts the best weights into the model and draws the learning curves."""
         self._callbacks.end()
         best = self._early_stopping.best_epoch
-        learning_curves(self.history.history, self._run_folder / CURVES_NAME, best_epoch=best)
+        path = self._run_folder / CURVES_NAME
+        evaluation.figures.learning_curves(self.history.history, path, best_epoch=best)
         self._progress.say(f"the model has the weights of epoch {best + 1}, its best")
 
     def close(self):

@@ -2,7 +2,9 @@
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
@@ -34,12 +36,12 @@ class ChordBigrams:
         discount: D, from 0 to 1.
     """
 
-    def __init__(self, chords, symbols, discount):
+    def __init__(self, chords: np.ndarray, symbols: int, discount: float):
         self._chords = np.asarray(chords, dtype="int16")
         self.symbols = symbols
         self.discount = discount
         rows = list(map(tuple, self._chords.tolist()))
-        self._followers = defaultdict(Counter)
+        self._followers: dict[tuple[int, ...], Counter] = defaultdict(Counter)
         for before, chord in pairwise(rows):
             if any(chord):
                 self._followers[before][chord] += 1
@@ -51,7 +53,9 @@ class ChordBigrams:
         self._voices = np.log(counts[:, 1:] / counts.sum(axis=1, keepdims=True))
 
     @classmethod
-    def fit(cls, pieces, validation, symbols):
+    def fit(
+        cls, pieces: Sequence[np.ndarray], validation: Sequence[np.ndarray], symbols: int
+    ) -> "ChordBigrams":
         """Counts the chords of pieces; the discount is the best on others.
 
         Args:
@@ -62,14 +66,14 @@ class ChordBigrams:
         chords = np.concatenate([part for piece in pieces for part in (start, piece)])
         model = cls(chords, symbols, 0.5)
 
-        def nll(discount):
+        def nll(discount: float) -> float:
             model.discount = discount
             return model.nll_per_step(validation)
 
         model.discount = min(_DISCOUNTS, key=nll)
         return model
 
-    def nll_per_step(self, pieces, order=2):
+    def nll_per_step(self, pieces: Sequence[np.ndarray], order: int = 2) -> float:
         """The mean of -log P of the chords of pieces, in nats.
 
         Args:
@@ -84,27 +88,26 @@ class ChordBigrams:
                 before = chord
         return total / steps
 
-    def _p2(self, before, chord):
+    def _p2(self, before: tuple[int, ...], chord: tuple[int, ...]) -> float:
         followers = self._followers.get(before)
         if not followers:
             return self._p1(chord)
         return self._discounted(followers, followers.total(), chord, self._p1(chord))
 
-    def _p1(self, chord):
+    def _p1(self, chord: tuple[int, ...]) -> float:
         p0 = math.exp(sum(self._voices[v, symbol - 1] for v, symbol in enumerate(chord)))
         return self._discounted(self._unigrams, self._total, chord, p0)
 
-    def _discounted(self, counts, total, chord, lower):
+    def _discounted(self, counts: Counter, total: int, chord: tuple, lower: float) -> float:
         kept = max(counts.get(chord, 0) - self.discount, 0.0)
         return (kept + self.discount * len(counts) * lower) / total
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Writes the chords that were counted, without pickles."""
-        numbers = {"symbols": self.symbols, "discount": self.discount}
-        np.savez_compressed(path, chords=self._chords, **numbers)
+        np.savez_compressed(path, chords=self._chords, symbols=self.symbols, discount=self.discount)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | Path) -> "ChordBigrams":
         """Reads what `save` wrote.
 
         Raises:

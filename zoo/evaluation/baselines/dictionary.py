@@ -2,10 +2,14 @@
 
 import json
 import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from zoo.evaluation.baselines.files import stored_arrays
+from zoo.evaluation.translation import translation_metrics
 
 _WORDS = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 _ITERATIONS = 5
@@ -19,11 +23,11 @@ class Dictionary:
         translations: dict of words of the source and words of the target.
     """
 
-    def __init__(self, translations):
+    def __init__(self, translations: dict[str, str]):
         self._translations = translations
 
     @classmethod
-    def fit(cls, sources, targets):
+    def fit(cls, sources: Sequence[str], targets: Sequence[str]) -> "Dictionary":
         """Learns by the first IBM model, with expectation maximisation.
 
             P(f | e_1 ... e_n) = 1/(n+1) Σ_i t(f | e_i),   e_0 being nothing
@@ -33,44 +37,51 @@ class Dictionary:
         Args:
             sources, targets: lists of strings, as many.
         """
-        source_ids, target_ids = {_NOTHING: 0}, {}
-        left, right, places = [], [], []
-        place = 0
+        source_ids: dict[str, int] = {_NOTHING: 0}
+        target_ids: dict[str, int] = {}
+        lefts, rights, of_places, place = [], [], [], 0
         for source, target in zip(sources, targets, strict=True):
             e = [0, *(source_ids.setdefault(w, len(source_ids)) for w in words(source))]
             f = [target_ids.setdefault(w, len(target_ids)) for w in words(target)]
-            left.append(np.tile(e, len(f)))
-            right.append(np.repeat(f, len(e)))
-            places.append(np.repeat(np.arange(place, place + len(f)), len(e)))
+            lefts.append(np.tile(e, len(f)))
+            rights.append(np.repeat(f, len(e)))
+            of_places.append(np.repeat(np.arange(place, place + len(f)), len(e)))
             place += len(f)
-        left, right, places = map(np.concatenate, (left, right, places))
+        left, right, places = map(np.concatenate, (lefts, rights, of_places))
         pairs, of_pair = np.unique(left * len(target_ids) + right, return_inverse=True)
         e_of_pair, f_of_pair = np.divmod(pairs, len(target_ids))
-        t = np.ones(len(pairs))
+        t: np.ndarray = np.ones(len(pairs))
         for _ in range(_ITERATIONS):
             shares = t[of_pair]
             shares /= np.bincount(places, shares)[places]
             t = np.bincount(of_pair, shares, len(pairs))
-            t /= np.bincount(e_of_pair, t)[e_of_pair]
+            t = t / np.bincount(e_of_pair, t)[e_of_pair]
         order = np.lexsort([f_of_pair, -t, e_of_pair])  # of equals the first that was met
-        e, first = np.unique(e_of_pair[order], return_index=True)
+        words_met, first = np.unique(e_of_pair[order], return_index=True)
         best = f_of_pair[order][first]
         names = list(source_ids), list(target_ids)
-        found = {names[0][i]: names[1][j] for i, j in zip(e, best, strict=True)}
+        found = {names[0][i]: names[1][j] for i, j in zip(words_met, best, strict=True)}
         found.pop(_NOTHING, None)
         return cls(found)
 
-    def translate(self, texts):
+    def translate(self, texts: Iterable[str]) -> list[str]:
         """The translations of texts, a list of strings, words and punctuation marks apart."""
         return [" ".join(self._translations.get(w, w) for w in words(text)) for text in texts]
 
-    def save(self, path):
+    def evaluate(self, pairs: Any) -> dict[str, Any]:
+        """Figures on `zoo.datasets.parallel_text.Pairs`, some of those of `translation_metrics`."""
+        found = self.translate(pairs.sources)
+        metrics = translation_metrics(found, pairs.sources, pairs.targets, pairs.groups)
+        names = ("bleu", "chrf", "exact_match", "by_source_length")
+        return {name: metrics[name] for name in names if name in metrics}
+
+    def save(self, path: str | Path) -> None:
         """Writes the words, without pickles."""
         content = json.dumps(self._translations, ensure_ascii=False)
         np.savez_compressed(path, translations=content)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | Path) -> "Dictionary":
         """Reads what `save` wrote.
 
         Raises:
@@ -80,6 +91,6 @@ class Dictionary:
             return cls(dict(json.loads(arrays["translations"].item())))
 
 
-def words(text):
+def words(text: str) -> list[str]:
     """The words and punctuation marks of a text."""
     return _WORDS.findall(text)

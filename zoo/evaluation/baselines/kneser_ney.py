@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from zoo.evaluation.baselines.files import stored_arrays
 
@@ -87,9 +88,13 @@ class KneserNey:
         Raises:
             ValueError: there are no ids, or some lie outside the vocabulary.
         """
-        best, lowest = None, np.inf
-        for counts in islice(_count_stream(_checked(train_ids, vocabulary_size)), max_order):
-            model = cls(counts, vocabulary_size)
+        models = (
+            cls(counts, vocabulary_size)
+            for counts in islice(_count_stream(_checked(train_ids, vocabulary_size)), max_order)
+        )
+        best = next(models)
+        lowest = best.perplexity(validation_ids, start_id)
+        for model in models:
             perplexity = model.perplexity(validation_ids, start_id)
             if perplexity >= lowest:
                 break
@@ -120,7 +125,7 @@ class KneserNey:
         """Perplexity per token of a stream; arguments and errors as of `log_probabilities`."""
         return float(np.exp(-self.log_probabilities(ids, start_id).mean()))
 
-    def save(self, path: str | Path):
+    def save(self, path: str | Path) -> None:
         """Writes the longest n-grams, from which all shorter ones follow, without pickles.
 
         In the order of their contexts, an n-gram takes its last token and its number of
@@ -155,7 +160,7 @@ class KneserNey:
             preceding = arrays["preceding"].astype(np.int64)
             ends = np.cumsum(preceding) - preceding
             grown = _count(
-                _checked(arrays["tokens"][by_token], arrays["vocabulary_size"]),
+                _checked(arrays["tokens"][by_token], arrays["vocabulary_size"].item()),
                 ends[contexts[by_token]],
                 arrays["occurrences"][by_token],
             )
@@ -173,7 +178,7 @@ class _Counts(NamedTuple):
     keys: np.ndarray  # (ngrams,) int64, ascending
     contexts: int  # the number of (n-1)-grams
     occurrences: np.ndarray  # (ngrams,) int64
-    predecessors: np.ndarray | None  # (ngrams,) int64: how many different tokens precede each
+    predecessors: np.ndarray  # (ngrams,) int64: how many different tokens precede each
 
 
 class _Level:
@@ -216,7 +221,7 @@ def _count(
         before: (places,) integers, the place of the token before each.
         occurrences: (places,), how often each counts.
     """
-    counts = []
+    counts: list[_Counts] = []
     ranks, contexts = np.zeros(len(tokens), np.int64), 1
     while True:
         keys, longer = _distinct(tokens * contexts + ranks[before])
@@ -225,7 +230,7 @@ def _count(
             ends[longer] = ranks
             counts[-1] = counts[-1]._replace(predecessors=np.bincount(ends))
         occurring = np.bincount(longer, occurrences).astype(np.int64)
-        counts.append(_Counts(keys, contexts, occurring, None))
+        counts.append(_Counts(keys, contexts, occurring, occurring))  # known with the next length
         yield tuple(counts)
         ranks, contexts = longer, len(keys)
 
@@ -253,7 +258,7 @@ def _discounts(counts: np.ndarray) -> np.ndarray:
     return np.array([0, y, y, y])
 
 
-def _checked(ids: np.ndarray, vocabulary_size: int) -> np.ndarray:
+def _checked(ids: ArrayLike, vocabulary_size: int) -> np.ndarray:
     ids = np.asarray(ids, np.int64)
     if not ids.size or ids.min() < 1 or ids.max() >= vocabulary_size:
         raise ValueError(f"a stream takes one id or more, each from 1 to {vocabulary_size - 1}")

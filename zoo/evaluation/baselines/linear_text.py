@@ -1,9 +1,13 @@
 """Words and their weights: the baseline of text classification."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from zoo.errors import UserError
 from zoo.evaluation.baselines.files import stored_arrays
@@ -21,11 +25,11 @@ class LinearTextBaseline:
         pipeline: a fitted scikit-learn pipeline of the two; use `fit` or `load`.
     """
 
-    def __init__(self, pipeline):
+    def __init__(self, pipeline: Pipeline):
         self._pipeline = pipeline
 
     @classmethod
-    def fit(cls, texts, labels):
+    def fit(cls, texts: Sequence[str], labels: np.ndarray) -> "LinearTextBaseline":
         """Fits the baseline.
 
         Args:
@@ -51,11 +55,15 @@ class LinearTextBaseline:
         regression = LogisticRegression(max_iter=1000).fit(features, labels)
         return cls(make_pipeline(vectorizer, regression))
 
-    def accuracy(self, texts, labels):
+    def accuracy(self, texts: Sequence[str], labels: np.ndarray) -> float:
         """Share of texts whose label is predicted right."""
         return float(self._pipeline.score(texts, labels))
 
-    def save(self, path):
+    def evaluate(self, examples: Any) -> dict[str, float]:
+        """The accuracy on `zoo.datasets.text_classification.LabelledTexts`."""
+        return {"accuracy": self.accuracy(examples.texts, examples.labels)}
+
+    def save(self, path: str | Path) -> None:
         """Writes words, weights and coefficients, without pickles."""
         vectorizer, regression = (step for _, step in self._pipeline.steps)
         np.savez_compressed(
@@ -69,7 +77,7 @@ class LinearTextBaseline:
         )
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | Path) -> "LinearTextBaseline":
         """Reads what `save` wrote.
 
         Raises:
@@ -85,5 +93,5 @@ class LinearTextBaseline:
         return cls(make_pipeline(vectorizer, regression))
 
 
-def _vectorizer(**options):
+def _vectorizer(**options: Any) -> TfidfVectorizer:
     return TfidfVectorizer(token_pattern=_TOKENS, dtype=np.float32, **options)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from zoo.errors import UserError
 from zoo.layers import RecurrentStack
-from zoo.predictors.text_classifier import probabilities_of
+from zoo.networks.many_to_one import probabilities_of
 from zoo.serving import ExportError
 from zoo.text.special_tokens import PADDING_ID
 
