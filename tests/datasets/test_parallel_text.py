@@ -207,5 +207,5 @@ def test_translations_of_tfds_itself_have_the_features_that_are_read():
         ("ted_hrlr_translate/pt_to_en", ("pt", "en")),
         ("wmt14_translate/fr-en", ("fr", "en")),
     ):
-        builder = parallel_text.tensorflow_datasets.builder(name, parallel_text.PACKAGED)
-        assert parallel_text._two_texts(builder) == direction
+        builder = parallel_text.corpora.tensorflow_datasets.find_builder(name, ())
+        assert parallel_text._KIND._keys(builder) == direction

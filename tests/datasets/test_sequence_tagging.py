@@ -262,11 +262,10 @@ def test_the_features_of_published_corpora_are_told_apart(tfds_folder, monkeypat
     """CoNLL-2003 has three taggings, WikiANN more texts than its tokens: no network is needed."""
     chosen = []
     module = "zoo.datasets.sequence_tagging"
-    monkeypatch.setattr(f"{module}.tfds_corpora.prepare", lambda *_: None)
-    monkeypatch.setattr(f"{module}.tfds_corpora.splits", lambda _: {"train": "train"})
-    monkeypatch.setattr(f"{module}._read", lambda *arguments: chosen.append(arguments[2:]))
+    monkeypatch.setattr("zoo.datasets.corpora.tensorflow_datasets.prepare_splits", lambda *_: {"train": "train"})
+    monkeypatch.setattr(f"{module}._KIND._read", lambda *arguments: chosen.append(arguments[2]))
     for name in ("conll2003", "wikiann/en"):
-        with pytest.raises(UserError, match="no tagged split"):
+        with pytest.raises(UserError, match="no split named .train. whose"):
             load(name)
     assert chosen == [("tokens", "ner"), ("tokens", "tags")]
 
