@@ -1,6 +1,6 @@
 """Scores to learn composing from: a packaged corpus, or users' files of MIDI, MusicXML or JSON."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 from zoo import music
 from zoo.datasets.corpus import Builder, Corpus, Kind, lowest_tenth, parted
 from zoo.datasets.readers import chord_lists
+from zoo.datasets.readers.tables import quoted
 from zoo.errors import UserError
 from zoo.music import Score
 
@@ -112,7 +113,7 @@ class _Music(Kind[Scores, MusicData]):
     ) -> tuple[dict[str, Scores], None]:
         given = _own_splits(Path(train))
         if "train" not in given:
-            raise UserError(f"{train}: there is no split 'train'; it has {_listed(given)}")
+            raise UserError(f"{train}: there is no split 'train'; it has {quoted(given)}")
         given |= {split: _one_split(Path(path), split) for split, path in others.items()}
         return _of_one_kind(given), None
 
@@ -123,7 +124,7 @@ def _one_split(path: Path, split: str) -> Scores:
     if split in found:
         return found[split]
     if _is_json(path) and set(found) != {"train"}:
-        raise UserError(f"{path}: there is no split '{split}'; it has {_listed(found)}")
+        raise UserError(f"{path}: there is no split '{split}'; it has {quoted(found)}")
     return found["train"]
 
 
@@ -191,10 +192,6 @@ def _of_one_kind(given: dict[str, Scores]) -> dict[str, Scores]:
 def _kind(score: Score) -> str:
     what = "unordered notes, at most" if score.ranked else "voices:"
     return f"{what} {score.voices}, with {score.steps_per_quarter} steps to a quarter note"
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
 
 
 _KIND = _Music()

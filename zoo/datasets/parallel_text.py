@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.datasets import corpora
 from zoo.datasets.corpus import Builder, Corpus, Kind, lowest_tenth, parted
-from zoo.datasets.readers.tables import read_text
+from zoo.datasets.readers.tables import numbered_lines, read_text
 from zoo.errors import UserError
 from zoo.text.normalization import tidy
 
@@ -106,8 +106,7 @@ class _ParallelText(Kind[Pairs, ParallelData]):
     def _read_file(self, path: str | Path, labels: Sequence[str] | None) -> Pairs:
         sources: list[str] = []
         targets: list[str] = []
-        # Line feeds end a line, of Windows too: str.splitlines would break at others within a text.
-        for number, line in enumerate(read_text(path).replace("\r\n", "\n").split("\n"), 1):
+        for number, line in numbered_lines(read_text(path)):
             if not line.strip():
                 continue
             columns = line.split("\t")

@@ -12,6 +12,7 @@ import numpy as np
 from zoo.datasets import corpora
 from zoo.datasets.corpus import CARVED, Builder, Corpus, Kind, parted
 from zoo.datasets.readers.columns import Sentence, is_tag, read_columns
+from zoo.datasets.readers.tables import quoted
 from zoo.errors import UserError
 from zoo.text.tags import OUTSIDE, repair, tag_set
 
@@ -130,8 +131,7 @@ def _check_known(path: str | Path, sentences: list[Sentence], tag_names: Sequenc
     unknown = [f"'{tag}' (line {line})" for tag, line in lines.items() if tag not in tag_names]
     if unknown:
         shown = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
-        known = ", ".join(f"'{name}'" for name in tag_names)
-        raise UserError(f"{path}: the tags {shown} are not among {known}")
+        raise UserError(f"{path}: the tags {shown} are not among {quoted(tag_names)}")
 
 
 def _tag_names(tags: Iterable[str]) -> tuple[str, ...]:

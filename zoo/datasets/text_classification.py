@@ -10,7 +10,7 @@ import numpy as np
 
 from zoo.datasets import corpora
 from zoo.datasets.corpus import Builder, Corpus, Kind, lowest_tenth, parted
-from zoo.datasets.readers.tables import Row, read_table
+from zoo.datasets.readers.tables import Row, quoted, read_table
 from zoo.errors import UserError
 
 
@@ -114,9 +114,9 @@ def _with_labels(path: str | Path, rows: list[Row], label_names: Sequence[str]) 
         if not label:
             raise UserError(f"{path}: line {row.line} has no label")
         if label not in index:
-            known = ", ".join(f"'{name}'" for name in label_names)
             raise UserError(
-                f"{path}: line {row.line} has the label '{label}', which is not one of {known}"
+                f"{path}: line {row.line} has the label '{label}', which is not one of "
+                f"{quoted(label_names)}"
             )
         labels.append(index[label])
     return LabelledTexts([row.fields["text"] for row in rows], np.array(labels, dtype=np.int32))
