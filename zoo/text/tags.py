@@ -76,53 +76,6 @@ def repair(tags: Sequence[str], scheme: str = "IOB2") -> list[str]:
     return from_spans(_read(tags), len(tags), scheme)
 
 
-def convert(tags: Sequence[str], to: str, source: str | None = None) -> list[str]:
-    """The same spans in another scheme.
-
-    Args:
-        tags: well-formed in the source scheme.
-        to: the scheme to write.
-        source: the scheme of `tags`; None detects it. A whole corpus tells more than a sequence:
-            `detect` takes one.
-
-    Raises:
-        ValueError: if the tags are not well-formed in the source scheme, or there is no such
-            scheme.
-    """
-    source = detect([tags]) if source is None else _scheme(source)
-    read = _read(tags)
-    written = from_spans(read, len(tags), source)
-    for position, (tag, expected) in enumerate(zip(tags, written, strict=True)):
-        if tag != expected:
-            raise ValueError(
-                f"tag {position} is {tag!r}, where {source} has {expected!r}; `repair` reads it so"
-            )
-    return from_spans(read, len(tags), to)
-
-
-def detect(sequences: Iterable[Sequence[str]]) -> str:
-    """The scheme in which all sequences are well-formed.
-
-    One span is enough to tell IOB1 from the others, and IOB2 from BIOES. Without any span it is
-    IOB2.
-
-    Raises:
-        ValueError: if there is none.
-    """
-    possible = ["IOB2", "IOB1", "BIOES"]
-    for number, tags in enumerate(sequences):
-        tags = list(tags)
-        read = _read(tags)
-        still = [s for s in possible if from_spans(read, len(tags), s) == tags]
-        if not still:
-            raise ValueError(
-                f"sequence {number} is not well-formed in {' or '.join(possible)}: "
-                f"{' '.join(tags)}; `repair` makes it so"
-            )
-        possible = still
-    return possible[0]
-
-
 def tag_set(types: Iterable[str], scheme: str = "IOB2") -> list[str]:
     """All tags of a scheme for these types of spans: `O` first, then type by type."""
     prefixes = _PREFIXES[_scheme(scheme)]
