@@ -38,7 +38,8 @@ import tensorflow as tf
 import zoo
 from benchmarks import throughput
 from zoo.datasets.batches.by_length import BucketedBatches
-from zoo.datasets.text_classification import LabelledTexts, limited
+from zoo.datasets.corpus import limited
+from zoo.datasets.text_classification import LabelledTexts
 from zoo.training.callbacks import FiniteLoss
 
 EMBEDDING_DIM, UNITS, DROPOUT = 100, 64, 0.5

@@ -46,7 +46,7 @@ from tasks.ner import NamedEntities
 from zoo.application.command_line import options
 from zoo.application.task import Settings
 from zoo.datasets.batches.by_length import BucketedBatches
-from zoo.datasets.splits import limited
+from zoo.datasets.corpus import limited
 from zoo.training.callbacks import FiniteLoss
 
 THREADS = int(os.environ["TF_NUM_INTRAOP_THREADS"])

@@ -55,7 +55,7 @@ from benchmarks import keras_translator, throughput, zoo_translator
 from tasks.translation import Translation
 from zoo.application.command_line import options
 from zoo.application.task import Settings
-from zoo.datasets.splits import limited
+from zoo.datasets.corpus import limited
 from zoo.errors import UserError
 from zoo.predictors import translator
 from zoo.text.special_tokens import END_ID, PADDING_ID

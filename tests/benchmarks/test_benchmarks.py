@@ -36,7 +36,7 @@ def corpus(monkeypatch):
     """Twenty texts of 1 to 20 words in place of the packaged corpus."""
     texts = [" ".join(["good", "bad"][i % 2] for _ in range(i + 1)) for i in range(20)]
     split = LabelledTexts(texts, np.arange(20, dtype="int32") % 2)
-    data = TextClassificationData("tiny", ("neg", "pos"), split, split, split)
+    data = TextClassificationData("tiny", split, split, split, label_names=("neg", "pos"))
     monkeypatch.setattr(zoo.datasets.text_classification, "load", lambda: data)
     return split
 

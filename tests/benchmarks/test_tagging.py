@@ -27,7 +27,7 @@ def data(monkeypatch):
     tokens = [[["Ann", "saw", "Bonn", "1984"][i % 4] for i in range(n)] for n in range(1, 13)]
     tags = [[["B-PER", "O", "B-LOC", "O"][i % 4] for i in range(n)] for n in range(1, 13)]
     split = TaggedSentences(tokens, tags)
-    data = SequenceTaggingData("tiny", TAGS, split, split, split)
+    data = SequenceTaggingData("tiny", split, split, split, tag_names=TAGS)
     monkeypatch.setattr(zoo.datasets.sequence_tagging, "load", lambda name: data)
     return data
 

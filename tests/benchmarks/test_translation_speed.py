@@ -109,7 +109,7 @@ def test_reports_each_candidate_and_phase(data, small, monkeypatch):
     reported = json.loads(run(*arguments).stdout.splitlines()[-1])
     assert reported["level"] == "character"
     assert reported["train_pairs"] == reported["translated_sentences"] == 6
-    chosen = zoo.datasets.splits.limited(data.train, 6).targets
+    chosen = zoo.datasets.corpus.limited(data.train, 6).targets
     assert reported["train_target_tokens"] == sum(len(text) + 1 for text in chosen)  # and <EOS>
     assert reported["parameters"].keys() == set(names)
     train, translate = reported["rows"]

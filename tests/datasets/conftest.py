@@ -24,6 +24,12 @@ def empty_cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def tfds_folder(tmp_path, monkeypatch):
+    """What corpora of TensorFlow Datasets are prepared in."""
+    monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "tfds"))
+
+
+@pytest.fixture
 def unconfigured_pip(monkeypatch):
     """Takes away the pip configuration of the machine; a test adds its own by PIP_* variables."""
     for name in list(os.environ):

@@ -16,6 +16,7 @@ from zoo.application.command_line.commands import commands
 from zoo.application.task import Settings
 from zoo.cells import CELLS
 from zoo.datasets import sequence_tagging
+from zoo.datasets.corpus import limited
 from zoo.datasets.sequence_tagging import SequenceTaggingData, TaggedSentences
 from zoo.errors import UserError
 from zoo.text.tags import tag_set
@@ -30,8 +31,9 @@ def tagged(pairs):
 
 
 def corpus(name, *, limit=None):
-    split = sequence_tagging.limited(tagged(sentences(40, KINDS[name])), limit)
-    return SequenceTaggingData(name, tuple(tag_set(KINDS[name])), split, split, split)
+    split = limited(tagged(sentences(40, KINDS[name])), limit)
+    names = tuple(tag_set(KINDS[name]))
+    return SequenceTaggingData(name, split, split, split, tag_names=names)
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from support.command_lines import TINY, assert_refused, call, reviews
 import zoo
 from tasks.sentiment import Sentiment
 from zoo.datasets import text_classification
+from zoo.datasets.corpus import limited
 from zoo.datasets.text_classification import LabelledTexts, TextClassificationData
 
 
@@ -32,8 +33,8 @@ def corpora(monkeypatch):
         texts, names = zip(*reviews(24, ("neg", "none", "pos")), strict=True)
         label_names = {"same": ("neg", "none", "pos"), "other": ("bad", "good", "none")}[name]
         labels = np.array([("neg", "none", "pos").index(n) for n in names], np.int32)
-        split = text_classification.limited(LabelledTexts(list(texts), labels), limit)
-        return TextClassificationData(name, label_names, split, split, split)
+        split = limited(LabelledTexts(list(texts), labels), limit)
+        return TextClassificationData(name, split, split, split, label_names=label_names)
 
     monkeypatch.setattr(text_classification, "load", load)
 

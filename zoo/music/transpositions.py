@@ -29,7 +29,7 @@ def transpositions(scores: Sequence[Score], most: int) -> list[Score]:
     return found
 
 
-def _ranges(score):
+def _ranges(score: Score) -> tuple[np.ndarray, np.ndarray]:
     """The lowest and the highest pitch of each voice; of a silent one infinities."""
     pitches = np.where(score.pitches > 0, score.pitches.astype(float), np.nan)
     silent = np.isnan(pitches).all(axis=0)

@@ -47,7 +47,7 @@ def voiced(parts: Sequence[Sequence[TimedNote]], name: str) -> Voices:
         UserError: there is no note, the piece is too long, or a note has the number 0, which means
             silence here.
     """
-    parts = list(map(sorted, parts))
+    parts = [sorted(part) for part in parts]
     if not parts:
         raise UserError(f"{name}: there is no note to be heard in it")
     if min(note.pitch for part in parts for note in part) < LOWEST:
@@ -86,21 +86,22 @@ def _has_one_note_at_a_time(part: Sequence[TimedNote]) -> bool:
     )
 
 
-def _as_voices(parts: list[list[TimedNote]], on_grid: list[list[Note]], steps: int) -> Voices:
+def _as_voices(
+    parts: Sequence[Sequence[TimedNote]], on_grid: list[list[Note]], steps: int
+) -> Voices:
     pitches = np.full((steps, len(parts)), SILENCE, np.int16)
     onsets = np.zeros((steps, len(parts)), bool)
     reduced = 0
     for voice, part in enumerate(parts):
-        longest = {}  # at each step, of the notes that begin there: its length, the note
-        for (start, stop, _), note in zip(part, on_grid[voice], strict=True):
-            if note.start not in longest or stop - start > longest[note.start][0]:
-                longest[note.start] = (stop - start, note)
+        longest: dict[
+            int, tuple[Fraction, Note]
+        ] = {}  # at each step, of the notes that begin there: its length, the note
+        for timed, note in zip(part, on_grid[voice], strict=True):
+            length = timed.stop - timed.start
+            if note.start not in longest or length > longest[note.start][0]:
+                longest[note.start] = (length, note)
         reduced += len(part) - len(longest)
-        for _, (
-            start,
-            stop,
-            pitch,
-        ) in longest.values():  # the next one cuts it
+        for _, (start, stop, pitch) in longest.values():  # the next one cuts it
             pitches[start:stop, voice] = pitch
             onsets[start + 1 : stop, voice] = False
             onsets[start, voice] = True
@@ -108,7 +109,8 @@ def _as_voices(parts: list[list[TimedNote]], on_grid: list[list[Note]], steps: i
 
 
 def _as_ranks(notes: list[Note], steps: int) -> Voices:
-    struck = [{} for _ in range(steps)]  # at each step the pitches that sound, and whether struck
+    # At each step the pitches that sound, and whether they are struck.
+    struck: list[dict[int, bool]] = [{} for _ in range(steps)]
     for start, stop, pitch in notes:
         for step in range(start, stop):
             struck[step][pitch] = struck[step].get(pitch, False) or step == start

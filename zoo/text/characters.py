@@ -3,23 +3,23 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
 
-from zoo.text.special_tokens import END, END_ID, PADDING, PADDING_ID, UNKNOWN
+from zoo.text.special_tokens import END_ID
+from zoo.text.tokenizer import Tokenizer, map_batches
 from zoo.text.vocabularies import Vocabulary
 
 # A vocabulary file has one token a line, so that what breaks lines needs a name: two characters,
 # which no single character can be.
 _NAMES = {"\n": r"\n", "\r": r"\r"}
 _LINE_BREAK = _NAMES["\n"]
-_PRINTED = {name: character for character, name in _NAMES.items()}
-_PRINTED |= {PADDING: "", END: "", UNKNOWN: "\ufffd"}
 _PIECE = 2**16  # characters to tokenise in one go
 
 
-class CharacterTokenizer(tf.Module):
+class CharacterTokenizer(Tokenizer):
     r"""Looks up the ids of the characters of texts: code points, of any script, case kept.
 
     A text is read after a line break, as if it began a line.
@@ -34,14 +34,13 @@ class CharacterTokenizer(tf.Module):
     """
 
     level = "character"
+    printed: ClassVar = Tokenizer.printed | {name: character for character, name in _NAMES.items()}
 
     def __init__(self, vocabulary: Vocabulary, vocabulary_file: str | Path | None = None):
-        super().__init__()
+        super().__init__(vocabulary, vocabulary_file)
         if _LINE_BREAK not in vocabulary:
             raise ValueError(f"a vocabulary of characters must have the line break, {_LINE_BREAK}")
-        self.vocabulary = vocabulary
-        self._table = vocabulary.lookup_table(vocabulary_file)
-        self._printed = [_PRINTED.get(token, token) for token in vocabulary.tokens]
+        self.start_id = vocabulary.ids([_LINE_BREAK])[0]
 
     @classmethod
     def from_documents(cls, documents: Iterable[str]) -> "CharacterTokenizer":
@@ -51,11 +50,6 @@ class CharacterTokenizer(tf.Module):
             counts.update(document)
         names = Counter({_NAMES.get(character, character): n for character, n in counts.items()})
         return cls(Vocabulary.from_counts(names, size=None))
-
-    @property
-    def start_id(self) -> int:
-        """The token that a text is read after: the line break."""
-        return self.vocabulary.ids([_LINE_BREAK])[0]
 
     def ragged(self, texts: tf.Tensor | Sequence[str], end: bool = False) -> tf.RaggedTensor:
         """The ids of texts, (batch,) strings, as (batch, None) int32 without padding.
@@ -71,37 +65,14 @@ class CharacterTokenizer(tf.Module):
         tokens = characters.flat_values
         for character, name in _NAMES.items():
             tokens = tf.where(tokens == character, name, tokens)
-        return characters.with_flat_values(tf.cast(self._table.lookup(tokens), tf.int32))
+        return characters.with_flat_values(self._ids(tokens))
 
     def stream(self, documents: Sequence[str]) -> np.ndarray:
         """The ids of all documents one after another, each with `<EOS>`: (tokens,) int32."""
         text = "".join(documents)
         # Cut anywhere, for characters stand alone: neither long nor many documents take long.
         pieces = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
-        pieces = tf.data.Dataset.from_tensor_slices(tf.constant(pieces, tf.string)).batch(1)
-        ids = pieces.map(
-            lambda piece: self.ragged(piece).flat_values, num_parallel_calls=tf.data.AUTOTUNE
-        )
-        ids = np.concatenate([np.empty(0, np.int32), *ids.as_numpy_iterator()])
+        ids = map_batches(lambda piece: self.ragged(piece).flat_values, pieces, size=1)
+        stream = np.concatenate([np.empty(0, np.int32), *ids])
         ends = np.cumsum([len(document) for document in documents], dtype=int)
-        return np.insert(ids, ends, END_ID)
-
-    def join(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
-        """The texts, (batch,) strings, of ids, (batch, steps) integers.
-
-        Padding and `<EOS>` give no text, `<UNK>` the replacement character U+FFFD.
-        """
-        if isinstance(ids, tf.RaggedTensor):
-            ids = ids.to_tensor(PADDING_ID)
-        return tf.strings.reduce_join(tf.gather(tf.constant(self._printed), ids), axis=1)
-
-    def get_config(self) -> dict:
-        """The options, of which there are none; the vocabulary has a file of its own."""
-        return {}
-
-    @classmethod
-    def from_config(
-        cls, config: dict, vocabulary: Vocabulary, vocabulary_file: str | Path | None = None
-    ) -> "CharacterTokenizer":
-        """The tokenizer that gave `config`, with the vocabulary that it had."""
-        return cls(vocabulary, vocabulary_file=vocabulary_file, **config)
+        return np.insert(stream, ends, END_ID)

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
-from zoo.text.special_tokens import END, END_ID, PADDING, PADDING_ID
+from zoo.text.special_tokens import END, PADDING
+from zoo.text.tokenizer import append_end, map_batches
 from zoo.text.vocabularies import Vocabulary
 from zoo.text.words import WordTokenizer
 
 _BORDER = "\x1e"  # between sentences; "record separator", for words it is white space
 _ENDS = r"""([.!?]["'”’»\p{Pe}]*)\s+|\n\s*\n"""
-_BATCH = 512  # sentences to tokenise in one go
 
 # The spaces of print, from words with a space between any two: none beside dashes, before what ends
 # a phrase, after what opens a bracket, nor within double quotes, paired off from the left.
@@ -24,7 +25,7 @@ _SPACING = (
 )
 
 
-class SentenceTokenizer(tf.Module):
+class SentenceTokenizer(WordTokenizer):
     """Looks up the ids of words and punctuation marks, with `<EOS>` at the end of each sentence.
 
     A sentence ends at a full stop, exclamation or question mark, with the closing quotes and
@@ -40,7 +41,7 @@ class SentenceTokenizer(tf.Module):
     """
 
     level = "word"
-    start_id = END_ID
+    printed: ClassVar = {PADDING: "", END: ""}
 
     def __init__(
         self,
@@ -48,8 +49,7 @@ class SentenceTokenizer(tf.Module):
         lowercase: bool = True,
         vocabulary_file: str | Path | None = None,
     ):
-        super().__init__()
-        self._words = WordTokenizer(vocabulary, lowercase, vocabulary_file=vocabulary_file)
+        super().__init__(vocabulary, lowercase, vocabulary_file=vocabulary_file)
 
     @classmethod
     def from_documents(
@@ -62,14 +62,6 @@ class SentenceTokenizer(tf.Module):
         words = WordTokenizer.from_texts(_sentences_of(documents), vocabulary_size, lowercase)
         return cls(words.vocabulary, lowercase)
 
-    @property
-    def vocabulary(self) -> Vocabulary:
-        return self._words.vocabulary
-
-    @property
-    def lowercase(self) -> bool:
-        return self._words.lowercase
-
     def ragged(self, texts: tf.Tensor | Sequence[str], end: bool = False) -> tf.RaggedTensor:
         """The ids of texts, (batch,) strings, as (batch, None) int32 without padding.
 
@@ -79,25 +71,24 @@ class SentenceTokenizer(tf.Module):
                 is then a sentence of no words.
         """
         sentences = _sentences(tf.convert_to_tensor(texts, tf.string))
-        ids = sentences.with_values(self._words.ragged(sentences.values))  # (batch, None, None)
+        ids = sentences.with_values(super().ragged(sentences.values))  # (batch, None, None)
         ids = tf.ragged.boolean_mask(ids, ids.row_lengths(axis=2) > 1)  # those that have words
         ids = ids.merge_dims(1, 2)[:, :-1]
-        return tf.concat([ids, tf.fill([ids.nrows(), 1], END_ID)], axis=1) if end else ids
+        return append_end(ids) if end else ids
 
     def words(self, texts: tf.Tensor | Sequence[str]) -> tf.RaggedTensor:
         """The words of texts, (batch,) strings, as (batch, None) strings, in the order of ids."""
-        return self._words.tokenize(texts)[:, :-1]
+        return self.tokenize(texts)[:, :-1]
 
     def stream(self, documents: Sequence[str]) -> np.ndarray:
         """The ids of all sentences of all documents, each with `<EOS>`: (tokens,) int32."""
 
         def flat(sentences: tf.Tensor) -> tf.Tensor:
-            ids = self._words.ragged(sentences)
+            ids = WordTokenizer.ragged(self, sentences)
             return tf.ragged.boolean_mask(ids, ids.row_lengths() > 1).flat_values
 
-        batches = tf.data.Dataset.from_tensor_slices(_sentences_of(documents)).batch(_BATCH)
-        ids = batches.map(flat, num_parallel_calls=tf.data.AUTOTUNE)
-        return np.concatenate([np.empty(0, np.int32), *ids.as_numpy_iterator()])
+        ids = map_batches(flat, _sentences_of(documents))
+        return np.concatenate([np.empty(0, np.int32), *ids])
 
     def join(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
         """The texts, (batch,) strings, of ids, (batch, steps) integers.
@@ -105,26 +96,14 @@ class SentenceTokenizer(tf.Module):
         Words are put together with the spaces of print; an apostrophe by itself keeps its own, for
         nothing tells which side it belongs to. Padding and `<EOS>` give no text.
         """
-        if isinstance(ids, tf.RaggedTensor):
-            ids = ids.to_tensor(PADDING_ID)
-        printed = ["" if token in (PADDING, END) else token for token in self.vocabulary.tokens]
-        words = tf.gather(tf.constant(printed), ids)
-        texts = tf.strings.reduce_join(words, axis=1, separator=" ")
+        texts = tf.strings.reduce_join(self._print(ids), axis=1, separator=" ")
         texts = tf.strings.strip(tf.strings.regex_replace(texts, " +", " "))
         for pattern, spaced in _SPACING:
             texts = tf.strings.regex_replace(texts, pattern, spaced)
         return texts
 
-    def get_config(self) -> dict:
-        """The options, without the vocabulary, which has a file of its own."""
+    def get_config(self) -> dict[str, Any]:
         return {"lowercase": self.lowercase}
-
-    @classmethod
-    def from_config(
-        cls, config: dict, vocabulary: Vocabulary, vocabulary_file: str | Path | None = None
-    ) -> "SentenceTokenizer":
-        """The tokenizer that gave `config`, with the vocabulary that it had."""
-        return cls(vocabulary, vocabulary_file=vocabulary_file, **config)
 
 
 def _sentences(texts: tf.Tensor) -> tf.RaggedTensor:

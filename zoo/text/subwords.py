@@ -4,10 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import lazy_loader
 import tensorflow as tf
 
-from zoo.text.special_tokens import END, END_ID, PADDING, PADDING_ID, UNKNOWN, UNKNOWN_ID
+from zoo.text.special_tokens import END, PADDING, UNKNOWN, UNKNOWN_ID
+from zoo.text.tokenizer import Tokenizer, append_end, as_utf8, map_batches
 from zoo.text.vocabularies import Vocabulary
+
+tokenizers = lazy_loader.load("tokenizers")  # to learn pieces; the rest does without
 
 _SPACE = "▁"  # how a piece shows that it begins after a space, U+2581
 _SEPARATORS = rf"[\s\p{{Z}}\p{{Cc}}{_SPACE}]+"
@@ -15,11 +19,10 @@ _SEPARATORS = rf"[\s\p{{Z}}\p{{Cc}}{_SPACE}]+"
 _WORD = rf"{_SPACE}?(?:[\p{{L}}\p{{M}}]+|[^{_SPACE}])"
 _LONGEST_WORD = 100  # characters, with the mark of the space; also the limit of `tokenizers`
 _CHARACTERS = "UTF8_CHAR"
-_BATCH = 512  # texts to tokenise in one go
-_PRINTED = {PADDING: "", END: "", UNKNOWN: "\ufffd"}
+_SPECIAL = [PADDING, UNKNOWN, END]
 
 
-class SubwordTokenizer(tf.Module):
+class SubwordTokenizer(Tokenizer):
     """Looks up the ids of pieces of words, frequent words being one piece, so that few are unknown.
 
     A text is cut into runs of letters, digits and other characters one by one; the space before
@@ -38,15 +41,11 @@ class SubwordTokenizer(tf.Module):
     """
 
     level = "subword"
-    start_id = END_ID
 
     def __init__(self, vocabulary: Vocabulary, vocabulary_file: str | Path | None = None):
-        super().__init__()
-        self.vocabulary = vocabulary
-        self._table = vocabulary.lookup_table(vocabulary_file)
+        super().__init__(vocabulary, vocabulary_file)
         longest = max(map(len, vocabulary.tokens[3:]), default=1)
         self._lengths = tuple(range(longest, 0, -1))  # of pieces, in characters
-        self._printed = [_PRINTED.get(token, token) for token in vocabulary.tokens]
 
     @classmethod
     def from_texts(cls, texts: Sequence[str], vocabulary_size: int = 8000) -> "SubwordTokenizer":
@@ -62,28 +61,25 @@ class SubwordTokenizer(tf.Module):
         Raises:
             ValueError: the size is not positive.
         """
-        # Here, since a tokenizer that has its vocabulary does without.
-        from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-
         if vocabulary_size < 1:
             raise ValueError(f"vocabulary_size must be 1 or more, not {vocabulary_size}")
         lines = _lines_of_words(texts)
         alphabet = _alphabet(lines, vocabulary_size)
-        learned = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
-        learned.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        trainer = trainers.WordPieceTrainer(
-            vocab_size=len(_PRINTED) + vocabulary_size,
+        learned = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token=UNKNOWN))
+        learned.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+        trainer = tokenizers.trainers.WordPieceTrainer(
+            vocab_size=len(_SPECIAL) + vocabulary_size,
             min_frequency=2,
             initial_alphabet=sorted(alphabet),
             limit_alphabet=len(alphabet),
-            special_tokens=[PADDING, UNKNOWN, END],
+            special_tokens=_SPECIAL,
             continuing_subword_prefix="",
             show_progress=False,
         )
         spelt = (" ".join(w for w in line.split(" ") if alphabet.issuperset(w)) for line in lines)
         learned.train_from_iterator(spelt, trainer)
         ids = learned.get_vocab()
-        return cls(Vocabulary(sorted(ids, key=ids.get)[len(_PRINTED) :]))
+        return cls(Vocabulary(sorted(ids, key=ids.__getitem__)[len(_SPECIAL) :]))
 
     def ragged(self, texts: tf.Tensor | Sequence[str], end: bool = False) -> tf.RaggedTensor:
         """The ids of texts, (batch,) strings, as (batch, None) int32 without padding.
@@ -92,32 +88,14 @@ class SubwordTokenizer(tf.Module):
             texts: the strings; a byte that is not UTF-8 counts as the character U+FFFD.
             end: whether to add `<EOS>`.
         """
-        words = _words(tf.convert_to_tensor(texts, tf.string))  # (batch, None)
+        words = _words(texts)  # (batch, None)
         distinct, index = tf.unique(words.values)  # most words of a batch occur several times
         pieces = tf.gather(self._pieces(distinct), index)  # (words, None)
         ids = words.with_values(pieces).merge_dims(1, 2)
-        return tf.concat([ids, tf.fill([ids.nrows(), 1], END_ID)], axis=1) if end else ids
+        return append_end(ids) if end else ids
 
     def join(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
-        """The texts, (batch,) strings, of ids, (batch, steps) integers.
-
-        Padding and `<EOS>` give no text, `<UNK>` the replacement character U+FFFD.
-        """
-        if isinstance(ids, tf.RaggedTensor):
-            ids = ids.to_tensor(PADDING_ID)
-        texts = tf.strings.reduce_join(tf.gather(tf.constant(self._printed), ids), axis=1)
-        return tf.strings.strip(tf.strings.regex_replace(texts, _SPACE, " "))
-
-    def get_config(self) -> dict:
-        """The options, of which there are none; the vocabulary has a file of its own."""
-        return {}
-
-    @classmethod
-    def from_config(
-        cls, config: dict, vocabulary: Vocabulary, vocabulary_file: str | Path | None = None
-    ) -> "SubwordTokenizer":
-        """The tokenizer that gave `config`, with the vocabulary that it had."""
-        return cls(vocabulary, vocabulary_file=vocabulary_file, **config)
+        return tf.strings.strip(tf.strings.regex_replace(super().join(ids), _SPACE, " "))
 
     def _pieces(self, words: tf.Tensor) -> tf.RaggedTensor:
         """The ids of the pieces of words, (words,) strings: (words, None) int32."""
@@ -158,7 +136,7 @@ class SubwordTokenizer(tf.Module):
             tf.broadcast_to(lengths, shape),
             _CHARACTERS,
         )  # (unfinished, lengths), the longest first
-        candidates = tf.cast(self._table.lookup(beginnings), tf.int32)
+        candidates = self._ids(beginnings)
         # Where there is no piece, one character is taken, and is unknown.
         known = tf.concat([candidates[:, :-1] != UNKNOWN_ID, tf.fill([shape[0], 1], True)], axis=1)
         best = tf.argmax(tf.cast(known, tf.int32), axis=1)  # the first that is known
@@ -171,11 +149,9 @@ class SubwordTokenizer(tf.Module):
         return rests[unfinished], index[unfinished], owners, ids
 
 
-def _words(texts: tf.Tensor) -> tf.RaggedTensor:
+def _words(texts: tf.Tensor | Sequence[str]) -> tf.RaggedTensor:
     """Cuts texts, (batch,) strings, into what no piece crosses, (batch, None) strings."""
-    # Bytes that are not UTF-8 become U+FFFD: one broken request must not fail a whole batch.
-    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
-    texts = tf.strings.regex_replace(texts, _SEPARATORS, " ")
+    texts = tf.strings.regex_replace(as_utf8(texts), _SEPARATORS, " ")
     texts = tf.strings.regex_replace(tf.strings.strip(texts), "(?:^| )([^ ])", rf"{_SPACE}\1")
     return tf.strings.split(tf.strings.regex_replace(texts, _WORD, r"\0 "))
 
@@ -194,6 +170,4 @@ def _lines_of_words(texts: Sequence[str]) -> list[str]:
     def spaced(batch: tf.Tensor) -> tf.Tensor:
         return tf.strings.reduce_join(_words(batch), axis=1, separator=" ")
 
-    batches = tf.data.Dataset.from_tensor_slices(tf.constant(texts, tf.string, [len(texts)]))
-    batches = batches.batch(_BATCH).map(spaced, num_parallel_calls=tf.data.AUTOTUNE)
-    return [line.decode() for lines in batches.as_numpy_iterator() for line in lines]
+    return [line.decode() for lines in map_batches(spaced, texts) for line in lines]

@@ -55,7 +55,7 @@ def from_spans(spans: Iterable[Span], length: int, scheme: str = "IOB2") -> list
         ValueError: if spans overlap, are empty, or reach beyond the tokens; or there is no such
             scheme.
     """
-    scheme = _known(scheme)
+    scheme = _scheme(scheme)
     tags = [OUTSIDE] * length
     before = Span("", 0, 0)
     for span in sorted((Span(*span) for span in spans), key=lambda span: span.start):
@@ -76,56 +76,9 @@ def repair(tags: Sequence[str], scheme: str = "IOB2") -> list[str]:
     return from_spans(_read(tags), len(tags), scheme)
 
 
-def convert(tags: Sequence[str], to: str, source: str | None = None) -> list[str]:
-    """The same spans in another scheme.
-
-    Args:
-        tags: well-formed in the source scheme.
-        to: the scheme to write.
-        source: the scheme of `tags`; None detects it. A whole corpus tells more than a sequence:
-            `detect` takes one.
-
-    Raises:
-        ValueError: if the tags are not well-formed in the source scheme, or there is no such
-            scheme.
-    """
-    source = detect([tags]) if source is None else _known(source)
-    read = _read(tags)
-    written = from_spans(read, len(tags), source)
-    for position, (tag, expected) in enumerate(zip(tags, written, strict=True)):
-        if tag != expected:
-            raise ValueError(
-                f"tag {position} is {tag!r}, where {source} has {expected!r}; `repair` reads it so"
-            )
-    return from_spans(read, len(tags), to)
-
-
-def detect(sequences: Iterable[Sequence[str]]) -> str:
-    """The scheme in which all sequences are well-formed.
-
-    One span is enough to tell IOB1 from the others, and IOB2 from BIOES. Without any span it is
-    IOB2.
-
-    Raises:
-        ValueError: if there is none.
-    """
-    possible = ["IOB2", "IOB1", "BIOES"]
-    for number, tags in enumerate(sequences):
-        tags = list(tags)
-        read = _read(tags)
-        still = [s for s in possible if from_spans(read, len(tags), s) == tags]
-        if not still:
-            raise ValueError(
-                f"sequence {number} is not well-formed in {' or '.join(possible)}: "
-                f"{' '.join(tags)}; `repair` makes it so"
-            )
-        possible = still
-    return possible[0]
-
-
 def tag_set(types: Iterable[str], scheme: str = "IOB2") -> list[str]:
     """All tags of a scheme for these types of spans: `O` first, then type by type."""
-    prefixes = _PREFIXES[_known(scheme)]
+    prefixes = _PREFIXES[_scheme(scheme)]
     return [OUTSIDE, *(_join(prefix, kind) for kind in types for prefix in prefixes)]
 
 
@@ -145,7 +98,7 @@ def allowed_transitions(
     Raises:
         ValueError: if a tag is not one of the scheme, or there is no such scheme.
     """
-    scheme = _known(scheme)
+    scheme = _scheme(scheme)
     for position, tag in enumerate(tag_names):
         if _split(tag, position)[0] not in _PREFIXES[scheme] + OUTSIDE:
             raise ValueError(f"{tag!r} is no tag of {scheme}")
@@ -160,7 +113,7 @@ def may_follow(before: str, tag: str, scheme: str = "IOB2") -> bool:
 
     A sequence of a scheme's tags is well-formed if each may follow the one before.
     """
-    scheme = _known(scheme)
+    scheme = _scheme(scheme)
     (prefix_before, kind_before), (prefix, kind) = _split(before), _split(tag)
     goes_on = prefix_before in "BI" and kind_before == kind  # that span can take this token in
     if scheme == "IOB1":
@@ -172,7 +125,7 @@ def may_follow(before: str, tag: str, scheme: str = "IOB2") -> bool:
     return prefix not in "IE"
 
 
-def _read(tags):
+def _read(tags: Sequence[str]) -> list[Span]:
     """The spans as CoNLL's evaluation reads them."""
     found = []
     start, previous, kind_before = 0, OUTSIDE, ""
@@ -187,18 +140,18 @@ def _read(tags):
     return found
 
 
-def _same(tags, written, span):
+def _same(tags: Sequence[str], written: list[str], span: Span) -> bool:
     return list(tags[span.start : span.end]) == written[span.start : span.end]
 
 
-def _prefixes_of_span(length, scheme, after_its_like):
+def _prefixes_of_span(length: int, scheme: str, after_its_like: bool) -> str:
     if scheme == "BIOES":
         return "S" if length == 1 else "B" + "I" * (length - 2) + "E"
     first = "B" if scheme == "IOB2" or after_its_like else "I"
     return first + "I" * (length - 1)
 
 
-def _split(tag, position=None):
+def _split(tag: str, position: int | None = None) -> tuple[str, str]:
     """The prefix and the type; the type of a bare prefix is the empty string."""
     prefix, hyphen, kind = tag.partition("-")
     within = prefix in tuple("BIES") and bool(hyphen) == bool(kind)
@@ -208,11 +161,12 @@ def _split(tag, position=None):
     raise ValueError(f"{place} is {tag!r}, not O, nor B-, I-, E- or S- and a type")
 
 
-def _join(prefix, kind):
+def _join(prefix: str, kind: str) -> str:
     return f"{prefix}-{kind}" if kind else prefix
 
 
-def _known(scheme):
+def _scheme(scheme: str) -> str:
+    """The scheme by its first name; ValueError if there is none."""
     scheme = _OTHER_NAMES.get(scheme, scheme)
     if scheme not in SCHEMES:
         raise ValueError(f"scheme is {scheme!r}; it must be one of {', '.join(SCHEMES)}")

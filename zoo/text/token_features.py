@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -66,10 +67,10 @@ class TokenEncoder(tf.Module):
             more_words: words to know beside those, because there are vectors for them.
         """
         tokens = Counter(token for sentence in sentences for token in sentence)
-        words, characters = Counter(), Counter()
-        for word, count in zip(normalized(tokens), tokens.values(), strict=True):
+        words: Counter[str] = Counter()
+        characters: Counter[str] = Counter()
+        for token, word, count in zip(tokens, normalized(tokens), tokens.values(), strict=True):
             words[word] += count
-        for token, count in tokens.items():
             for character in token:
                 characters[character] += count
         vocabulary = Vocabulary.from_counts(_possible(words), vocabulary_size)
@@ -100,28 +101,28 @@ class TokenEncoder(tf.Module):
         """The ids of tokens, as `ragged` gives them, padded with 0 on the right."""
         return {name: ids.to_tensor(PADDING_ID) for name, ids in self.ragged(tokens).items()}
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """The options, without the vocabularies, which have files of their own."""
         return {"longest_word": self.longest_word}
 
 
-def normalized(words):
+def normalized(words: Iterable[str]) -> list[str]:
     """Words as they are looked up: in lower case, each digit as 0, each apostrophe as '."""
     return [word.decode() for word in _normal(tf.constant(list(words), tf.string)).numpy()]
 
 
-def _normal(tokens):
+def _normal(tokens: tf.Tensor) -> tf.Tensor:
     tokens = tf.strings.lower(tokens, encoding="utf-8")
     tokens = tf.strings.regex_replace(tokens, r"\p{N}", "0")
     return tf.strings.regex_replace(tokens, "[’ʼ＇]", "'")
 
 
-def _possible(counts):
+def _possible(counts: Counter[str]) -> Counter[str]:
     """The words that a vocabulary can hold: neither empty nor with a line break."""
     return Counter({w: n for w, n in counts.items() if w and set(w).isdisjoint("\n\r")})
 
 
-def _shapes(tokens):
+def _shapes(tokens: tf.Tensor) -> tf.Tensor:
     shape = tf.fill(tf.shape(tokens), len(SHAPES) + 1)
     for index, (_, pattern) in reversed(list(enumerate(SHAPES, 1))):
         shape = tf.where(tf.strings.regex_full_match(tokens, pattern), index, shape)

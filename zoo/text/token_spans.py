@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from zoo.text.tokenizer import as_utf8
+
 _SPACE = r"\s\p{Z}\p{Cc}\x{200B}\x{FEFF}"
 _LETTER = r"[\p{L}\p{M}\p{N}]"
 _WORD = rf"{_LETTER}+(?:[-&]{_LETTER}+)*"
@@ -58,10 +60,7 @@ def tokenize(texts: tf.Tensor | Sequence[str]) -> Tokens:
 
     Bytes that are not UTF-8 count as U+FFFD, one character each.
     """
-    texts = tf.strings.unicode_transcode(
-        tf.convert_to_tensor(texts, tf.string), "UTF-8", "UTF-8", errors="replace"
-    )
-    texts = tf.strings.regex_replace(texts, _MARK, " ")
+    texts = tf.strings.regex_replace(as_utf8(texts), _MARK, " ")
     marked = tf.strings.regex_replace(texts, _TOKEN, rf"{_MARK}\0{_MARK}")
     for pattern, correct in _CORRECTIONS:
         marked = tf.strings.regex_replace(marked, pattern, correct)
@@ -73,11 +72,11 @@ def tokenize(texts: tf.Tensor | Sequence[str]) -> Tokens:
     return Tokens(tokens, starts, ends)
 
 
-def _characters(strings):
+def _characters(strings: tf.Tensor) -> tf.Tensor:
     return tf.strings.length(strings, unit="UTF8_CHAR")
 
 
-def _running_sum(ragged):
+def _running_sum(ragged: tf.RaggedTensor) -> tf.RaggedTensor:
     """The cumulative sum of each row."""
     sums = tf.concat([[0], tf.cumsum(ragged.flat_values)], axis=0)
     before = tf.gather(sums, ragged.row_starts())

@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
+import keras
+import lazy_loader
 import numpy as np
 
 from zoo.errors import UserError
 from zoo.text.special_tokens import END_ID
 from zoo.text.token_features import normalized
+from zoo.text.vocabularies import Vocabulary
+
+gensim = lazy_loader.load("gensim")  # to learn vectors; the rest does without
 
 MOST = 100_000  # words that are read; the files begin with the most frequent
 
@@ -24,12 +30,17 @@ class Vectors:
     def dimension(self) -> int:
         return self.matrix.shape[1]
 
-    def assign(self, embedding, vocabulary, deviation=None):
+    def assign(
+        self,
+        embedding: keras.layers.Embedding,
+        vocabulary: Vocabulary,
+        deviation: float | None = None,
+    ) -> None:
         """Gives an embedding layer the vectors of the words of its vocabulary that have one.
 
         Args:
-            embedding: `keras.layers.Embedding`, built.
-            vocabulary: its `Vocabulary`.
+            embedding: built.
+            vocabulary: that of its ids.
             deviation: the standard deviation that the values are brought to; None leaves them.
         """
         rows = {word: row for row, word in enumerate(self.words)}
@@ -48,7 +59,7 @@ class Vectors:
         values[indices] = vectors
         embedding.embeddings.assign(values)
 
-    def write(self, path: str | Path):
+    def write(self, path: str | Path) -> None:
         """Writes them as word2vec does, with its heading."""
         with Path(path).open("w", encoding="utf-8", newline="\n") as file:
             file.write(f"{len(self.words)} {self.dimension}\n")
@@ -83,9 +94,7 @@ def learn(
     Raises:
         UserError: no word occurs so often.
     """
-    from gensim.models import Word2Vec  # takes a second to load
-
-    model = Word2Vec(
+    model = gensim.models.Word2Vec(
         vector_size=dimension,
         min_count=least,
         sg=1,
@@ -120,8 +129,9 @@ def read(path: str | Path) -> Vectors:
         raise UserError(f"{path}: cannot read word vectors ({reason})") from error
 
 
-def _parse(path, file):
-    words, rows = [], []
+def _parse(path: str | Path, file: TextIO) -> Vectors:
+    words: list[str] = []
+    rows: list[np.ndarray] = []
     for number, line in enumerate(file, 1):
         word, *values = line.rstrip().split(" ")
         if number == 1 and len(values) == 1 and word.isdecimal() and values[0].isdecimal():
@@ -144,13 +154,13 @@ def _parse(path, file):
             break
     if not rows:
         raise UserError(f"{path}: no word vectors there: a word and its values on each line")
-    first = {}
+    first: dict[str, int] = {}
     for row, word in enumerate(normalized(words)):
         first.setdefault(word, row)
     return Vectors(tuple(first), np.stack([rows[row] for row in first.values()]))
 
 
-def _numbers(fields):
+def _numbers(fields: Sequence[str]) -> np.ndarray | None:
     """The vector that these strings are; None if there are none or one is no finite number."""
     try:
         vector = np.array(fields, dtype="float32")

@@ -1,16 +1,14 @@
-"""Turns raw text into ids, by the same object in training, in prediction and in an export.
-
-The work is done by stock TensorFlow operations, so that a served model takes plain strings and can
-never tokenise otherwise than the model was trained.
-"""
+"""Text as a sequence of words and punctuation marks."""
 
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
-from zoo.text.special_tokens import END, PADDING_ID, UNKNOWN_ID
+from zoo.text.special_tokens import END, PADDING_ID
+from zoo.text.tokenizer import Tokenizer, as_utf8, map_batches
 from zoo.text.vocabularies import Vocabulary
 
 # What parts tokens and leaves no trace: HTML line breaks, white space, control characters.
@@ -19,10 +17,9 @@ _APOSTROPHES = "[’ʼ＇]"
 _WORD = r"[\p{L}\p{M}\p{N}]+"
 # A word, with the apostrophes inside it, or else any one character.
 _TOKENS = rf"{_WORD}(?:'{_WORD})*|[^ ]"
-_BATCH = 512  # texts to tokenise in one go: enough to be fast, few enough to use every core
 
 
-class WordTokenizer(tf.Module):
+class WordTokenizer(Tokenizer):
     """Splits texts into words and punctuation marks, and looks up their ids.
 
     A word is a run of letters, accents and digits of any script, with the apostrophes inside it
@@ -45,13 +42,11 @@ class WordTokenizer(tf.Module):
         max_length: int | None = None,
         vocabulary_file: str | Path | None = None,
     ):
-        super().__init__()
+        super().__init__(vocabulary, vocabulary_file)
         if max_length is not None and max_length < 2:
             raise ValueError(f"max_length must leave room for a word and {END}, not {max_length}")
-        self.vocabulary = vocabulary
         self.lowercase = lowercase
         self.max_length = max_length
-        self._table = vocabulary.lookup_table(vocabulary_file)
 
     @classmethod
     def from_texts(
@@ -67,7 +62,7 @@ class WordTokenizer(tf.Module):
 
     def tokenize(self, texts: tf.Tensor | Sequence[str]) -> tf.RaggedTensor:
         """Splits texts, (batch,) strings, into tokens, (batch, None) strings, each with `<EOS>`."""
-        tokens = self._split(tf.convert_to_tensor(texts, tf.string))
+        tokens = self._split(texts)
         if self.max_length is not None:
             tokens = tokens[:, -(self.max_length - 1) :]
         end = tf.fill([tokens.nrows(), 1], END)
@@ -80,38 +75,24 @@ class WordTokenizer(tf.Module):
             words, _, counts = tf.unique_with_counts(self._split(batch).flat_values)
             return words, counts
 
-        batches = tf.data.Dataset.from_tensor_slices(tf.convert_to_tensor(texts, tf.string))
-        batches = batches.batch(_BATCH).map(distinct, num_parallel_calls=tf.data.AUTOTUNE)
-        total = Counter()
-        for words, counts in batches.as_numpy_iterator():
+        total: Counter[bytes] = Counter()
+        for words, counts in map_batches(distinct, texts):
             total.update(dict(zip(words.tolist(), counts.tolist(), strict=True)))
         return Counter({word.decode(): count for word, count in total.items()})
 
-    def get_config(self) -> dict:
-        """The options, without the vocabulary, which has a file of its own."""
+    def get_config(self) -> dict[str, Any]:
         return {"lowercase": self.lowercase, "max_length": self.max_length}
-
-    @classmethod
-    def from_config(
-        cls, config: dict, vocabulary: Vocabulary, vocabulary_file: str | Path | None = None
-    ) -> "WordTokenizer":
-        """The tokenizer that gave `config`, with the vocabulary that it had."""
-        return cls(vocabulary, vocabulary_file=vocabulary_file, **config)
 
     def ragged(self, texts: tf.Tensor | Sequence[str]) -> tf.RaggedTensor:
         """The ids of texts, (batch,) strings, as (batch, None) int32 without padding."""
-        ids = self._table.lookup(self.tokenize(texts))
-        # A token that happens to be spelt like padding is a token nevertheless.
-        return tf.cast(tf.maximum(ids, UNKNOWN_ID), tf.int32)
+        return self._ids(self.tokenize(texts))
 
     def __call__(self, texts: tf.Tensor | Sequence[str]) -> tf.Tensor:
         """The ids of texts, (batch,) strings, as (batch, timesteps) int32, padded on the right."""
         return self.ragged(texts).to_tensor(PADDING_ID)
 
-    def _split(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        # Bytes that are not UTF-8 become U+FFFD: one broken request must not fail a whole batch.
-        texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
-        texts = tf.strings.regex_replace(texts, _SEPARATORS, " ")
+    def _split(self, texts: tf.Tensor | Sequence[str]) -> tf.RaggedTensor:
+        texts = tf.strings.regex_replace(as_utf8(texts), _SEPARATORS, " ")
         texts = tf.strings.regex_replace(texts, _APOSTROPHES, "'")
         if self.lowercase:
             texts = tf.strings.lower(texts, encoding="utf-8")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from zoo.datasets.batches.pipeline import made_ahead
+from zoo.datasets.batches.pipeline import prefetch_map
 
 # Batches to draw before sorting by length. More of them mean less padding, but also that the same
 # examples meet in every epoch, which is why a pool is never more than a quarter of an epoch.
@@ -61,9 +61,9 @@ class BucketedBatches:
         self._labels_of_steps = labels if isinstance(labels, tf.RaggedTensor) else None
         if self._labels_of_steps is not None and sample_weight is not None:
             raise ValueError("labels of steps make their own weights: leave sample_weight out")
-        targets = () if self._labels_of_steps is not None else (labels,)
-        targets = targets if sample_weight is None else (labels, sample_weight)
-        self._targets = tuple(tf.convert_to_tensor(target) for target in targets)
+        given = [] if self._labels_of_steps is not None else [labels]
+        given += [] if sample_weight is None else [sample_weight]
+        self._targets = tuple(map(tf.convert_to_tensor, given))
 
         self._lengths = {name: s.row_lengths().numpy() for name, s in self._sequences.items()}
         every_length = [self._lengths[name] for name in self._lengths if name not in independent]
@@ -111,7 +111,7 @@ class BucketedBatches:
         # TensorFlow's own threads make the batches: no Python runs between the steps of training.
         batches = self.indices(epoch)
         chosen = tf.RaggedTensor.from_row_lengths(np.concatenate(batches), list(map(len, batches)))
-        return made_ahead(tf.data.Dataset.from_tensor_slices(chosen), self._gather)
+        return prefetch_map(tf.data.Dataset.from_tensor_slices(chosen), self._gather)
 
     def endless(self, first_epoch: int = 0) -> tf.data.Dataset:
         """The batches of one epoch after another, without end, as `dataset` has them.
@@ -126,7 +126,7 @@ class BucketedBatches:
 
         signature = tf.TensorSpec((None,), tf.int64)
         chosen = tf.data.Dataset.from_generator(all_indices, output_signature=signature)
-        batches = made_ahead(chosen, self._gather)
+        batches = prefetch_map(chosen, self._gather)
         return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
     def _by_length(self, examples: np.ndarray) -> np.ndarray:

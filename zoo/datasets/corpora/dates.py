@@ -1,19 +1,20 @@
 """Dates as people write them in twenty languages, and in the form of ISO 8601."""
 
 import dataclasses
-import inspect
 import itertools
 import re
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date
+from typing import ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 
+from zoo.datasets.corpora.builder import Examples, PackagedBuilder
 from zoo.datasets.corpora.package_index import cache_folder
 from zoo.errors import UserError
 
@@ -106,7 +107,7 @@ class DatesConfig(tfds.core.BuilderConfig):
     locales: tuple[str, ...] = LOCALES
 
 
-class Dates(tfds.core.GeneratorBasedBuilder):
+class Dates(PackagedBuilder):
     """Dates from 1900 to 2099 as people write them in many locales, and as ISO 8601 has them.
 
     `5 juillet 2009`, `Sun, Jul 5, 2009` or `2009年7月5日日曜日`, and `2009-07-05`. Made with Babel
@@ -119,11 +120,19 @@ class Dates(tfds.core.GeneratorBasedBuilder):
     a model is tested on it has seen in no language.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Babel 2.18.0."}  # noqa: RUF012 (declared so by TFDS)
-    BUILDER_CONFIGS = [  # noqa: RUF012 (declared so by TFDS)
+    RELEASE_NOTES: ClassVar = {"1.0.0": "Babel 2.18.0."}
+    BUILDER_CONFIGS: ClassVar = [
         DatesConfig(name="20_locales", description="In " + ", ".join(LOCALES) + ".")
     ]
+    FEATURES: ClassVar = dict.fromkeys(("source", "target", "locale"), tfds.features.Text())
+    SUPERVISED = ("source", "target")
+    HOMEPAGE = "https://babel.pocoo.org"
+    LICENCE = "BSD 3-Clause (Babel); Unicode License v3 (the locale data)"
+    CITATION = """@misc{cldr,
+  title = {{Unicode} Common Locale Data Repository},
+  author = {{The Unicode Consortium}},
+  howpublished = {\\url{https://cldr.unicode.org}},
+}"""
 
     @classmethod
     def of(cls, locales: Iterable[str]) -> "Dates":
@@ -143,32 +152,13 @@ class Dates(tfds.core.GeneratorBasedBuilder):
         config = DatesConfig(name=name, description=f"In {', '.join(locales)}.", locales=locales)
         return cls(config=config, data_dir=cache_folder() / "tensorflow_datasets")
 
-    def _info(self) -> tfds.core.DatasetInfo:
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description=f"{inspect.getdoc(type(self))}\n\n{self.builder_config.description}",
-            features=tfds.features.FeaturesDict(
-                {name: tfds.features.Text() for name in ("source", "target", "locale")}
-            ),
-            supervised_keys=("source", "target"),
-            homepage="https://babel.pocoo.org",
-            license="BSD 3-Clause (Babel); Unicode License v3 (the locale data)",
-            citation="""@misc{cldr,
-  title = {{Unicode} Common Locale Data Repository},
-  author = {{The Unicode Consortium}},
-  howpublished = {\\url{https://cldr.unicode.org}},
-}""",
-        )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
-        del dl_manager  # there is nothing to download
+    def _splits(self) -> dict[str, list[tuple[str, str, str]]]:
         every = pairs(self.builder_config.locales)
-        parts = {split: list(itertools.islice(every, size)) for split, size in SIZES.items()}
-        return {split: self._generate_examples(part) for split, part in parts.items()}
+        return {split: list(itertools.islice(every, size)) for split, size in SIZES.items()}
 
-    def _generate_examples(self, part: list[tuple[str, str, str]]) -> Iterator:
-        for key, (source, target, locale) in enumerate(part):
-            yield key, {"source": source, "target": target, "locale": locale}
+    def _generate_examples(self, part: Iterable[tuple[str, str, str]]) -> Examples:
+        for key, row in enumerate(part):
+            yield key, dict(zip(self.FEATURES, row, strict=True))
 
 
 def _known(locale: str) -> Locale:

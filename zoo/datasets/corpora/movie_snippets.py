@@ -1,16 +1,17 @@
 """Sentences of movie reviews, rated for sentiment by twenty people each."""
 
-import inspect
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from zoo.datasets.corpora import package_index
+from zoo.datasets.corpora.builder import Examples, PackagedBuilder
+from zoo.datasets.corpus import SPLITS
 
 LABELS = ("neg", "pos")
-SPLITS = ("train", "validation", "test")
 NEUTRAL_BELOW = 0.5  # mean ratings nearer to zero than this are left out
 
 _PACKAGE = {
@@ -52,7 +53,7 @@ def read_snippets() -> Iterator[tuple[str, float]]:
             yield text, float(rating)
 
 
-class MovieSnippets(tfds.core.GeneratorBasedBuilder):
+class MovieSnippets(PackagedBuilder):
     """10,070 English sentences from movie reviews, positive or negative by the mean of 20+ ratings.
 
     The sentences and ratings lie inside the source distribution of vaderSentiment 3.3.2, from where
@@ -61,37 +62,26 @@ class MovieSnippets(tfds.core.GeneratorBasedBuilder):
     follow from a checksum of the text: see `split_of`.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "vaderSentiment 3.3.2."}  # noqa: RUF012 (declared so by TFDS)
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description=inspect.getdoc(type(self)),
-            features=tfds.features.FeaturesDict(
-                {
-                    "text": tfds.features.Text(),
-                    "label": tfds.features.ClassLabel(names=LABELS),
-                    "rating": tfds.features.Scalar(np.float32),
-                }
-            ),
-            supervised_keys=("text", "label"),
-            homepage="https://github.com/cjhutto/vaderSentiment",
-            license="MIT (the package); the sentences are quotations from published reviews",
-            citation="""@inproceedings{hutto2014vader,
+    RELEASE_NOTES: ClassVar = {"1.0.0": "vaderSentiment 3.3.2."}
+    FEATURES: ClassVar = {
+        "text": tfds.features.Text(),
+        "label": tfds.features.ClassLabel(names=LABELS),
+        "rating": tfds.features.Scalar(np.float32),
+    }
+    SUPERVISED = ("text", "label")
+    HOMEPAGE = "https://github.com/cjhutto/vaderSentiment"
+    LICENCE = "MIT (the package); the sentences are quotations from published reviews"
+    CITATION = """@inproceedings{hutto2014vader,
   title = {{VADER}: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media Text},
   author = {Hutto, C. J. and Gilbert, Eric},
   booktitle = {International {AAAI} Conference on Weblogs and Social Media},
   year = {2014},
-}""",
-        )
+}"""
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
-        del dl_manager  # it downloads from addresses; these data come from the package index
-        snippets = list(read_snippets())
-        return {split: self._generate_examples(snippets, split) for split in SPLITS}
+    def _splits(self) -> dict[str, list[tuple[int, str, float]]]:
+        rows = [(key, *snippet) for key, snippet in enumerate(read_snippets())]
+        return {split: [row for row in rows if split_of(row[1]) == split] for split in SPLITS}
 
-    def _generate_examples(self, snippets: list[tuple[str, float]], split: str) -> Iterator:
-        for key, (text, rating) in enumerate(snippets):
-            if split_of(text) == split:
-                yield key, {"text": text, "label": LABELS[rating > 0], "rating": rating}
+    def _generate_examples(self, part: Iterable[tuple[int, str, float]]) -> Examples:
+        for key, text, rating in part:
+            yield key, {"text": text, "label": LABELS[rating > 0], "rating": rating}

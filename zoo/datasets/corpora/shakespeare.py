@@ -1,14 +1,16 @@
 """The works of Shakespeare, to learn a language from."""
 
 import configparser
-import inspect
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import tensorflow_datasets as tfds
 
 from zoo.datasets.corpora import package_index
+from zoo.datasets.corpora.builder import Examples, PackagedBuilder
+from zoo.datasets.corpus import SPLITS
 
 VALIDATION = ("as_you_like_it", "henry_viii", "romeo_and_juliet", "tempest")
 TEST = ("john", "macbeth", "twelfth_night", "winters_tale")
@@ -53,16 +55,20 @@ def read_works() -> list[Work]:
             if folder != _FOLDER:  # the works of Milton are in another
                 continue
             if file == "metadata.txt":
-                titles.read_string(archive.extractfile(member).read().decode())
+                titles.read_string(package_index.read_tar_member(archive, member).decode())
             elif file.endswith(_EDITION):
-                texts[file] = archive.extractfile(member).read().decode("ascii")
+                texts[file] = package_index.read_tar_member(archive, member).decode("ascii")
     return [
-        Work(file.removesuffix(_EDITION), titles[file.removesuffix(".txt")]["title"], _tidy(text))
+        Work(
+            file.removesuffix(_EDITION),
+            titles[file.removesuffix(".txt")]["title"],
+            _without_trailing_space(text),
+        )
         for file, text in sorted(texts.items())
     ]
 
 
-class Shakespeare(tfds.core.GeneratorBasedBuilder):
+class Shakespeare(PackagedBuilder):
     """42 works of Shakespeare in modern spelling: 37 plays and 5 books of poems, in English.
 
     5.05 million characters of plain text by Project Gutenberg, which lie inside the source
@@ -76,40 +82,28 @@ class Shakespeare(tfds.core.GeneratorBasedBuilder):
     romance, and none that shares persons with another play. All poems are in the training split.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "shakespeare 0.6."}  # noqa: RUF012 (declared so by TFDS)
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description=inspect.getdoc(type(self)),
-            features=tfds.features.FeaturesDict(
-                {"title": tfds.features.Text(), "text": tfds.features.Text()}
-            ),
-            supervised_keys=("text", "text"),
-            homepage="https://www.gutenberg.org/ebooks/author/65",
-            license="Public domain (the texts); MIT (the package)",
-            citation="""@book{shakespeare1866globe,
+    RELEASE_NOTES: ClassVar = {"1.0.0": "shakespeare 0.6."}
+    FEATURES: ClassVar = dict.fromkeys(("title", "text"), tfds.features.Text())
+    SUPERVISED = ("text", "text")
+    HOMEPAGE = "https://www.gutenberg.org/ebooks/author/65"
+    LICENCE = "Public domain (the texts); MIT (the package)"
+    CITATION = """@book{shakespeare1866globe,
   title = {The Works of {William Shakespeare}: The {Globe} Edition},
   editor = {Clark, William George and Wright, William Aldis},
   publisher = {Macmillan},
   year = {1866},
   note = {Plain text by Project Gutenberg},
-}""",
-        )
+}"""
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
-        del dl_manager  # it downloads from addresses; these data come from the package index
+    def _splits(self) -> dict[str, list[Work]]:
         works = read_works()
-        splits = ("train", "validation", "test")
-        return {split: self._generate_examples(works, split) for split in splits}
+        return {split: [work for work in works if work.split == split] for split in SPLITS}
 
-    def _generate_examples(self, works: list[Work], split: str) -> Iterator:
-        for work in works:
-            if work.split == split:
-                yield work.name, {"title": work.title, "text": work.text}
+    def _generate_examples(self, part: Iterable[Work]) -> Examples:
+        for work in part:
+            yield work.name, {"title": work.title, "text": work.text}
 
 
-def _tidy(text: str) -> str:
+def _without_trailing_space(text: str) -> str:
     lines = "\n".join(line.rstrip() for line in text.splitlines())
     return lines.strip("\n") + "\n"

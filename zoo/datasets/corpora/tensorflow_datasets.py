@@ -6,21 +6,21 @@ import importlib
 import logging
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 import requests
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
-from zoo.datasets.corpora import PACKAGED
 from zoo.datasets.corpora.package_index import cache_folder
+from zoo.datasets.corpora.packaged import PACKAGED
 from zoo.errors import UserError
 
 _SPLITS = {"train": ("train",), "validation": ("validation", "dev"), "test": ("test",)}
 
 
-def builder(name: str, packaged: Sequence[str]) -> tfds.core.DatasetBuilder:
+def find_builder(name: str, packaged: Sequence[str]) -> tfds.core.DatasetBuilder:
     """The builder of a corpus; nothing is downloaded or read yet.
 
     Args:
@@ -41,12 +41,15 @@ def builder(name: str, packaged: Sequence[str]) -> tfds.core.DatasetBuilder:
         raise UserError(_why_unknown(name, packaged)) from error
 
 
-def prepare(builder: tfds.core.DatasetBuilder, packaged: Sequence[str]) -> None:
+def prepare_splits(builder: tfds.core.DatasetBuilder, packaged: Sequence[str]) -> dict[str, str]:
     """Downloads and prepares a corpus on first use.
 
     Args:
-        builder: what `builder` returned.
+        builder: what `find_builder` returned.
         packaged: the packaged corpora to propose if there is no network.
+
+    Returns:
+        Those of train, validation and test that the corpus has, with its own name for each.
 
     Raises:
         UserError: it cannot be downloaded or prepared.
@@ -62,7 +65,7 @@ def prepare(builder: tfds.core.DatasetBuilder, packaged: Sequence[str]) -> None:
     except UserError:
         raise
     except requests.ConnectionError as error:
-        host = urlsplit(error.request.url).hostname
+        host = urlsplit(str(error.request.url)).hostname if error.request else "its server"
         raise UserError(
             f"cannot download the dataset '{builder.name}', for {host} cannot be reached: connect "
             f"to the network once, or use a packaged corpus ({', '.join(packaged)})"
@@ -70,21 +73,33 @@ def prepare(builder: tfds.core.DatasetBuilder, packaged: Sequence[str]) -> None:
     except Exception as error:  # the builders of others fail in ways of their own
         reason = (str(error).strip() or type(error).__name__).partition("\n")[0]
         raise UserError(f"cannot prepare the dataset '{builder.name}': {reason}") from error
+    names = ((split, own) for split, some in _SPLITS.items() for own in reversed(some))
+    return {split: own for split, own in names if own in builder.info.splits}
 
 
-def splits(builder: tfds.core.DatasetBuilder) -> dict[str, str]:
-    """Which of train, validation and test a prepared corpus has, and its own name for each."""
-    present = builder.info.splits
-    found = {split: [own for own in names if own in present] for split, names in _SPLITS.items()}
-    return {split: own[0] for split, own in found.items() if own}
+def feature_kinds(builder: tfds.core.DatasetBuilder) -> dict[str, str]:
+    """The features of a corpus by name, in words such as "Text" or "Sequence of ClassLabel"."""
+    return {key: _kind(feature) for key, feature in builder.info.features.items()}
 
 
-def described(features: tfds.features.FeaturesDict) -> str:
-    """The features of a corpus in words, for messages: `'tokens' (Sequence of Text), ...`."""
-    return ", ".join(f"'{key}' ({_kind(feature)})" for key, feature in features.items())
+def supervised_kinds(builder: tfds.core.DatasetBuilder) -> dict[str, str]:
+    """Those of `feature_kinds` that are the supervised pair; all, if it names none."""
+    kinds = feature_kinds(builder)
+    return {key: kinds.get(key, "") for key in builder.info.supervised_keys or kinds}
 
 
-def about(builder: tfds.core.DatasetBuilder) -> dict[str, str]:
+def refusal(builder: tfds.core.DatasetBuilder, kind: str) -> UserError:
+    """The error that a corpus is not of a kind, "one text for each example" for instance."""
+    has = ", ".join(f"'{key}' ({what})" for key, what in feature_kinds(builder).items())
+    return UserError(f"the dataset '{builder.name}' is not {kind}; it has {has}")
+
+
+def decode(texts: Iterable[bytes]) -> list[str]:
+    """Texts of a corpus; TFDS does not promise UTF-8, and nobody can mend a published corpus."""
+    return [text.decode(errors="replace") for text in texts]
+
+
+def card_fields(builder: tfds.core.DatasetBuilder) -> dict[str, str]:
     """Description, home page, licence and citation of a corpus, for its model cards."""
     info = builder.info
     return {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from zoo.datasets.readers.tables import read_text
+from zoo.datasets.readers.tables import numbered_lines, read_text
 from zoo.errors import UserError
 from zoo.text.tags import OUTSIDE, may_follow, repair
 
@@ -60,10 +60,10 @@ def is_tag(tag: str) -> bool:
 
 def _rows(source: str | Path, text: str) -> Iterator[tuple[int, str, str] | None]:
     """Yields the line, token and tag of each token; None where a sentence ends."""
-    first, width, inside = 0, None, False
-    # Only line feeds end a line: str.splitlines would also break at characters that occur in text.
-    for number, line in enumerate(text.split("\n"), 1):
-        line = line.removesuffix("\r").strip(" \t")
+    first, inside = 0, False
+    width: int | None = None
+    for number, line in numbered_lines(text):
+        line = line.strip(" \t")
         fields = _SEPARATORS.split(line)
         if not line or _DOCUMENT.match(line):
             inside = False

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import UserError
+from zoo.music.files import read_bytes
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")  # each may be followed by .gz
 
@@ -62,12 +63,7 @@ def read_text(path: str | Path) -> str:
         UserError: it is missing, unreadable, empty, binary or not UTF-8.
     """
     path = Path(path)
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: there is no such file") from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    content = read_bytes(path)
     if path.suffix.lower() == ".gz":
         try:
             content = gzip.decompress(content)
@@ -91,6 +87,18 @@ def read_text(path: str | Path) -> str:
         ) from error
 
 
+def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yields the lines of a text from number 1, of Windows too, without what ends them."""
+    # Only line feeds end a line: str.splitlines would also break at characters that occur in text.
+    for number, line in enumerate(text.split("\n"), 1):
+        yield number, line.removesuffix("\r")
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names for a message: 'a', 'b'."""
+    return ", ".join(f"'{name}'" for name in names)
+
+
 def _read_csv(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
     # A long document is no error, so the module's limit on a field gives way for this file.
     limit = csv.field_size_limit(max(len(text), csv.field_size_limit()))
@@ -111,9 +119,7 @@ def _read_csv(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
 
 
 def _read_tsv(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
-    # Only line feeds end a line: str.splitlines would also break at characters that occur in text.
-    lines = (line.removesuffix("\r") for line in text.split("\n"))
-    records = [(number, line.split("\t")) for number, line in enumerate(lines, 1)]
+    records = [(number, line.split("\t")) for number, line in numbered_lines(text)]
     return _with_header(path, records, columns, hint="replace a tab or line break within a field")
 
 
@@ -138,7 +144,7 @@ def _with_header(
 
 
 def _read_jsonl(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in numbered_lines(text):
         if not line.strip():
             continue
         try:
@@ -178,7 +184,7 @@ def _listed(names: Iterable[str], most: int = 10, longest: int = 40) -> str:
     """Names in quotes; cut short, since without a header a whole record stands for the names."""
     names = list(names)
     cut = (name if len(name) <= longest else name[: longest - 3] + "..." for name in names[:most])
-    return ", ".join(f"'{name}'" for name in cut) + (", ..." if len(names) > most else "")
+    return quoted(cut) + (", ..." if len(names) > most else "")
 
 
 _PARSERS: dict[str, Callable[[Path, str, tuple[str, ...]], Iterator[Row]]] = {

@@ -1,0 +1,115 @@
+"""The kinds of corpora as the shared tests see them, and small corpora of TensorFlow Datasets."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from zoo.datasets import music, parallel_text, plain_text, sequence_tagging, text_classification
+
+SPLITS = ("train", "validation", "test")
+TAGS = ("O", "B-PER", "I-PER")
+LABELS = ("neg", "pos")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of corpus; an example is a tuple that can be compared and hashed."""
+
+    kind: ModuleType
+    file: str  # a name that tells the format
+    example: Callable[[int], Any]  # the i-th of many distinct ones
+    text: Callable[[list], str]  # the content of a file of such examples
+    examples: Callable[[Any], list]  # of what a file was read to
+    key: Callable[[Any], bytes]  # what decides whether an example is set aside
+    labels: tuple[str, ...] | None = None
+
+    def write(self, folder: Path, examples: list, name: str = "train") -> Path:
+        path = folder / f"{name}{self.file}"
+        path.write_text(self.text(examples), encoding="utf-8")
+        return path
+
+    def some(self, number: int) -> list:
+        return [self.example(i) for i in range(number)]
+
+    def splits(self, data: Any) -> list[list]:
+        return [self.examples(getattr(data, split)) for split in SPLITS]
+
+    def read(self, path: Path, **options: Any) -> Any:
+        labels = () if self.labels is None else (self.labels,)
+        return self.kind.from_file(path, *labels, **options)
+
+
+def _chords(i: int) -> tuple:
+    """A piece of eight chords of three notes, the highest first."""
+    steps = np.random.default_rng(i).permuted(np.tile(np.arange(40, 80), (8, 1)), axis=1)[:, :3]
+    return tuple(tuple(sorted(step, reverse=True)) for step in steps.tolist())
+
+
+CASES = {
+    "text_classification": Case(
+        text_classification,
+        ".csv",
+        lambda i: (f"text {i}", i % 2),
+        lambda rows: "\n".join(["text,label", *(f"{text},{LABELS[at]}" for text, at in rows)]),
+        lambda data: list(zip(data.texts, data.labels.tolist(), strict=True)),
+        lambda row: row[0].encode(),
+        LABELS,
+    ),
+    "sequence_tagging": Case(
+        sequence_tagging,
+        ".txt",
+        lambda i: (("Mr", f"{i}"), ("O", TAGS[i % 2])),
+        lambda rows: "\n\n".join(
+            "\n".join(f"{token} {tag}" for token, tag in zip(*row, strict=True)) for row in rows
+        ),
+        lambda data: list(zip(map(tuple, data.tokens), map(tuple, data.tags), strict=True)),
+        lambda row: " ".join(row[0]).encode(),
+        TAGS,
+    ),
+    "parallel_text": Case(
+        parallel_text,
+        ".tsv",
+        lambda i: (f"source {i}", f"target {i} é"),
+        lambda rows: "\n".join("\t".join(row) for row in rows),
+        lambda data: list(zip(data.sources, data.targets, strict=True)),
+        lambda row: row[0].encode(),
+    ),
+    "music": Case(
+        music,
+        ".json",
+        _chords,
+        json.dumps,
+        lambda data: [tuple(map(tuple, piece.pitches.tolist())) for piece in data.pieces],
+        lambda row: music.Score(row, np.ones((8, 3)), 1, np.zeros(8)).fingerprint(),
+    ),
+}
+"""Kinds whose splits are examples; plain text is cut wherever it can be."""
+KINDS = {name: case.kind for name, case in CASES.items()} | {"plain_text": plain_text}
+
+
+def tfds_corpus(class_name: str, features: Any, examples: dict[str, list], keys=None) -> None:
+    """Registers a corpus with TFDS under its name in snake case."""
+    if isinstance(features, dict):
+        features = tfds.features.FeaturesDict(features)
+
+    class Corpus(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            return tfds.core.DatasetInfo(
+                builder=self, features=features, supervised_keys=keys, description="Of tests."
+            )
+
+        def _split_generators(self, dl_manager):
+            return {split: self._generate_examples(split) for split in examples}
+
+        def _generate_examples(self, split):
+            yield from enumerate(examples[split])
+
+    type(class_name, (Corpus,), {"VERSION": Corpus.VERSION, "__module__": __name__})
