@@ -5,12 +5,14 @@ all cases on JAX and PyTorch.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from support import chains
 from support.sequences import BATCH, INPUT_DIM, MASK, TIMESTEPS, UNITS, randomize
@@ -47,7 +49,7 @@ class LayerCase(NamedTuple):
 
     make: Callable
     inputs: tuple
-    masks: dict = {}
+    masks: Mapping = MappingProxyType({})
     call: Callable = call_plainly
     single: tuple = ()
     carries: bool = False
@@ -56,17 +58,33 @@ class LayerCase(NamedTuple):
     def build(self, dtype="float32"):
         """The layer with random weights."""
         layer = self.make(dtype=dtype)
-        self.call(layer, *self.typed("float32"))
+        self.call(layer, *self.symbols(batched=True))
         randomize(layer)
         return layer
+
+    def symbols(self, batched=False):
+        """What stands for the inputs where a layer is built; with all sizes, or few known."""
+        shapes = [
+            (None, None, *a.shape[2:]) if self.has_time(a) else (None, *a.shape[1:])
+            for a in self.inputs
+        ]
+        return [
+            keras.Input(
+                batch_shape=a.shape if batched else shape,
+                dtype="int32" if a.dtype.kind == "i" else "float32",
+            )
+            for a, shape in zip(self.inputs, shapes, strict=True)
+        ]
 
     def typed(self, dtype, inputs=None):
         """The inputs as tensors, floating ones in a precision."""
         arrays = self.inputs if inputs is None else inputs
-        return [tf.constant(a if a.dtype.kind in "iu" else a.astype(dtype)) for a in arrays]
+        return [
+            ops.convert_to_tensor(a if a.dtype.kind == "i" else a.astype(dtype)) for a in arrays
+        ]
 
     def mask_arguments(self):
-        return {name: tf.constant(mask) for name, (mask, _) in self.masks.items()}
+        return {name: ops.convert_to_tensor(mask) for name, (mask, _) in self.masks.items()}
 
     def outputs(self, layer, inputs=None, dtype="float32", masks=None):
         """The list of outputs, tensors."""
@@ -74,7 +92,7 @@ class LayerCase(NamedTuple):
         return keras.tree.flatten(self.call(layer, *self.typed(dtype, inputs), **masks))
 
     def has_time(self, array):
-        return array.ndim > 2 or array.dtype.kind in "iu"
+        return array.ndim > 2 or array.dtype.kind == "i"
 
 
 def call_unmasked(layer, x, **masks):
@@ -218,7 +236,7 @@ def check_configuration(case, folder):
     assert serialized["registered_name"] == f"zoo>{type(layer).__name__}"
     again = keras.saving.deserialize_keras_object(serialized)
     assert type(again) is type(layer)
-    case.call(again, *case.typed("float32"))
+    case.call(again, *case.symbols())
     again.set_weights(layer.get_weights())
     assert as_json(again.get_config()) == as_json(layer.get_config())
     assert_alike(case.outputs(again), case.outputs(layer), 1e-6)
@@ -228,13 +246,7 @@ def check_saved_model(case, folder):
     """In a model: shapes are known before any input, masks come with it, and an archive loads."""
     if not case.archived:
         return
-    symbolic = [
-        keras.Input(
-            (None, *a.shape[2:]) if case.has_time(a) else a.shape[1:],
-            dtype="int32" if a.dtype.kind == "i" else "float32",
-        )
-        for a in case.inputs
-    ]
+    symbolic = case.symbols()
     first, *others = symbolic
     if case.carries:
         first = keras.layers.Masking(mask_value=9.0)(first)
@@ -260,15 +272,13 @@ def check_saved_model(case, folder):
 def shown(case, *results):
     """Outputs with 0 at the steps that the mask of the first input leaves out."""
     mask = next((mask for mask, place in case.masks.values() if place == 0), None)
-    return [
-        [
-            tf.where(np.reshape(mask, (*mask.shape, *[1] * (y.shape.rank - 2))), y, 0)
-            if mask is not None and y.shape.rank > 2 and tuple(y.shape[:2]) == mask.shape
-            else y
-            for y in outputs
-        ]
-        for outputs in results
-    ]
+
+    def cut(y):
+        if mask is None or len(y.shape) < 3 or tuple(y.shape[:2]) != mask.shape:
+            return y
+        return ops.where(mask.reshape(*mask.shape, *[1] * (len(y.shape) - 2)), y, ops.zeros_like(y))
+
+    return [list(map(cut, outputs)) for outputs in results]
 
 
 def check_any_size(case, folder):
@@ -296,9 +306,14 @@ def check_any_size(case, folder):
 
 
 def check_padding(case, folder):
-    """What is masked reaches neither an output that counts nor a gradient; what is not does."""
+    """What is masked reaches neither an output that counts nor a gradient; what is not does.
+
+    Masks may be of numbers.
+    """
     layer = case.build("float64")
     expected = case.outputs(layer, dtype="float64")
+    numbers = {name: ops.cast(mask, "float32") for name, mask in case.mask_arguments().items()}
+    assert_alike(case.outputs(layer, dtype="float64", masks=numbers), expected, 1e-9)
     for mask, place in case.masks.values():
         at_steps = np.reshape(mask, (*mask.shape, 1))
         spoilt = list(case.inputs)
@@ -324,15 +339,23 @@ def differentiate(case, layer):
 
 
 def loss(case, layer, inputs):
-    """A weighted sum of the outputs that count."""
+    return loss_and_outputs(case, layer, inputs)[0]
+
+
+def loss_and_outputs(case, layer, inputs):
+    """A weighted sum of the outputs that count, and these."""
     outputs = keras.tree.flatten(case.call(layer, *inputs, **case.mask_arguments()))
     (outputs,) = shown(case, outputs)
-    # A forbidden potential of a CRF is a constant of -1e6, which would take all digits.
-    terms = [
-        tf.reduce_sum(tf.where(y > -1e5, y, 0) * normal(*y.shape, seed=i))
-        for i, y in enumerate(outputs)
-    ]
-    return tf.add_n(terms)
+    total = ops.zeros(())
+    for i, y in enumerate(outputs):
+        if "int" in str(y.dtype):
+            continue
+        weights = ops.cast(normal(*y.shape, seed=i), y.dtype)
+        # A forbidden potential of a CRF is a constant of -1e6, which would take all digits.
+        total = ops.cast(total, y.dtype) + ops.sum(
+            ops.where(y > -1e5, y * weights, ops.zeros_like(y))
+        )
+    return total, outputs
 
 
 def check_gradients(case, folder):
@@ -367,7 +390,9 @@ def check_mixed_precision(case, folder):
     assert {w.dtype for w in layer.trainable_variables} <= {"float32"}
     again = type(layer).from_config(layer.get_config())
     assert again.dtype_policy.name == layer.dtype_policy.name
-    inner = [each for each in layer._flatten_layers() if not isinstance(each, layers.LinearChainCRF)]
+    inner = [
+        each for each in layer._flatten_layers() if not isinstance(each, layers.LinearChainCRF)
+    ]
     assert {each.compute_dtype for each in inner} <= {"bfloat16"}
     for i, (y, close) in enumerate(
         zip(*shown(case, case.outputs(layer), case.outputs(single)), strict=True)
