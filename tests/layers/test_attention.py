@@ -1,9 +1,7 @@
 """Attention and the decoder that uses it, against NumPy, in float64."""
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from support.sequences import MASK, randomize
 
 from zoo.cells import CELLS
@@ -59,14 +57,6 @@ def test_every_query_by_hand(kind):
 
 
 @EACH_KIND
-def test_without_a_mask_all_steps_count(kind):
-    layer, query, memory = attention(kind)
-    found = layer(query, layer.keys(memory), memory)
-    for one, expected in zip(found, by_hand(layer, query, memory, np.ones_like(MASK)), strict=True):
-        np.testing.assert_allclose(one, expected, atol=1e-12)
-
-
-@EACH_KIND
 def test_one_query_is_that_of_a_sequence(kind):
     layer, query, memory = attention(kind)
     keys = layer.keys(memory)
@@ -76,67 +66,6 @@ def test_one_query_is_that_of_a_sequence(kind):
             layer(query[:, t], keys, memory, mask=MASK), whole, strict=True
         ):
             np.testing.assert_allclose(one, all_of_them[:, t], atol=1e-12)
-
-
-@EACH_KIND
-def test_order_and_padding_of_the_memory_do_not_matter(kind):
-    layer, query, memory = attention(kind)
-    context, weights = layer(query, layer.keys(memory), memory, mask=MASK)
-    order = [3, 0, 4, 1, 2]
-    memory = np.where(MASK[..., None], memory, 1e3)[:, order]
-    other, moved = layer(query, layer.keys(memory), memory, mask=MASK[:, order])
-    np.testing.assert_allclose(other, context, atol=1e-12)
-    np.testing.assert_allclose(moved, np.array(weights)[..., order], atol=1e-12)
-
-
-@EACH_KIND
-def test_gradients_by_finite_differences(kind):
-    """Of the memory, which reaches the loss as keys and as what is averaged, and of a weight."""
-    layer, query, memory = attention(kind)
-    cotangent = sample(BATCH, STEPS, MEMORY, seed=2)
-
-    def loss(memory):
-        context, _ = layer(query, layer.keys(memory), memory, mask=MASK)
-        return tf.reduce_sum(context * cotangent)
-
-    variables = layer.trainable_variables
-    tensor = tf.constant(memory)
-    with tf.GradientTape() as tape:
-        tape.watch(tensor)
-        value = loss(tensor)
-    of_memory, *of_weights = tape.gradient(value, [tensor, *(v.value for v in variables)])
-    assert np.isfinite(of_memory).all()
-    assert not np.array(of_memory)[~MASK].any()
-    step = 1e-6
-    direction = sample(*memory.shape, seed=3)
-    found = (loss(memory + step * direction) - loss(memory - step * direction)) / (2 * step)
-    np.testing.assert_allclose(found, np.sum(of_memory * direction), rtol=1e-6)
-    for variable, gradient in zip(variables, of_weights, strict=True):
-        start, direction = np.array(variable), sample(*variable.shape, seed=4)
-        values = []
-        for sign in (1, -1):
-            variable.assign(start + sign * step * direction)
-            values.append(loss(memory))
-        variable.assign(start)
-        found = (values[0] - values[1]) / (2 * step)
-        np.testing.assert_allclose(found, np.sum(gradient * direction), rtol=1e-6)
-
-
-@EACH_KIND
-def test_half_precision_has_weights_in_single(kind):
-    single, query, memory = attention(kind, "float32")
-    half = Attention(kind, UNITS, dtype="mixed_bfloat16")
-    keras_inputs = [keras.Input(shape, dtype="bfloat16") for shape in ((QUERY,), (None, MEMORY))]
-    context, weights = half(keras_inputs[0], half.keys(keras_inputs[1]), keras_inputs[1])
-    assert (context.dtype, weights.dtype) == ("bfloat16", "float32")
-    assert (context.shape, weights.shape) == ((None, MEMORY), (None, None))
-    half.set_weights(single.get_weights())
-    found = half(query, half.keys(memory), memory, mask=MASK)
-    assert [tensor.dtype.name for tensor in found] == ["bfloat16", "float32"]
-    # Shares of whole: with a softmax in half precision they would not sum to 1 to so many digits.
-    np.testing.assert_allclose(np.sum(found[1], axis=-1)[:-1], 1, atol=1e-6)
-    expected = single(query, single.keys(memory), memory, mask=MASK)
-    np.testing.assert_allclose(tf.cast(found[0], "float32"), expected[0], atol=0.1)
 
 
 def test_large_energies_do_not_overflow():

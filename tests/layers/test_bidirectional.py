@@ -99,15 +99,6 @@ def test_initial_states():
     assert not np.allclose(ours(x), ours(x, initial_state=states))
 
 
-def test_mixed_precision():
-    layer, _ = both("lstm", dtype="mixed_bfloat16")
-    expected, _ = both("lstm")
-    x, _ = sample(build_cell("lstm"), dtype="float32")
-    y = layer(x, mask=MASK)
-    assert y.dtype == "bfloat16"
-    np.testing.assert_allclose(np.array(y, "float32"), expected(x, mask=MASK), atol=0.05)
-
-
 @pytest.mark.parametrize("saved_by", ["zoo", "keras"])
 def test_weights_have_the_places_of_keras_in_an_archive(saved_by, tmp_path):
     """Models were saved before this layer was, and may be read without it."""
@@ -120,13 +111,3 @@ def test_weights_have_the_places_of_keras_in_an_archive(saved_by, tmp_path):
     model.load_weights(tmp_path / "model.weights.h5")
     x, _ = sample(build_cell("lstm"), dtype="float32")
     assert_all_close([model(x)], [source(x)], 1e-5)
-
-
-def test_configuration_round_trip():
-    layer = Bidirectional(Recurrence(build_cell("gru"), return_sequences=True), name="both")
-    serialized = keras.saving.serialize_keras_object(layer)
-    assert serialized["registered_name"] == "zoo>Bidirectional"
-    again = keras.saving.deserialize_keras_object(serialized)
-    assert type(again) is Bidirectional
-    assert type(again.backward_layer) is Recurrence
-    assert again.get_config() == layer.get_config()

@@ -77,24 +77,6 @@ def test_padding_changes_nothing(kind):
 
 
 @EACH_KIND
-def test_a_word_without_characters_is_0_and_no_other_is(kind):
-    features = np.array(build(kind)(IDS))
-    np.testing.assert_array_equal(features.any(axis=-1), IDS.any(axis=-1))
-
-
-@EACH_KIND
-def test_gradients_reach_every_weight_and_no_padding(kind):
-    layer = build(kind)
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(layer(IDS) ** 2)
-    gradients = tape.gradient(loss, [w.value for w in layer.trainable_variables])
-    assert len(gradients) == {"recurrent": 1 + 2 * 3, "convolutional": 1 + 2}[kind]
-    of_embedding = tf.convert_to_tensor(gradients[0]).numpy()
-    np.testing.assert_array_equal(of_embedding.any(axis=-1), np.arange(CHARACTERS) > 0)
-    assert all(np.any(tf.convert_to_tensor(gradient)) for gradient in gradients)
-
-
-@EACH_KIND
 @pytest.mark.parametrize("shape", [(0, 3, 5), (2, 0, 5), (0, 0, 5), (1, 1, 1)], ids=str)
 def test_any_size_in_a_graph(kind, shape):
     layer = build(kind)
@@ -112,41 +94,6 @@ def test_dropout_is_in_training_only(kind):
     assert not np.allclose(layer(IDS, training=True), layer(IDS, training=True))
     without = build(kind)
     np.testing.assert_allclose(without(IDS, training=True), without(IDS), atol=1e-6)
-
-
-@EACH_KIND
-def test_saved_and_loaded(kind, tmp_path):
-    ids = keras.Input((None, 5), dtype="int32")
-    features = CharacterFeatures(CHARACTERS, DIMENSION, UNITS, kind, cell="gru", dropout=0.25)
-    model = keras.Model(ids, features(ids))
-    assert model.output_shape == (None, None, 2 * UNITS)
-    randomize(model)
-    model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(again(IDS), model(IDS))
-    assert again.layers[-1].get_config() == features.get_config()
-    expected = {"kind": kind, "cell": "gru", "dropout": 0.25, "units": UNITS}
-    assert expected.items() <= features.get_config().items()
-
-
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-@EACH_KIND
-def test_mixed_precision(kind, policy, tmp_path):
-    """The policy is that of the layer, within it and in a saved model, whatever the global one."""
-    ids = keras.Input((None, 5), dtype="int32")
-    features = CharacterFeatures(CHARACTERS, DIMENSION, UNITS, kind, dtype=policy)
-    model = keras.Model(ids, features(ids))
-    randomize(model)
-    assert {w.dtype for w in model.weights} == {"float32"}
-    mixed = model(IDS)
-    assert mixed.dtype == policy.removeprefix("mixed_")
-    single = build(kind)
-    single.set_weights(model.get_weights())
-    np.testing.assert_allclose(tf.cast(mixed, "float32"), single(IDS), atol=0.03)
-    model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    assert {layer.dtype_policy.name for layer in again.layers[-1]._flatten_layers()} == {policy}
-    np.testing.assert_array_equal(tf.cast(again(IDS), "float32"), tf.cast(mixed, "float32"))
 
 
 def test_the_cell_is_one_of_the_zoo():

@@ -226,25 +226,6 @@ def test_fresh_weights_leave_the_steps_independent():
     np.testing.assert_array_equal(viterbi(psi)[0], x.argmax(axis=-1))
 
 
-@ALLOWED
-def test_configuration_round_trip(allowed):
-    crf = chains.build_crf(allowed, initializer="ones", regularizer="l2", name="chain")
-    serialized = keras.saving.serialize_keras_object(crf)
-    assert serialized["registered_name"] == "zoo>LinearChainCRF"
-    again = keras.saving.deserialize_keras_object(serialized)
-    assert again.get_config() == crf.get_config()
-    again.set_weights(crf.get_weights())
-    x = chains.logits()
-    np.testing.assert_array_equal(again(x), crf(x))
-
-
-@pytest.mark.parametrize("dtype", ["int32", "float32"])
-def test_masks_of_numbers(dtype):
-    crf = chains.build_crf()
-    masked = crf(chains.logits(), mask=chains.MASK.astype(dtype))
-    np.testing.assert_array_equal(masked, crf(chains.logits(), mask=chains.MASK))
-
-
 def test_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match="float16"):
         LinearChainCRF(dtype="mixed_float16")

@@ -1,6 +1,5 @@
 """`MaskedPooling` against NumPy, row by row over the steps that count."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -38,14 +37,6 @@ def test_pools_the_steps_that_count(mode, dtype, tolerance):
     np.testing.assert_allclose(layer(x), expected(mode, x, everything), rtol=tolerance)
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_masks_of_numbers(mode):
-    x = sample()
-    layer = MaskedPooling(mode)
-    for dtype in ("int32", "float32"):
-        np.testing.assert_array_equal(layer(x, mask=MASK.astype(dtype)), layer(x, mask=MASK))
-
-
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("mode", MODES)
 def test_half_precision_of_long_sequences(mode, dtype):
@@ -55,44 +46,6 @@ def test_half_precision_of_long_sequences(mode, dtype):
     pooled = MaskedPooling(mode, dtype=dtype)(x, mask=mask)
     assert pooled.dtype == dtype
     np.testing.assert_array_equal(tf.cast(pooled, "float32"), [[-30] * WIDTH, [0] * WIDTH])
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_padding_reaches_neither_output_nor_gradient(mode):
-    x = sample()
-    layer = MaskedPooling(mode)
-    spoilt = tf.constant(np.where(MASK[..., None], x, np.nan))
-    np.testing.assert_allclose(layer(spoilt, mask=MASK), layer(x, mask=MASK), rtol=1e-6)
-    with tf.GradientTape() as tape:
-        tape.watch(spoilt)
-        pooled = layer(spoilt, mask=MASK)
-    gradient = tape.gradient(pooled, spoilt).numpy()
-    assert not gradient[~MASK].any()
-    # Each feature of a row that has steps hands on a gradient of 1, however it is shared.
-    np.testing.assert_allclose(
-        gradient.sum(axis=1), np.repeat(MASK.any(axis=1)[:, None], WIDTH, axis=1), rtol=1e-6
-    )
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_in_a_model_of_any_length(mode):
-    ids = keras.Input((None,), dtype="int32")
-    vectors = keras.layers.Embedding(9, WIDTH, mask_zero=True)
-    pooled = MaskedPooling(mode, name="pooled")(vectors(ids))
-    model = keras.Model(ids, pooled)
-    assert model.output_shape == (None, WIDTH)
-    assert getattr(pooled, "_keras_mask", None) is None
-    np.testing.assert_allclose(
-        model(np.array([[3, 5, 0, 0]])), model(np.array([[3, 5]])), rtol=1e-6
-    )
-    again = keras.Model.from_config(model.get_config())
-    assert again.get_layer("pooled").mode == mode
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_an_empty_batch(mode):
-    pooled = MaskedPooling(mode)(np.zeros((0, 5, WIDTH), "float32"), mask=np.ones((0, 5), bool))
-    assert pooled.shape == (0, WIDTH)
 
 
 def test_unknown_mode_is_refused():

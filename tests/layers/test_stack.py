@@ -75,18 +75,6 @@ def test_input_is_added_where_it_is_as_wide_as_the_output():
     assert_all_close([both(narrow)], [second(first(narrow)) + first(narrow)], 1e-6)
 
 
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_padding_changes_no_row(bidirectional):
-    stack = built(cell="lstm", layers=2, bidirectional=bidirectional, residual=True)
-    x = sample()
-    lengths = [5, 1, 3, 4, 2, 5]
-    mask = np.arange(TIMESTEPS) < np.array(lengths)[:, None]
-    together = np.array(stack(x, mask=mask))
-    for row, length in enumerate(lengths):
-        alone = stack(x[row : row + 1, :length])
-        assert_all_close([together[row : row + 1, :length]], [alone], 1e-5)
-
-
 def test_dropout_is_between_layers_and_in_training_only():
     x = sample()
     one, two = built(layers=1, dropout=0.5), built(layers=2, dropout=0.5)
@@ -149,21 +137,6 @@ def test_step_is_a_sequence_of_one(cell, residual):
     assert_all_close([output, *states], [outputs[:, 0], *final], 1e-6)
 
 
-def test_states_are_those_of_the_layers():
-    stack = built(cell="lstm", layers=2, bidirectional=False, return_state=True)
-    x, initial = sample(), random_states(stack)
-    sequences, final = stack(x, initial_state=initial)
-    assert stack.state_sizes == [UNITS] * 4
-    weights, expected = stack.get_weights(), []
-    for i in range(2):
-        layer = keras.layers.RNN(CELLS["lstm"](UNITS), return_sequences=True, return_state=True)
-        layer.build(x.shape)
-        layer.set_weights(weights[3 * i : 3 * i + 3])
-        x, *states = layer(x, initial_state=initial[2 * i : 2 * i + 2])
-        expected += states
-    assert_all_close([sequences, *final], [x, *expected], 1e-5)
-
-
 def test_states_need_one_direction():
     with pytest.raises(ValueError, match=r"return_state.*backwards"):
         RecurrentStack(return_state=True)
@@ -175,18 +148,6 @@ def test_states_need_one_direction():
     one = built(bidirectional=False)
     with pytest.raises(ValueError, match=r"2 states are needed.*3"):
         one.step(sample()[:, 0], [np.zeros((BATCH, UNITS), "float32")] * 3)
-
-
-def test_step_in_mixed_precision():
-    stack = built(
-        layers=2, bidirectional=False, residual=True, return_state=True, dtype="mixed_bfloat16"
-    )
-    x, initial = sample(), random_states(stack)
-    sequences, final = stack(x[:, :1], initial_state=initial)
-    output, states = stack.step(x[:, 0], initial)
-    for one, other in zip([output, *states], [sequences[:, 0], *final], strict=True):
-        assert one.dtype == other.dtype == "bfloat16"
-        np.testing.assert_array_equal(one, other)
 
 
 def test_configurations_from_before_there_were_states():
@@ -203,55 +164,6 @@ def test_options_reach_the_cells():
     stack = built(cell="peephole_lstm", cell_options={"peephole": "diagonal"})
     kernels = [weight for weight in stack.weights if weight.name == "peephole_kernel"]
     assert [kernel.shape for kernel in kernels] == [(3 * UNITS,)] * 2  # one a direction
-
-
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "float64"])
-def test_precision_is_kept_where_it_is_not_the_global_one(policy):
-    x = sample()
-    stack = built(layers=2, dtype=policy)
-    again = RecurrentStack.from_config(stack.get_config())
-    again.build(x.shape)
-    again.set_weights(stack.get_weights())
-    compute_dtype = keras.DTypePolicy(policy).compute_dtype
-    for each in (stack, again):
-        inner = each._flatten_layers(include_self=False)
-        assert {layer.compute_dtype for layer in inner} == {compute_dtype}
-        assert each(x, mask=MASK).dtype == compute_dtype
-    np.testing.assert_array_equal(stack(x, mask=MASK), again(x, mask=MASK))
-
-
-def test_configuration_round_trip():
-    stack = built(
-        cell="gru",
-        layers=2,
-        bidirectional=False,
-        dropout=0.25,
-        residual=True,
-        cell_options={"use_bias": False},
-        variational=True,
-        return_state=True,
-        name="memory",
-    )
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(stack))
-    assert type(again) is RecurrentStack
-    assert again.get_config() == stack.get_config()
-    again.build((None, None, INPUT_DIM))
-    again.set_weights(stack.get_weights())
-    (sequences, states), (expected, expected_states) = again(sample()), stack(sample())
-    assert_all_close([sequences, *states], [expected, *expected_states], 0)
-
-
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_shape_is_known_before_any_input(bidirectional):
-    stack = RecurrentStack(units=UNITS, layers=2, bidirectional=bidirectional)
-    assert stack(keras.Input((None, INPUT_DIM))).shape == (None, None, WIDTH[bidirectional])
-
-
-def test_shapes_of_states_are_known_before_any_input():
-    stack = RecurrentStack(units=UNITS, layers=2, bidirectional=False, return_state=True)
-    sequences, states = stack(keras.Input((None, INPUT_DIM)))
-    assert sequences.shape == (None, None, UNITS)
-    assert [state.shape for state in states] == [(None, UNITS)] * 4
 
 
 @pytest.mark.parametrize(

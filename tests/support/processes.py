@@ -14,7 +14,8 @@ def run_script(script, *arguments, **environment):
     Raises:
         AssertionError: with the standard error of the process, if it fails.
     """
-    paths = os.pathsep.join([str(TESTS.parent), str(TESTS)])
+    inherited = os.environ.get("PYTHONPATH", "")
+    paths = os.pathsep.join(filter(None, [str(TESTS.parent), str(TESTS), inherited]))
     result = subprocess.run(
         [sys.executable, str(script), *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": paths} | environment,

@@ -2,23 +2,10 @@
 
 import numpy as np
 
-from zoo.cells import (
-    GRUCell,
-    LSTMCell,
-    PeepholeLSTMCell,
-    ResetAfterGRUCell,
-    RNNCell,
-    SimplifiedGRUCell,
-)
+from zoo.cells import CELLS, LSTMCell, PeepholeLSTMCell
 
-VARIANTS = {
-    "rnn": (RNNCell, {}),
-    "simplified_gru": (SimplifiedGRUCell, {}),
-    "gru": (GRUCell, {}),
-    "reset_after_gru": (ResetAfterGRUCell, {}),
-    "lstm": (LSTMCell, {}),
+VARIANTS = {name: (cell_class, {}) for name, cell_class in CELLS.items()} | {
     "lstm_without_output_activation": (LSTMCell, {"output_activation": None}),
-    "peephole_lstm": (PeepholeLSTMCell, {}),
     "diagonal_peephole_lstm": (PeepholeLSTMCell, {"peephole": "diagonal"}),
 }
 

@@ -1,5 +1,6 @@
 """Recurrent layers: the fast loop, stacks of it, and what turns a sequence into one vector."""
 
+from zoo.cells import CELLS
 from zoo.layers.attention import Attention
 from zoo.layers.bidirectional import Bidirectional
 from zoo.layers.characters import CharacterFeatures
@@ -11,6 +12,8 @@ from zoo.layers.recurrence import Recurrence
 from zoo.layers.stack import RecurrentStack
 from zoo.layers.tied_embedding import TiedEmbedding
 from zoo.layers.word_dropout import WordDropout
+
+tuple(CELLS.values())  # loads them all: a saved layer may hold any cell
 
 __all__ = [
     "Attention",

@@ -5,6 +5,7 @@ differentiation would need. `scan` here does neither.
 """
 
 import keras
+from keras import ops
 
 
 def scan(step, initial, sequences, reverse=False, until=None):
@@ -31,6 +32,8 @@ def scan(step, initial, sequences, reverse=False, until=None):
 def _tensorflow_scan(step, initial, sequences, reverse, until):
     import tensorflow as tf
 
+    if tf.executing_eagerly() and sequences[0].shape[0]:  # then `tf.while_loop` is one of Python
+        return _python_scan(step, initial, sequences, reverse, until)
     timesteps = tf.shape(sequences[0])[0]
 
     def slices_at(t):
@@ -79,9 +82,7 @@ def _jax_scan(step, initial, sequences, reverse, until):
     return carry, outputs
 
 
-def _torch_scan(step, initial, sequences, reverse, until):
-    import torch
-
+def _python_scan(step, initial, sequences, reverse, until):
     carry, outputs = tuple(initial), []
     timesteps = sequences[0].shape[0]
     for t in reversed(range(timesteps)) if reverse else range(timesteps):
@@ -89,11 +90,11 @@ def _torch_scan(step, initial, sequences, reverse, until):
         outputs.append(at_t)
         if until is not None and until(carry):
             break
-    nothing = tuple(torch.zeros_like(y) for y in outputs[-1])
+    nothing = tuple(map(ops.zeros_like, outputs[-1]))
     outputs += [nothing] * (timesteps - len(outputs))
     if reverse:
         outputs.reverse()
-    return carry, tuple(torch.stack(y) for y in zip(*outputs, strict=True))
+    return tuple(carry), tuple(ops.stack(y) for y in zip(*outputs, strict=True))
 
 
-_BACKENDS = {"tensorflow": _tensorflow_scan, "jax": _jax_scan, "torch": _torch_scan}
+_BACKENDS = {"tensorflow": _tensorflow_scan, "jax": _jax_scan, "torch": _python_scan}

@@ -43,8 +43,8 @@ class WordDropout(keras.layers.Layer):
         replaced = (draws < self.rate) & (ids > END_ID)
         return ops.where(replaced, UNKNOWN_ID, ids)
 
-    def compute_output_shape(self, ids_shape):
-        return ids_shape
+    def compute_output_spec(self, ids, training=False):
+        return keras.KerasTensor(ids.shape, dtype=ids.dtype)  # by default of the compute dtype
 
     def get_config(self):
         return super().get_config() | {"rate": self.rate, "seed": self.seed}

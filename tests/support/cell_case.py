@@ -1,0 +1,289 @@
+"""What every cell of `zoo.cells.CELLS` has to do: a new one gets all these tests by its name there.
+
+It needs its equations in `support.reference`, read from the paper and not from `zoo.cells`.
+`tests/cells/test_every_cell.py` runs each check on each variant of `support.sequences.VARIANTS`.
+"""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from support.differentiation import outputs_and_gradients
+from support.reference import Equations, central_differences, weighted_sum
+from support.sequences import (
+    INPUT_DIM,
+    MASK,
+    UNITS,
+    VARIANTS,
+    arrays,
+    assert_all_close,
+    build_cell,
+    randomize,
+    sample,
+)
+
+ALL_OUTPUTS = {"return_sequences": True, "return_state": True}
+TOLERANCES = {"float64": 1e-9, "float32": 1e-5}
+ACTIVATIONS = (
+    ("relu", "sigmoid"),
+    ("tanh", "hard_sigmoid"),
+    ("linear", "softplus"),
+    ("silu", "silu"),
+)
+OPTIONS = {
+    "activation": "relu",
+    "recurrent_activation": "hard_sigmoid",
+    "kernel_initializer": "he_normal",
+    "recurrent_initializer": "glorot_uniform",
+    "bias_initializer": "ones",
+    "kernel_regularizer": "l1",
+    "recurrent_regularizer": "l2",
+    "bias_regularizer": keras.regularizers.L2(0.5),
+    "kernel_constraint": "non_neg",
+    "recurrent_constraint": keras.constraints.MaxNorm(1.5),
+    "bias_constraint": "unit_norm",
+    "dropout": 0.25,
+    "seed": 4,
+    "name": "of_my_own",
+}
+WRONG = (
+    {"units": 0},
+    {"units": -1},
+    {"units": 2.5},
+    {"units": "8"},
+    {"units": None},
+    {"units": True},
+    {"dropout": -0.1},
+    {"dropout": 1.0},
+    {"activation": "no such function"},
+    {"kernel_initializer": "no such initializer"},
+    {"hidden": 3},
+)
+
+
+def has_gates(variant):
+    return variant != "rnn"
+
+
+def equations(cell):
+    return Equations(cell, arrays(cell))
+
+
+def assert_equations(variant, timesteps=5, tolerance=1e-9, **options):
+    """Steps and sequences of `keras.layers.RNN` are those of the equations in NumPy."""
+    cell = build_cell(variant, **options)
+    x, states = sample(cell, timesteps=timesteps, dtype=options["dtype"])
+    step, (output, new) = equations(cell).step, cell(x[:, 0], states)
+    expected = [state.T for state in step(x[:, 0].T, *(s.T for s in states))]
+    assert_all_close([output, *new], [expected[0], *expected], tolerance)
+    layer = keras.layers.RNN(cell, dtype=options["dtype"], **ALL_OUTPUTS)
+    assert_all_close(layer(x), equations(cell).over_time(x), tolerance)
+    whole = layer(x, initial_state=states)
+    assert_all_close(whole, equations(cell).over_time(x, states), tolerance)
+    return cell
+
+
+def check_equations(variant):
+    """In both precisions and without a bias; `call` is `project`, of all steps at once, `step`."""
+    for dtype, tolerance in TOLERANCES.items():
+        cell = assert_equations(variant, tolerance=tolerance, dtype=dtype)
+    assert assert_equations(variant, dtype="float64", use_bias=False).bias is None
+    x, states = sample(cell, dtype="float32")
+    projected = cell.project(x)
+    assert projected.shape == (*x.shape[:2], len(cell.gates) * UNITS)
+    output, new = cell.step(projected[:, 2], states)
+    expected, expected_new = cell(x[:, 2], states)
+    assert_all_close([output, *new], [expected, *expected_new], 1e-6)
+
+
+def check_activations(variant):
+    """Each is used where the equations have it."""
+    for activation, recurrent_activation in ACTIVATIONS:
+        options = {"activation": activation}
+        if has_gates(variant):
+            options["recurrent_activation"] = recurrent_activation
+        if variant == "peephole_lstm":
+            options["output_activation"] = "softplus"
+        assert_equations(variant, timesteps=1, dtype="float64", **options)
+
+
+def check_gradients(variant):
+    """Those of a cell in `keras.layers.RNN` are those of its equations, with a mask and without."""
+    cell = build_cell(variant, dtype="float64")
+    x, states = sample(cell)
+    weights = arrays(cell)
+    layer = keras.layers.RNN(cell, dtype="float64", **ALL_OUTPUTS)
+    for mask in (None, MASK):
+
+        def loss(mask=mask):
+            return weighted_sum(Equations(cell, weights).over_time(x, states, mask))
+
+        expected = [central_differences(loss, a) for a in (x, *states, *weights.values())]
+        _, gradients = outputs_and_gradients(layer, x, states, mask)
+        assert_all_close(gradients, expected, 1e-7)
+        assert all(np.any(gradient) for gradient in gradients)
+
+
+def check_layout(variant):
+    """Weights are blocks of named gates, states begin at 0, and sizes are told."""
+    cell = build_cell(variant)
+    width = len(cell.gates) * UNITS
+    assert cell.kernel.shape == (INPUT_DIM, width)
+    assert cell.recurrent_kernel.shape == (UNITS, width)
+    assert cell.bias.shape == (width,)
+    taken = np.concatenate([np.arange(width)[cell.columns(gate)] for gate in cell.gates])
+    np.testing.assert_array_equal(taken, np.arange(width))
+    sizes = cell.state_size if isinstance(cell.state_size, list) else [cell.state_size]
+    states = cell.get_initial_state(4)
+    assert [state.shape for state in states] == [(4, size) for size in sizes]
+    assert not any(np.any(state) for state in states)
+    assert cell.output_size == UNITS
+
+
+def check_configuration(variant):
+    """Every option comes back from JSON, under the name that saved models know."""
+    cell_class, own = VARIANTS[variant]
+    options = OPTIONS | own
+    if "lstm" in variant:
+        options["unit_forget_bias"] = False
+    if "peephole" in variant:
+        options |= {"peephole_regularizer": "l1", "peephole_constraint": "non_neg"}
+    if not has_gates(variant):
+        del options["recurrent_activation"]
+    cell = cell_class(UNITS, **options)
+    config = cell.get_config()
+    simple = ("activation", "recurrent_activation", "dropout", "seed", "name", "peephole")
+    assert config | {k: options[k] for k in simple if k in options} == config
+    assert type(cell).from_config(config).get_config() == config
+    serialized = json.loads(json.dumps(keras.saving.serialize_keras_object(cell)))
+    assert serialized["registered_name"] == f"zoo>{cell_class.__name__}"
+    again = keras.saving.deserialize_keras_object(serialized)
+    assert type(again) is cell_class
+    assert again.get_config() == config
+
+
+def check_arguments(variant):
+    """Wrong ones are refused by name; positional ones come in the order of Keras."""
+    cell_class, own = VARIANTS[variant]
+    for wrong in WRONG:
+        with pytest.raises(ValueError, match=str(next(iter(wrong.values()))).strip()):
+            cell_class(**({"units": 4} | own | wrong))
+    assert cell_class(4, "relu", **own).activation is keras.activations.relu
+    if has_gates(variant):
+        cell = cell_class(4, "relu", "hard_sigmoid", **own)
+        assert cell.recurrent_activation is keras.activations.hard_sigmoid
+    assert json.dumps(cell_class(np.int64(4)).get_config()["units"]) == "4"
+
+
+def check_weights_take_their_arguments(variant):
+    """Initializers, penalties and constraints, each of its own weight."""
+    penalty = keras.regularizers
+    cell = VARIANTS[variant][0](
+        UNITS,
+        kernel_initializer="ones",
+        recurrent_initializer=keras.initializers.Constant(2),
+        kernel_regularizer=penalty.L1(1.0),
+        recurrent_regularizer=penalty.L2(1.0),
+        bias_regularizer=penalty.L1(2.0),
+        kernel_constraint="non_neg",
+        bias_constraint="unit_norm",
+        **VARIANTS[variant][1],
+    )
+    cell.build((None, INPUT_DIM))
+    np.testing.assert_allclose(cell.kernel, np.ones(cell.kernel.shape))
+    np.testing.assert_allclose(cell.recurrent_kernel, np.full(cell.recurrent_kernel.shape, 2))
+    assert isinstance(cell.kernel.constraint, keras.constraints.NonNeg)
+    assert isinstance(cell.bias.constraint, keras.constraints.UnitNorm)
+    assert cell.recurrent_kernel.constraint is None
+    randomize(cell)
+    expected = np.abs(cell.kernel).sum(), np.square(cell.recurrent_kernel).sum()
+    expected = sum(expected) + 2 * np.abs(cell.bias).sum()
+    np.testing.assert_allclose(sum(cell.losses), expected, rtol=1e-5)
+
+
+def check_mixed_precision(variant):
+    """Weights in single precision, states and outputs in half, near those of single."""
+    for half, tolerance in {"float16": 0.02, "bfloat16": 0.1}.items():
+        policy = f"mixed_{half}"
+        cell, exact = build_cell(variant, dtype=policy), build_cell(variant)
+        x, states = sample(exact, dtype="float32")
+        outputs = keras.layers.RNN(cell, dtype=policy, **ALL_OUTPUTS)(x, initial_state=states)
+        expected = keras.layers.RNN(exact, **ALL_OUTPUTS)(x, initial_state=states)
+        assert {weight.dtype for weight in cell.weights if weight.trainable} == {"float32"}
+        assert {state.dtype for state in cell.get_initial_state(2)} == {outputs[0].dtype}
+        assert {output.dtype.name for output in outputs} == {half}
+        for output, close in zip(outputs, expected, strict=True):
+            np.testing.assert_allclose(np.array(output, "float32"), close, atol=tolerance)
+            assert np.any(np.array(output, "float32") != close)
+
+
+CHECKS = (
+    check_equations,
+    check_activations,
+    check_gradients,
+    check_layout,
+    check_configuration,
+    check_arguments,
+    check_weights_take_their_arguments,
+    check_mixed_precision,
+)
+
+
+def check_stacked(variant, layer_class):
+    """In `StackedRNNCells`, each cell reads the one below."""
+    cells = [build_cell(variant), build_cell(variant, units=4, input_dim=UNITS)]
+    x, _ = sample(cells[0], dtype="float32")
+    outputs, *states = layer_class(keras.layers.StackedRNNCells(cells), **ALL_OUTPUTS)(x)
+    first, *first_states = equations(cells[0]).over_time(x)
+    expected, *second_states = equations(cells[1]).over_time(first)
+    flat = [outputs, *keras.tree.flatten(states)]
+    assert_all_close(flat, [expected, *first_states, *second_states], 1e-5)
+
+
+def check_bidirectional(variant, layer_class):
+    """In `keras.layers.Bidirectional`, each direction has weights of its own."""
+    layer = keras.layers.Bidirectional(layer_class(build_cell(variant), return_sequences=True))
+    x, _ = sample(build_cell(variant), dtype="float32")
+    layer.build(x.shape)
+    randomize(layer)
+    forward, backward = layer.forward_layer.cell, layer.backward_layer.cell
+    rightwards = equations(forward).over_time(x)[0]
+    leftwards = equations(backward).over_time(x[:, ::-1])[0][:, ::-1]
+    assert_all_close([layer(x)], [np.concatenate([rightwards, leftwards], axis=-1)], 1e-5)
+    assert np.max(np.abs(forward.kernel - backward.kernel)) > 0.1
+
+
+def check_stateful(variant, layer_class):
+    """Batches one after the other are one long sequence."""
+    cell = build_cell(variant)
+    x, _ = sample(cell, dtype="float32")
+    layer = layer_class(cell, return_sequences=True, stateful=True)
+    layer.build(x.shape)
+    expected = equations(cell).over_time(x)[0]
+    pieces = [layer(x[:, :2]), layer(x[:, 2:])]
+    assert_all_close([np.concatenate(pieces, axis=1)], [expected], 1e-5)
+    layer.reset_state()
+    assert_all_close([layer(x)], [expected], 1e-5)
+
+
+def check_states_handed_over(variant, layer_class):
+    """So are two calls, the second of which begins with the states of the first."""
+    cell = build_cell(variant)
+    x, _ = sample(cell, dtype="float32")
+    layer = layer_class(cell, **ALL_OUTPUTS)
+    first, *states = layer(x[:, :2], mask=MASK[:, :2])
+    second, *states = layer(x[:, 2:], initial_state=states)
+    mask = np.concatenate([MASK[:, :2], np.ones_like(MASK[:, 2:])], axis=1)
+    expected = equations(cell).over_time(x, mask=mask)
+    assert_all_close([np.concatenate([first, second], axis=1), *states], expected, 1e-5)
+
+
+IN_LAYERS = (check_stacked, check_bidirectional, check_stateful, check_states_handed_over)
+
+
+def run_cell_test(variant):
+    """Every check of one variant by itself; `IN_LAYERS` are those of a layer around it."""
+    for check in CHECKS:
+        check(variant)
