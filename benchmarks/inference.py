@@ -62,10 +62,10 @@ def keras_function_candidate(predictor, folder):
 
 
 def saved_model_candidate(predictor, folder):
-    """The SavedModel in TensorFlow's C library."""
-    from zoo.serving.c_api import SavedModel
+    """The SavedModel, loaded by TensorFlow alone."""
+    from zoo.serving.export.loaders import SavedModel
 
-    model = SavedModel(zoo.serving.export(predictor, "model", folder))
+    model = SavedModel(zoo.serving.export_model(predictor, "model", folder))
     names = model.signatures["token_ids"].inputs
 
     def probabilities_of(token_ids):
@@ -83,7 +83,7 @@ def onnx_candidate(predictor, folder):
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
-    path = zoo.serving.export(predictor, "model", folder, "onnx") / "model.onnx"
+    path = zoo.serving.export_model(predictor, "model", folder, "onnx") / "model.onnx"
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return lambda token_ids: session.run(["probabilities"], {"token_ids": token_ids})[0]
 
@@ -92,7 +92,7 @@ def litert_candidate(predictor, folder):
     """The LiteRT file in its interpreter."""
     from ai_edge_litert.interpreter import Interpreter
 
-    path = zoo.serving.export(predictor, "model", folder, "litert") / "model.tflite"
+    path = zoo.serving.export_model(predictor, "model", folder, "litert") / "model.tflite"
     network = Interpreter(str(path), num_threads=THREADS).get_signature_runner()
     return lambda token_ids: network(token_ids=token_ids)["probabilities"]
 

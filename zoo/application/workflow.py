@@ -174,7 +174,9 @@ def export(task, settings, console):
     """
     predictor = load(task, settings.model)
     name = settings.name or catalogue.find_model(settings.model).resolve().name
-    folder = serving.export(predictor, name, settings.out, settings.file_format, settings.overwrite)
+    folder = serving.export_model(
+        predictor, name, settings.out, settings.file_format, settings.overwrite
+    )
     console.print(f"exported and checked: {folder}")
     return {
         "model": catalogue.reference(catalogue.find_model(settings.model)),

@@ -8,14 +8,15 @@ import click
 from rich import progress
 from rich.console import Console
 
-from zoo.application.command_line import notices, options
+from zoo.application.command_line import options
 from zoo.errors import UserError
+from zoo.serving.export.silence import silence_stderr
 
 
 def import_workflow():
     """Imports `zoo.application.workflow`, which loads TensorFlow, quietly."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with notices.held_back():
+    with silence_stderr():
         from zoo.application import workflow
     return workflow
 

@@ -4,10 +4,11 @@ import contextlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def held_back():
+def silence_stderr() -> Iterator[None]:
     """Context in which standard error, written by native code too, shows nothing unless it fails.
 
     TensorFlow and others print notices before they read any log level.
