@@ -62,8 +62,8 @@ def keras_function_candidate(predictor, folder):
 
 
 def saved_model_candidate(predictor, folder):
-    """The SavedModel in TensorFlow's C library."""
-    from zoo.serving.c_api import SavedModel
+    """The SavedModel, loaded by TensorFlow alone."""
+    from zoo.serving.export.loaders import SavedModel
 
     model = SavedModel(zoo.serving.export(predictor, "model", folder))
     names = model.signatures["token_ids"].inputs

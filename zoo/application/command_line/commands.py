@@ -10,10 +10,11 @@ from typing import Any
 import click
 
 from zoo.application import verbs
-from zoo.application.command_line import notices, terminal
+from zoo.application.command_line import terminal
 from zoo.application.command_line.parameters import AS_JSON, HELP, parameters, values_of
 from zoo.application.task import Task, Verb
 from zoo.errors import EXTRAS, MissingPackageError, UserError
+from zoo.serving.export.silence import silence_stderr
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -129,5 +130,5 @@ def _given(names: Iterable[str]) -> list[str]:
 def _load_quietly() -> None:
     """Imports what loads TensorFlow, without its notices."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with notices.silence_stderr():
+    with silence_stderr():
         importlib.import_module("zoo.application.workflow")

@@ -1,22 +1,27 @@
 """The verbs of `python -m zoo` that serve models and ask them; nothing heavy until they run."""
 
-import base64
 import contextlib
 import itertools
 import json
+import os
 import tempfile
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import click
 
 from zoo.application.command_line import parameters, terminal
 from zoo.errors import UserError
+from zoo.serving.arrays import to_base64
+from zoo.serving.client import Client
+from zoo.serving.export.silence import silence_stderr
 
 _ROWS = 32  # in a request; a server refuses more than its batching.config allows
 _HOST = "127.0.0.1"
-_ADDRESS = "localhost:8500"
+_URL = "http://localhost:8501"
 
 
-def serve():
+def serve() -> click.Command:
     """The command `serve`."""
     return click.Command(
         "serve",
@@ -29,7 +34,7 @@ def serve():
                 required=True,
                 help="An exported folder, or the name or folder of a saved model; can be repeated.",
             ),
-            _port("--port", 8500, "Of gRPC."),
+            _port("--port", 8500, "Of gRPC, which only TensorFlow Serving has."),
             _port("--rest-port", 8501, "Of REST."),
             click.Option(
                 ["--host"],
@@ -40,15 +45,15 @@ def serve():
             click.Option(
                 ["--development"],
                 is_flag=True,
-                help="The zoo's development server, to try models out, instead.",
+                help="The zoo's development server, to try models out, instead: REST only.",
             ),
         ],
-        help="Serve models over gRPC and REST, with TensorFlow Serving.",
+        help="Serve models with TensorFlow Serving, over gRPC and REST.",
         context_settings={"help_option_names": parameters.HELP},
     )
 
 
-def query():
+def query() -> click.Command:
     """The command `query`."""
     return click.Command(
         "query",
@@ -64,12 +69,12 @@ def query():
             click.Option(
                 ["--address"],
                 type=parameters.Text("address"),
-                help=f"HOST:PORT of gRPC.  [default: {_ADDRESS}]",
+                help="HOST:PORT of gRPC, to ask TensorFlow Serving over gRPC instead.",
             ),
             click.Option(
                 ["--rest"],
                 type=parameters.Text("address"),
-                help="http://HOST:PORT of REST, to ask over REST instead.",
+                help=f"http://HOST:PORT of REST, which every server has.  [default: {_URL}]",
             ),
             click.Option(
                 ["--signature"],
@@ -92,7 +97,7 @@ def query():
     )
 
 
-def _port(name, default, help_text):
+def _port(name: str, default: int, help_text: str) -> click.Option:
     return click.Option(
         [name],
         type=click.IntRange(1, 65535),
@@ -102,7 +107,9 @@ def _port(name, default, help_text):
     )
 
 
-def _serve(models, port, rest_port, host, development):
+def _serve(
+    models: tuple[str, ...], port: int, rest_port: int, host: str | None, development: bool
+) -> int:
     from zoo.serving.server import model_list, model_server
 
     if port == rest_port:
@@ -118,22 +125,30 @@ def _serve(models, port, rest_port, host, development):
         if program:
             words = model_server.command(program, configs, folder, port, rest_port)
             return model_server.run(words, port, rest_port)
-        from zoo.serving.server import development as server
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        with silence_stderr():
+            from zoo.serving.server import development as server
 
-        return server.run(configs, host or _HOST, port, rest_port)
+        server.run(configs, host or _HOST, rest_port)
+        return 0
 
 
-def _query(texts, model, address, rest, signature, timeout, as_json):
-    from zoo.serving.client import Client
-
+def _query(
+    texts: tuple[str, ...],
+    model: str,
+    address: str | None,
+    rest: str | None,
+    signature: str,
+    timeout: float,
+    as_json: bool,
+) -> None:
     if address and rest:
         raise UserError("--address is of gRPC and --rest of REST: give one of them")
-    texts = terminal.read_inputs(texts)
-    protocol = "rest" if rest else "grpc"
+    lines = terminal.read_inputs(texts)
     predictions = []
-    with Client(rest or address or _ADDRESS, model, protocol, timeout) as client:
+    with _client(address, rest, model, timeout) as client:
         name = _string_input(client, signature)
-        for batch in _batches(texts):
+        for batch in _batches(lines):
             for text, row in zip(batch, client.predict({name: batch}, signature), strict=True):
                 if as_json:
                     predictions.append({"input": text, **row})
@@ -143,7 +158,15 @@ def _query(texts, model, address, rest, signature, timeout, as_json):
         click.echo(_json({"predictions": predictions}))
 
 
-def _string_input(client, signature):
+def _client(address: str | None, rest: str | None, model: str, timeout: float) -> Client:
+    if not address:
+        return Client(rest or _URL, model, "rest", timeout)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with silence_stderr():  # gRPC's messages import TensorFlow
+        return Client(address, model, "grpc", timeout)
+
+
+def _string_input(client: Client, signature: str) -> str:
     """The first input of a signature that takes strings."""
     signatures = client.metadata()["signatures"]
     for name, spec in signatures.get(signature, {"inputs": {}})["inputs"].items():
@@ -155,13 +178,13 @@ def _string_input(client, signature):
     raise UserError(f"{asked}: give one of {', '.join(signatures)} with --signature")
 
 
-def _batches(texts):
-    texts = iter(texts)
-    while batch := list(itertools.islice(texts, _ROWS)):
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    remaining = iter(texts)
+    while batch := list(itertools.islice(remaining, _ROWS)):
         yield batch
 
 
-def _shown(text, row):
+def _shown(text: str, row: dict[str, Any]) -> str:
     """A row for people: the label and how probable it is, or whatever else there is."""
     if not isinstance(row.get("label"), str):
         return _json(row)
@@ -171,9 +194,5 @@ def _shown(text, row):
     return f"{row['label']:>8}{probability}  {' '.join(text.split())}"
 
 
-def _json(value):
-    return json.dumps(value, ensure_ascii=False, default=_base64)
-
-
-def _base64(content):
-    return {"b64": base64.b64encode(content).decode("ascii")}
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=to_base64)

@@ -1,5 +1,9 @@
+from . import rest, rpc, transport
 from .client import Client
 
 __all__ = [
     "Client",
+    "rest",
+    "rpc",
+    "transport",
 ]

@@ -6,14 +6,23 @@ with Client("localhost:8500", "sentiment_bilstm_imdb") as client:
     client.predict({"text": ["Loved it."]})
 """
 
+import importlib
+from collections.abc import Mapping
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from zoo.errors import UserError
-from zoo.serving.client.transports import TRANSPORTS
-from zoo.serving.protobufs import NUMPY_DTYPES, bytes_array, error_codes_pb2, types_pb2
+from zoo.serving.arrays import numpy_dtype, to_array
+from zoo.serving.client.transport import SIGNATURE_DEF, Transport
 
 DEFAULT_SIGNATURE = "serving_default"
 _INTERNAL = "__"  # begins the names of signatures that are not for clients
+_TRANSPORTS = {"grpc": ("rpc", "Grpc"), "rest": ("rest", "Rest")}  # gRPC's imports TensorFlow
+
+Specs = dict[str, dict[str, Any]]
+"""The inputs or outputs of a signature: for each name its `dtype` and `shape`."""
 
 
 class Client:
@@ -29,16 +38,23 @@ class Client:
         UserError: the address cannot be one.
     """
 
-    def __init__(self, address, model, protocol="grpc", timeout=10.0):
-        if protocol not in TRANSPORTS:
+    def __init__(self, address: str, model: str, protocol: str = "grpc", timeout: float = 10.0):
+        if protocol not in _TRANSPORTS:
             raise ValueError(
-                f"`protocol` must be one of {', '.join(TRANSPORTS)}. Received: {protocol!r}"
+                f"`protocol` must be one of {', '.join(_TRANSPORTS)}. Received: {protocol!r}"
             )
-        self._transport = TRANSPORTS[protocol](address, model, timeout)
+        module, kind = _TRANSPORTS[protocol]
+        make = getattr(importlib.import_module(f"zoo.serving.client.{module}"), kind)
+        self._transport: Transport = make(address, model, timeout)
         self._model = model
-        self._metadata = {}  # by the version asked for; None is the latest
+        self._metadata: dict[int | None, dict] = {}  # by the version asked for; None is the latest
 
-    def predict(self, inputs, signature=DEFAULT_SIGNATURE, version=None):
+    def predict(
+        self,
+        inputs: Mapping[str, ArrayLike],
+        signature: str = DEFAULT_SIGNATURE,
+        version: int | None = None,
+    ) -> list[dict[str, Any]]:
         """Runs a signature.
 
         Args:
@@ -70,7 +86,7 @@ class Client:
             self._metadata.clear()  # a new version may have another signature
             raise
 
-    def status(self):
+    def status(self) -> list[dict[str, Any]]:
         """The states of the model's versions.
 
         Returns:
@@ -80,17 +96,20 @@ class Client:
         Raises:
             UserError: as for `predict`.
         """
-        return [
-            {
-                "version": version.version,
-                "state": type(version).State.Name(version.state),
-                "error_code": error_codes_pb2.Code.Name(version.status.error_code),
-                "error_message": version.status.error_message,
-            }
-            for version in self._transport.status().model_version_status
-        ]
+        answer = self._transport.status()
+        try:
+            return [
+                {
+                    "version": int(found["version"]),
+                    "state": found["state"],
+                    **{key: found["status"][key] for key in ("error_code", "error_message")},
+                }
+                for found in answer["model_version_status"]
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._transport.not_understood(error) from error
 
-    def metadata(self, version=None):
+    def metadata(self, version: int | None = None) -> dict[str, Any]:
         """The signatures of the model.
 
         Args:
@@ -103,44 +122,52 @@ class Client:
         Raises:
             UserError: as for `predict`.
         """
-        number, signatures = self._transport.metadata(version)
-        return {
-            "model": self._model,
-            "version": number,
-            "signatures": {
-                name: {"inputs": _specs(definition.inputs), "outputs": _specs(definition.outputs)}
-                for name, definition in sorted(signatures.signature_def.items())
-                if not name.startswith(_INTERNAL)
-            },
-        }
+        answer = self._transport.metadata(version)
+        try:
+            return {
+                "model": self._model,
+                "version": int(answer["model_spec"]["version"]),
+                "signatures": {
+                    name: {key: _specs(found[key]) for key in ("inputs", "outputs")}
+                    for name, found in sorted(
+                        answer["metadata"][SIGNATURE_DEF][SIGNATURE_DEF].items()
+                    )
+                    if not name.startswith(_INTERNAL)
+                },
+            }
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self._transport.not_understood(f"no signatures: {error!r}") from error
 
-    def close(self):
+    def close(self) -> None:
         """Closes the connection."""
         self._transport.close()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _signatures(self, version):
+    def _signatures(self, version: int | None) -> dict[str, dict[str, Specs]]:
         if version not in self._metadata:
             self._metadata[version] = self.metadata(version)["signatures"]
         return self._metadata[version]
 
 
-def _specs(tensors):
+def _specs(tensors: dict[str, dict]) -> Specs:
     return {
         name: {
-            "dtype": types_pb2.DataType.Name(info.dtype).removeprefix("DT_").lower(),
-            "shape": [None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim],
+            "dtype": info["dtype"].removeprefix("DT_").lower(),
+            "shape": [
+                None if int(dim["size"]) < 0 else int(dim["size"])
+                for dim in info["tensor_shape"].get("dim", [])
+            ],
         }
         for name, info in sorted(tensors.items())
     }
 
 
-def _arrays(inputs, specs):
+def _arrays(inputs: Mapping[str, ArrayLike], specs: Specs) -> dict[str, np.ndarray]:
     """Inputs as arrays of the types that the signature wants."""
     if inputs.keys() != specs.keys():
         raise UserError(
@@ -149,26 +176,14 @@ def _arrays(inputs, specs):
     return {name: _array(name, inputs[name], specs[name]["dtype"]) for name in specs}
 
 
-def _array(name, values, dtype_name):
+def _array(name: str, values: ArrayLike, dtype_name: str) -> np.ndarray:
     try:
-        if dtype_name == "string":
-            return bytes_array(values)
-        dtype = NUMPY_DTYPES[types_pb2.DataType.Value(f"DT_{dtype_name.upper()}")]
-        return _cast(np.asarray(values), dtype)
+        return to_array(values, numpy_dtype(dtype_name))
     except (ValueError, TypeError) as error:
         raise UserError(f"input {name} must hold {dtype_name} values of one shape") from error
 
 
-def _cast(array, dtype):
-    """An array of another type, if that holds its values; NumPy alone would wrap large integers."""
-    integers = array.dtype.kind in "iu" and dtype.kind in "iu"
-    cast = array.astype(dtype, casting="unsafe" if integers or not array.size else "same_kind")
-    if integers and not np.array_equal(cast, array):
-        raise ValueError("out of range")
-    return cast
-
-
-def _rows(outputs):
+def _rows(outputs: dict[str, Any]) -> list[dict[str, Any]]:
     """The outputs of each row."""
     lengths = {len(values) for values in outputs.values() if isinstance(values, list)}
     if len(lengths) != 1 or not all(isinstance(values, list) for values in outputs.values()):

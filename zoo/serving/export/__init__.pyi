@@ -1,11 +1,14 @@
 from . import (
     audit,
     configuration,
+    formats,
     litert,
+    loaders,
     network,
     onnx,
     saved_model,
     signatures,
+    silence,
     single_file,
     warmup,
 )
@@ -13,11 +16,14 @@ from . import (
 __all__ = [
     "audit",
     "configuration",
+    "formats",
     "litert",
+    "loaders",
     "network",
     "onnx",
     "saved_model",
     "signatures",
+    "silence",
     "single_file",
     "warmup",
 ]

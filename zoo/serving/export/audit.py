@@ -1,57 +1,68 @@
 """Holds an exported model to what every server needs: `python -m zoo.serving.export.audit FOLDER`.
 
-Runs where the model will run: on the C library that servers are built on, without Keras, without
-TensorFlow's Python, and without the zoo's layers.
+Runs in a process of its own, on TensorFlow alone: without Keras and without the zoo's layers.
 """
 
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
+from tensorflow.python.framework import op_def_registry  # there is no public list of the operations
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from zoo.serving.c_api import SavedModel, SavedModelError, registered_ops
 from zoo.serving.export import warmup
-from zoo.serving.protobufs import to_array
+from zoo.serving.export.loaders import Loaded, SavedModel, SessionModel
+from zoo.serving.export.signatures import Signature, read_meta_graph, read_signatures
 
 TOLERANCE = 1e-5  # absolute and relative, of every number against Keras
 _DEFAULT = "serving_default"
 _PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}  # load anywhere, run in Python only
 _FORCED_XLA = ("_XlaMustCompile", "_XlaCompile")
 
+Logs = Sequence[PredictionLog]
 
-def audit(folder):
+
+def audit(folder: str | Path) -> list[str]:
     """Everything that is wrong with an exported model.
 
     Every operation must be one of stock TensorFlow's that runs without Python and without a GPU;
     every signature batch-major, with outputs named apart from its inputs; every signature must
     have warm-up requests, at least two, of different sizes; and each of these must get the answer
-    that is kept with it, which was Keras'.
+    that is kept with it, which was Keras', from the loader of TensorFlow 2 and from the one of
+    sessions, which is TensorFlow Serving's.
 
     Args:
         folder: of the SavedModel.
 
     Returns:
-        List of findings, strings; empty if there is nothing wrong.
+        Findings; empty if there is nothing wrong.
     """
     try:
         logs = list(warmup.read(Path(folder) / warmup.NAME))
-    except (OSError, ValueError) as error:
-        return [f"warm-up requests cannot be read: {error}"]
+    except tf.errors.OpError as error:
+        return [f"warm-up requests cannot be read: {error.message}"]
     try:
-        with SavedModel(folder) as model:
-            findings = [*_graph(model.meta_graph), *_signatures(model.signatures)]
-            return findings or list(_answers(model, logs))
-    except SavedModelError as error:
+        meta_graph = read_meta_graph(folder)
+        signatures = read_signatures(meta_graph)
+        findings = [*_graph(meta_graph), *_signatures(signatures), *_requests(signatures, logs)]
+        if findings:
+            return findings
+        answers = (_answers(load(folder), logs) for load in (SessionModel, SavedModel))
+        return next(filter(None, map(list, answers)), [])  # the second seldom adds to the first
+    except (ValueError, OSError, tf.errors.OpError) as error:
         return [f"it does not load: {error}"]
 
 
-def _graph(meta_graph):
+def _graph(meta_graph: MetaGraphDef) -> Iterator[str]:
     """Operations and attributes that do not run on every server."""
     library = meta_graph.graph_def.library.function
     nodes = [*meta_graph.graph_def.node, *(node for f in library for node in f.node_def)]
-    stock = registered_ops().keys() | {function.signature.name for function in library}
-    for op in sorted({node.op for node in nodes}):
-        if op not in stock:
+    functions = {function.signature.name for function in library}
+    for op in sorted({node.op for node in nodes} - functions):
+        if op_def_registry.get(op) is None:
             yield f"operation {op}: not of stock TensorFlow"
         elif op in _PYTHON_OPS:
             yield f"operation {op}: it calls Python, which a server has not"
@@ -66,45 +77,52 @@ def _graph(meta_graph):
         yield f"device {device}: a server may have none"
 
 
-def _signatures(signatures):
+def _signatures(signatures: Mapping[str, Signature]) -> Iterator[str]:
     """Signatures that a server could not batch, or name ambiguously."""
     if _DEFAULT not in signatures:
         yield f"there is no signature {_DEFAULT}"
     for name, signature in signatures.items():
-        both = signature.inputs.keys() & signature.outputs.keys()
-        for tensor in sorted(both):
+        for tensor in sorted(signature.inputs.keys() & signature.outputs.keys()):
             yield f"{name}: {tensor} is an input and an output"
         for tensor, spec in (*signature.inputs.items(), *signature.outputs.items()):
-            if spec.shape is None or len(spec.shape) == 0 or spec.shape[0] is not None:
+            if not spec.shape.rank or spec.shape[0] is not None:
                 yield f"{name}: {tensor} is not batch-major, of shape {spec.shape}"
 
 
-def _answers(model, logs):
-    """Answers that differ from those of Keras, and signatures that nobody has asked."""
-    sizes = {name: set() for name in model.signatures}
-    for number, log in enumerate(logs, 1):
-        request, expected = log.predict_log.request, log.predict_log.response.outputs
-        name = request.model_spec.signature_name
-        inputs = {key: to_array(tensor) for key, tensor in request.inputs.items()}
-        sizes.setdefault(name, set()).add(tuple(array.shape for array in inputs.values()))
-        try:
-            outputs = model.run(name, inputs)
-        except SavedModelError as error:
-            yield f"{name}: request {number} fails: {error}"
-            continue
-        for key in outputs.keys() | expected.keys():
-            if key not in outputs or key not in expected:
-                yield f"{name}: request {number}: only one of server and Keras has {key}"
-            elif difference := _difference(outputs[key], to_array(expected[key])):
-                yield f"{name}: request {number}: {key} {difference}"
+def _requests(signatures: Mapping[str, Signature], logs: Logs) -> Iterator[str]:
+    """Signatures that nobody asks, or in one size only."""
+    sizes: dict[str, set] = {name: set() for name in signatures}
+    for log in logs:
+        request = log.predict_log.request
+        shapes = [str(request.inputs[name].tensor_shape) for name in sorted(request.inputs)]
+        sizes.setdefault(request.model_spec.signature_name, set()).add(tuple(shapes))
     if len(logs) > warmup.MOST:
         yield f"more than {warmup.MOST} warm-up requests"
-    for name, shapes in sizes.items():
-        if len(shapes) < 2:
+    for name, found in sizes.items():
+        if len(found) < 2:
             yield f"{name}: no warm-up requests of two sizes, so it is not known to take any size"
 
 
-def _difference(found, expected):
+def _answers(model: Loaded, logs: Logs) -> Iterator[str]:
+    """Answers that differ from those of Keras."""
+    for number, log in enumerate(logs, 1):
+        request, kept = log.predict_log.request, log.predict_log.response.outputs
+        where = f"{request.model_spec.signature_name}: request {number}"
+        inputs = {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
+        expected = {name: tf.make_ndarray(proto) for name, proto in kept.items()}
+        try:
+            outputs = model.run(request.model_spec.signature_name, inputs)
+        except tf.errors.OpError as error:
+            yield f"{where} fails: {error.message}"
+            continue
+        for name in sorted(outputs.keys() | expected.keys()):
+            if name not in outputs or name not in expected:
+                yield f"{where}: only one of server and Keras has {name}"
+            elif difference := _difference(outputs[name], expected[name]):
+                yield f"{where}: {name} {difference}"
+
+
+def _difference(found: np.ndarray, expected: np.ndarray) -> str | None:
     """How an answer differs from the expected one; None if it does not."""
     if found.dtype != expected.dtype or found.shape != expected.shape:
         return f"is {found.dtype} {found.shape}, not {expected.dtype} {expected.shape}"
@@ -117,6 +135,6 @@ def _difference(found, expected):
 
 
 if __name__ == "__main__":
-    found = audit(sys.argv[1])
-    print("\n".join(found))
-    sys.exit(bool(found))
+    findings = audit(sys.argv[1])
+    print("\n".join(findings))
+    sys.exit(bool(findings))

@@ -5,9 +5,9 @@ import tempfile
 from pathlib import Path
 
 from google.protobuf import text_format
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from zoo.errors import UserError
-from zoo.serving.protobufs import model_server_config_pb2
 
 MODELS_NAME = "models.config"
 BATCHING_NAME = "batching.config"
@@ -33,7 +33,7 @@ prometheus_config {
 """
 
 
-def update(folder):
+def update(folder: str | Path) -> None:
     """Writes the configuration of the models in a folder, as far as it is missing.
 
     Args:
@@ -57,41 +57,35 @@ def update(folder):
             _replace(folder / name, content)
 
 
-def _exported(folder):
+def _exported(folder: Path) -> set[str]:
     """The names of the models in a folder."""
     return {path.parents[1].name for path in folder.glob("*/[0-9]*/saved_model.pb")}
 
 
-def read_models(folder):
+def read_models(folder: str | Path) -> ModelServerConfig:
     """Reads `models.config` of a folder, which need not be there.
-
-    Returns:
-        A `ModelServerConfig` message.
 
     Raises:
         UserError: the file is there and cannot be read.
     """
     path = Path(folder) / MODELS_NAME
-    return read(path) if path.exists() else model_server_config_pb2.ModelServerConfig()
+    return read(path) if path.exists() else ModelServerConfig()
 
 
-def read(path):
+def read(path: str | Path) -> ModelServerConfig:
     """Reads `models.config`.
-
-    Returns:
-        A `ModelServerConfig` message.
 
     Raises:
         UserError: the file cannot be read or is none.
     """
     try:
         content = Path(path).read_text(encoding="utf-8")
-        return text_format.Parse(content, model_server_config_pb2.ModelServerConfig())
+        return text_format.Parse(content, ModelServerConfig())
     except (OSError, ValueError, text_format.ParseError) as error:
         raise UserError(f"{path}: not a list of models to serve ({error}): mend it") from error
 
 
-def _replace(path, content):
+def _replace(path: Path, content: str) -> None:
     """Writes a file at once: a server may be reading it."""
     handle, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     with os.fdopen(handle, "w", encoding="utf-8") as file:

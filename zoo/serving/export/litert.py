@@ -1,12 +1,15 @@
 """Exports a network as LiteRT (formerly TensorFlow Lite): one file for phones and small devices."""
 
+from functools import partial
+
 import numpy as np
 import tensorflow as tf
 
-from zoo.application.command_line import notices
-from zoo.serving import ExportError
+from zoo.predictors.text_classifier import TextClassifier
 from zoo.serving.export import single_file
+from zoo.serving.export.formats import ExportError
 from zoo.serving.export.network import INPUT, OUTPUT, Network
+from zoo.serving.export.silence import silence_stderr
 from zoo.serving.export.single_file import FileFormat, load_packages
 
 FORMAT = FileFormat(
@@ -21,36 +24,17 @@ probabilities = network(token_ids=ids)["probabilities"]""",
 _BATCH = 1  # the converter lowers a list of states only if the shape of one is known
 
 
-def write(predictor, name, folder, overwrite=False):
-    """Writes `folder/name/litert/`: `model.tflite`, vocabulary, labels, a README with an example.
+def convert(predictor: TextClassifier) -> tuple[bytes, float]:
+    """The content of a LiteRT file, and its largest difference of a probability to Keras.
 
     The network takes `token_ids`, int32 (1, timesteps) of any length with 0 as padding on the
     right, and returns `probabilities`, float32 (1, labels). It consists of LiteRT's built-in
-    operations only, so that the plain interpreter runs it, and has run it and agreed with Keras
-    before the folder appears.
-
-    Args:
-        predictor: one of `zoo.predictors`.
-        name: of the model.
-        folder: of all exported models; made if it is missing.
-        overwrite: whether to replace an earlier export.
-
-    Returns:
-        The folder that was written, a `pathlib.Path`.
+    operations only; the plain interpreter has run it.
 
     Raises:
-        UserError: a package is missing, or something is in the way.
-        ExportError: LiteRT's built-in operations cannot express the network, or answer otherwise
-            than Keras; nothing is left of it.
-    """
-    return single_file.write(FORMAT, convert, predictor, name, folder, overwrite)
-
-
-def convert(predictor):
-    """The content of a LiteRT file, and its largest difference of a probability to Keras.
-
-    Raises:
-        UserError, ExportError: as `write`.
+        UserError: a package is missing.
+        ExportError: the built-in operations cannot express the network, or answer otherwise than
+            Keras.
     """
     (interpreter,) = load_packages("ai_edge_litert.interpreter")
     network = Network(predictor, batch=_BATCH)
@@ -59,7 +43,7 @@ def convert(predictor):
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function], network)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         content = converter.convert()
-        with notices.held_back():
+        with silence_stderr():
             runner = interpreter.Interpreter(model_content=content).get_signature_runner()
             runner(**{INPUT: np.zeros((_BATCH, 1), "int32")})  # it makes its delegate now
     except Exception as error:  # the converter raises whatever its passes do
@@ -68,7 +52,11 @@ def convert(predictor):
             f"not exported: LiteRT's built-in operations cannot express this network ({reason})"
         ) from error
 
-    def run(token_ids):
+    def run(token_ids: np.ndarray) -> np.ndarray:
         return runner(**{INPUT: token_ids})[OUTPUT]
 
     return content, network.largest_difference(run, (_BATCH,))
+
+
+write = partial(single_file.write, FORMAT, convert)
+"""As `zoo.serving.export`, to `folder/name/litert/`."""

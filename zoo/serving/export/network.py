@@ -1,5 +1,7 @@
 """The graph that ONNX and LiteRT files hold, token ids to probabilities, and how it is compared."""
 
+from collections.abc import Callable, Iterator, Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -7,7 +9,8 @@ import tensorflow as tf
 from zoo.errors import UserError
 from zoo.layers import RecurrentStack
 from zoo.networks.many_to_one import probabilities_of
-from zoo.serving import ExportError
+from zoo.predictors.text_classifier import TextClassifier
+from zoo.serving.export.formats import ExportError
 from zoo.text.special_tokens import PADDING_ID
 
 INPUT, OUTPUT = "token_ids", "probabilities"
@@ -29,7 +32,7 @@ class Network(tf.Module):
         UserError: Keras runs on another backend.
     """
 
-    def __init__(self, predictor, batch=None):
+    def __init__(self, predictor: TextClassifier, batch: int | None = None):
         super().__init__()
         if keras.backend.backend() != "tensorflow":
             raise UserError(
@@ -45,12 +48,14 @@ class Network(tf.Module):
         @tf.function(
             input_signature=[tf.TensorSpec((batch, None), tf.int32, INPUT)], autograph=False
         )
-        def function(token_ids):
+        def function(token_ids: tf.Tensor) -> dict[str, tf.Tensor]:
             return {OUTPUT: probabilities_of(model(token_ids, training=False))}
 
         self.function = function
 
-    def largest_difference(self, run, batches):
+    def largest_difference(
+        self, run: Callable[[np.ndarray], np.ndarray], batches: Sequence[int]
+    ) -> float:
         """Compares an exported network with this one, at several lengths, padded and not.
 
         Args:
@@ -78,13 +83,13 @@ class Network(tf.Module):
         return largest
 
 
-def _for_conversion(model):
+def _for_conversion(model: keras.Model) -> keras.Model:
     """The model without what training adds, in float32, each recurrence one loop, in order.
 
     Halves of a batch side by side are worth it to TensorFlow's executor alone.
     """
 
-    def clone(operation):
+    def clone(operation: keras.Operation) -> keras.Operation:
         if not isinstance(operation, keras.layers.Layer):
             return type(operation).from_config(operation.get_config())
         layer = type(operation).from_config(operation.get_config() | {"dtype": "float32"})
@@ -99,7 +104,7 @@ def _for_conversion(model):
     return copy
 
 
-def _token_ids(vocabulary_size, batches):
+def _token_ids(vocabulary_size: int, batches: Sequence[int]) -> Iterator[np.ndarray]:
     """Batches of random ids: without padding, then with rows of any length, 0 included."""
     generator = np.random.default_rng(0)
     for batch in batches:

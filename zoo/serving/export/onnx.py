@@ -1,10 +1,15 @@
 """Exports a network as ONNX: one file for ONNX Runtime and whatever else reads the format."""
 
-import contextlib
 import logging
+from functools import partial
+from types import ModuleType
+from typing import Any
 
-from zoo.serving import ExportError
+import numpy as np
+
+from zoo.predictors.text_classifier import TextClassifier
 from zoo.serving.export import single_file
+from zoo.serving.export.formats import ExportError
 from zoo.serving.export.network import INPUT, OUTPUT, Network
 from zoo.serving.export.single_file import FileFormat, load_packages
 
@@ -21,35 +26,15 @@ OPSET = 18  # the newest that tf2onnx writes
 _BATCHES = (1, 3)  # that are compared with Keras
 
 
-def write(predictor, name, folder, overwrite=False):
-    """Writes `folder/name/onnx/`: `model.onnx`, vocabulary, labels and a README with an example.
-
-    The network takes `token_ids`, int32 (batch, timesteps) of any size with 0 as padding on the
-    right, and returns `probabilities`, float32 (batch, labels). ONNX Runtime has run it and agreed
-    with Keras before the folder appears.
-
-    Args:
-        predictor: one of `zoo.predictors`.
-        name: of the model.
-        folder: of all exported models; made if it is missing.
-        overwrite: whether to replace an earlier export.
-
-    Returns:
-        The folder that was written, a `pathlib.Path`.
-
-    Raises:
-        UserError: a package is missing, or something is in the way.
-        ExportError: ONNX cannot express the network, or answers otherwise than Keras; nothing is
-            left of it.
-    """
-    return single_file.write(FORMAT, convert, predictor, name, folder, overwrite)
-
-
-def convert(predictor):
+def convert(predictor: TextClassifier) -> tuple[bytes, float]:
     """The content of an ONNX file, and its largest difference of a probability to Keras.
 
+    The network takes `token_ids`, int32 (batch, timesteps) of any size with 0 as padding on the
+    right, and returns `probabilities`, float32 (batch, labels). ONNX Runtime has run it.
+
     Raises:
-        UserError, ExportError: as `write`.
+        UserError: a package is missing.
+        ExportError: ONNX cannot express the network, or answers otherwise than Keras.
     """
     onnx, onnxruntime, tf2onnx = load_packages("onnx", "onnxruntime", "tf2onnx")
     network = Network(predictor)
@@ -63,35 +48,25 @@ def convert(predictor):
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ExportError(f"not exported: ONNX cannot express this network ({reason})") from error
 
-    def run(token_ids):
+    def run(token_ids: np.ndarray) -> np.ndarray:
         (probabilities,) = session.run([OUTPUT], {INPUT: token_ids})
         return probabilities
 
     return content, network.largest_difference(run, _BATCHES)
 
 
-def _converted(tf2onnx, function):
-    with _quiet("tf2onnx", "tensorflow"):  # what goes wrong is raised as well
+def _converted(tf2onnx: ModuleType, function: Any) -> Any:
+    logging.disable(logging.CRITICAL)  # what goes wrong is raised as well
+    try:
         model, _ = tf2onnx.convert.from_function(
             function, function.input_signature, opset=OPSET, custom_rewriter=[_keep_selections]
         )
+    finally:
+        logging.disable(logging.NOTSET)
     return model
 
 
-@contextlib.contextmanager
-def _quiet(*names):
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-def _keep_selections(graph, operations):
+def _keep_selections(graph: Any, operations: list) -> list:
     """Makes tf2onnx write a selection as one, not as c * x + (1 - c) * y.
 
     That is NaN where the other side is infinite: the maximum of a row that is all padding.
@@ -102,10 +77,14 @@ def _keep_selections(graph, operations):
     return operations
 
 
-def _name_dimensions(graph):
+def _name_dimensions(graph: Any) -> None:
     """Names what is free: tf2onnx numbers the dimensions that it does not know."""
     for value in (*graph.input, *graph.output):
         dimensions = value.type.tensor_type.shape.dim
         for dimension, name in zip(dimensions, ("batch", "timesteps"), strict=True):
             if not dimension.HasField("dim_value"):
                 dimension.dim_param = name
+
+
+write = partial(single_file.write, FORMAT, convert)
+"""As `zoo.serving.export`, to `folder/name/onnx/`."""

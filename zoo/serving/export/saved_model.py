@@ -6,19 +6,33 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
 
 from zoo.errors import UserError
-from zoo.serving import ExportError
+from zoo.predictors.endpoints import Endpoint
 from zoo.serving.export import configuration, warmup
+from zoo.serving.export.formats import ExportError
 
+_XLA_OFF = {"TF_XLA_FLAGS": "--tf_xla_auto_jit=-1"}  # as servers have it
 _READABLE = 0o755  # temporary folders are private, and a server often runs as another user
 
 
-def write(predictor, name, folder):
+class Exportable(Protocol):
+    """What every one of `zoo.predictors` is."""
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        """What a server answers to."""
+
+    def resources(self) -> Sequence[Any]:
+        """What holds the variables and tables of the endpoints."""
+
+
+def write(predictor: Exportable, name: str, folder: str | Path) -> Path:
     """Writes the next version of a served model, and checks it before a server can see it.
 
     `folder` also gets `models.config`, `batching.config` and `monitoring.config` for the server's
@@ -55,7 +69,7 @@ def write(predictor, name, folder):
     return version
 
 
-def _write_version(predictor, name, versions):
+def _write_version(predictor: Exportable, name: str, versions: Path) -> Path:
     versions.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(dir=versions, prefix=".exporting-"))
     try:
@@ -71,7 +85,7 @@ def _write_version(predictor, name, versions):
             versions.rmdir()  # if it is empty, this was to be the first version, and failed
 
 
-def _write_graph(predictor, endpoints, folder):
+def _write_graph(predictor: Exportable, endpoints: Sequence[Endpoint], folder: Path) -> None:
     archive = keras.export.ExportArchive()
     # The variables that endpoints use are kept by themselves; `track(model)` would keep them twice.
     for resource in predictor.resources():
@@ -84,20 +98,19 @@ def _write_graph(predictor, endpoints, folder):
         raise OSError(error.message) from error
 
 
-def _audit(folder):
+def _audit(folder: Path) -> None:
     """Audits in a process of its own, which has nothing of the zoo's network and of Keras."""
     command = [sys.executable, "-m", "zoo.serving.export.audit", str(folder)]
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(Path(__file__).resolve().parents[3])
     paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    done = subprocess.run(
-        command, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False
-    )
+    environment = os.environ | {"PYTHONPATH": paths, "TF_CPP_MIN_LOG_LEVEL": "3"} | _XLA_OFF
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         findings = done.stdout.strip() or done.stderr.strip()
         raise ExportError("not exported: " + "; ".join(findings.splitlines()))
 
 
-def _publish(new, versions):
+def _publish(new: Path, versions: Path) -> Path:
     """Renames the folder to the next integer: a server sees all of it or nothing."""
     while True:
         taken = [int(path.name) for path in versions.iterdir() if path.name.isdecimal()]

@@ -8,12 +8,15 @@ import contextlib
 import importlib
 import os
 import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
+from types import ModuleType
 
-import zoo
+from zoo import __version__
 from zoo.errors import MissingPackageError, UserError
+from zoo.predictors.text_classifier import TextClassifier
 
 VOCABULARY_NAME, LABELS_NAME, README_NAME = "vocabulary.txt", "labels.txt", "README.md"
 _KINDS = ("text_classifier",)  # of predictors: ids in, one probability for each label out
@@ -40,7 +43,7 @@ class FileFormat:
     run: str
 
 
-def load_packages(*names):
+def load_packages(*names: str) -> list[ModuleType]:
     """Imports what only an export to these formats needs.
 
     Raises:
@@ -52,23 +55,20 @@ def load_packages(*names):
         raise MissingPackageError(error) from error
 
 
-def write(file_format, convert, predictor, name, folder, overwrite):
-    """Writes `folder/name/<folder of the format>/`, all of it or nothing.
+def write(
+    file_format: FileFormat,
+    convert: Callable[[TextClassifier], tuple[bytes, float]],
+    predictor: TextClassifier,
+    name: str,
+    folder: str | Path,
+    overwrite: bool = False,
+) -> Path:
+    """As `zoo.serving.export`, for a format of one file: all of the folder or nothing.
 
     Args:
-        file_format: a `FileFormat`.
-        convert: function of a predictor to the file's content, and its largest difference of a
-            probability to Keras.
-        predictor: one of `zoo.predictors`.
-        name: of the model.
-        folder: of all exported models; made if it is missing.
-        overwrite: whether to replace an earlier export.
-
-    Returns:
-        The folder that was written, a `pathlib.Path`.
-
-    Raises:
-        UserError: something is in the way, a label holds a line break, or what `convert` raises.
+        file_format: how the folder looks.
+        convert: gives the file's content, and its largest difference of a probability to Keras.
+        predictor, name, folder, overwrite: as there.
     """
     if predictor.kind not in _KINDS:
         raise UserError(
@@ -94,7 +94,7 @@ def write(file_format, convert, predictor, name, folder, overwrite):
     return place
 
 
-def _require_free(place, file_format, overwrite):
+def _require_free(place: Path, file_format: FileFormat, overwrite: bool) -> None:
     if not os.path.lexists(place):
         return
     if not overwrite:
@@ -106,7 +106,7 @@ def _require_free(place, file_format, overwrite):
 
 
 @contextlib.contextmanager
-def _appearing(place):
+def _appearing(place: Path) -> Iterator[Path]:
     """Context of a folder to fill, which then replaces `place` by a rename."""
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=".exporting-") as temporary:
@@ -123,13 +123,15 @@ def _appearing(place):
             raise
 
 
-def _readme(file_format, predictor, name, difference):
+def _readme(
+    file_format: FileFormat, predictor: TextClassifier, name: str, difference: float
+) -> str:
     options = predictor.tokenizer.get_config()
     limit = options["max_length"]
     return _README.substitute(
         vars(file_format),
         name=name,
-        version=zoo.__version__,
+        version=__version__,
         difference=f"{difference:.0e}",
         lower=".lower()" if options["lowercase"] else "",
         kept=f"tokens[-{limit - 1}:]" if limit else "tokens",

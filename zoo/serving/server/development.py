@@ -1,181 +1,191 @@
-"""The development server as a whole: ports, threads, start and stop."""
+"""The development server: answers REST like TensorFlow Serving, for trying models out.
+
+It serves the highest version of each model, and others by their numbers. It has no gRPC, reads no
+policies and labels of versions, does not join requests to batches and exports no metrics: in
+production, use TensorFlow Serving.
+"""
 
 import contextlib
 import logging
+import os
 import signal
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import zlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
-import grpc
+import tensorflow as tf
 import uvicorn
+from google.protobuf import json_format
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
-from zoo.errors import UserError
-from zoo.serving import c_library
-from zoo.serving.server import NAME, ports, rest, rpc
-from zoo.serving.server.manager import Manager
+from zoo.serving.server import documents, ports
+from zoo.serving.server.models import Model
 
+NAME = "zoo-development-server"
+"""What it calls itself, in the header `Server` of every answer."""
+
+REQUEST_BYTES = 16 * 2**20  # that a request may have at most
+_REQUESTS = 256  # at the same time; more are refused
+_STOP_SECONDS = 30  # for requests under way when the server is stopped
+_DEFAULT_SIGNATURE = "serving_default"
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_STATUS = {  # of errors; 500 of all others
+    LookupError: 404,
+    ValueError: 400,
+    tf.errors.InvalidArgumentError: 400,
+    tf.errors.FailedPreconditionError: 400,
+    tf.errors.OutOfRangeError: 400,
+    tf.errors.UnimplementedError: 501,
+}
 _LOG = logging.getLogger(__name__)
-_STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
+
+Answer = Callable[[Model, int | None, bytes], dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What the server takes on at most.
+def application(models: Sequence[Model], request_bytes: int = REQUEST_BYTES) -> Starlette:
+    """The REST interface of models, as an ASGI application."""
+    served = {model.name: model for model in models}
 
-    Attributes:
-        request_bytes: of one request.
-        requests: at the same time, on each of the two ports; more are refused.
-        threads: that run models; other requests wait.
-        upload_seconds: for the arrival of a request.
-        stop_seconds: for requests under way when the server is stopped.
-    """
+    def answering(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+        """Runs `answer` in a thread, which may be busy with it for long."""
 
-    request_bytes: int = 16 * 2**20
-    requests: int = 256
-    threads: int = 8
-    upload_seconds: float = 30.0
-    stop_seconds: float = 30.0
+        async def endpoint(request: Request) -> Response:
+            body = await _read_body(request, request_bytes)
+            name, number = request.path_params["name"], request.path_params.get("version")
+            model = served.get(name) or Model(name, os.devnull)  # where no versions are
+            return _response(await run_in_threadpool(answer, model, number, body))
 
+        return endpoint
 
-class DevelopmentServer:
-    """Serves models on a gRPC and a REST port.
+    def health(request: Request) -> Response:  # 200 once every model answers
+        try:
+            for model in models:
+                model.version()
+        except LookupError:
+            return _response({"status": "loading", "server": NAME}, 503)
+        return _response({"status": "ready", "server": NAME})
 
-    Args:
-        configs: `ModelConfig` messages, with distinct names.
-        host: name or address of the interface to listen on.
-        port: of gRPC; 0 for any that is free.
-        rest_port: of REST; 0 for any that is free.
-        limits: `Limits`.
+    def malformed(request: Request) -> Response:
+        raise HTTPException(400, f"Malformed request: {request.method} {request.url.path}")
 
-    Attributes:
-        port, rest_port: those that it listens on.
-        manager: the `Manager` of the models.
-
-    Raises:
-        UserError: a port cannot be had.
-    """
-
-    def __init__(self, configs, host="127.0.0.1", port=8500, rest_port=8501, limits=None):
-        self._limits = limits or Limits()
-        self.manager = Manager(configs)
-        self._executor = ThreadPoolExecutor(self._limits.threads, "model")
-        with contextlib.ExitStack() as on_failure:
-            self._socket = on_failure.enter_context(ports.listen(host, rest_port))
-            self.rest_port = self._socket.getsockname()[1]
-            self._rpc = self._make_rpc()
-            self.port = _add_port(self._rpc, host, port)
-            self._rest = self._make_rest()
-            on_failure.pop_all()
-        self._rest_thread = threading.Thread(
-            target=self._rest.run, args=([self._socket],), name="rest", daemon=True
-        )
-
-    def start(self):
-        """Starts answering; the models are loaded meanwhile.
-
-        Raises:
-            UserError: TensorFlow is not installed.
-        """
-        c_library.library()  # alone: what it keeps from standard error might be a line of the log
-        self._rpc.start()
-        self._rest_thread.start()
-        self.manager.start()
-
-    def stop(self):
-        """Stops: requests under way are answered, new ones refused."""
-        seconds = self._limits.stop_seconds
-        stopped = self._rpc.stop(seconds)
-        self._rest.should_exit = True
-        self._rest_thread.join()
-        stopped.wait()
-        self.manager.stop(seconds)
-        self._executor.shutdown()
-
-    def _make_rpc(self):
-        size = self._limits.request_bytes
-        server = grpc.server(
-            self._executor,
-            options=[
-                ("grpc.so_reuseport", 0),  # else a second server could listen on the same port
-                ("grpc.max_receive_message_length", size),
-                ("grpc.max_send_message_length", -1),
-            ],
-            maximum_concurrent_rpcs=self._limits.requests,
-        )
-        rpc.add_services(server, self.manager)
-        return server
-
-    def _make_rest(self):
-        config = uvicorn.Config(
-            rest.application(self.manager, self._executor, self._limits),
-            loop="asyncio",
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level=logging.WARNING,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            headers=[("Server", NAME)],
-            timeout_graceful_shutdown=round(self._limits.stop_seconds),
-        )
-        return uvicorn.Server(config)
+    routes = [Route("/healthz", health)]
+    for version in ("", "/versions/{version:int}"):
+        path = f"/v1/models/{{name}}{version}"
+        routes += [
+            Route(f"{path}:predict", answering(_predict), methods=["POST"]),
+            Route(f"{path}/metadata", answering(_metadata)),
+            Route(path, answering(lambda model, number, _: model.status(number))),
+        ]
+    routes.append(Route("/v1/{path:path}", malformed, methods=_METHODS))
+    handlers: Any = dict.fromkeys((*_STATUS, HTTPException, Exception), _failure)
+    return Starlette(routes=routes, exception_handlers=handlers)
 
 
-def run(configs, host, port, rest_port):
+def server(models: Sequence[Model], request_bytes: int = REQUEST_BYTES) -> uvicorn.Server:
+    """The application in a server, which is yet to be run on a socket."""
+    config = uvicorn.Config(
+        application(models, request_bytes),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level=logging.WARNING,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        headers=[("Server", NAME)],
+        limit_concurrency=_REQUESTS,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+    return uvicorn.Server(config)
+
+
+def run(configs: Sequence[ModelConfig], host: str, port: int) -> None:
     """Serves until the process gets SIGINT or SIGTERM.
 
     Args:
-        configs, host, port, rest_port: as for `DevelopmentServer`.
+        configs: the models, with distinct names.
+        host: name or address of the interface to listen on.
+        port: of REST.
 
     Raises:
-        UserError: a port cannot be had.
+        UserError: the port cannot be had.
     """
-    with _log_to_stderr():
-        server = DevelopmentServer(configs, host, port, rest_port)
-        # Blocked in every thread started from here on, and taken below by the main thread alone.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
-        try:
-            server.start()
-            _LOG.warning(
-                "development server, to try models out; in production use TensorFlow Serving"
-            )
-            _LOG.info(
-                "gRPC on %s, REST on http://%s; stop with Control-C",
-                ports.address(host, server.port),
-                ports.address(host, server.rest_port),
-            )
-            received = signal.sigwait(_STOP_SIGNALS)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)  # a second signal ends it at once
-        _LOG.info("%s: stopping", signal.Signals(received).name)
-        server.stop()
+    logging.basicConfig(format=f"%(asctime)s {NAME} %(levelname)s %(message)s")
+    logging.getLogger(__package__).setLevel(logging.INFO)
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn takes them, and raises them at the end
+        signal.signal(number, lambda *_: sys.exit(0))
+    with ports.listen(host, port) as listener:
+        _LOG.warning("development server, to try models out; in production use TensorFlow Serving")
+        models = [Model(config.name, config.base_path) for config in configs]
+        for model in models:
+            with contextlib.suppress(LookupError):  # whose reason has been logged
+                model.version()
+        _LOG.info("REST on http://%s, no gRPC; stop with Control-C", ports.address(host, port))
+        server(models).run(sockets=[listener])
 
 
-@contextlib.contextmanager
-def _log_to_stderr():
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(f"%(asctime)s {NAME} %(levelname)s %(message)s"))
-    loggers = {"zoo.serving.server": logging.INFO, "uvicorn.error": logging.WARNING}
-    for name, level in loggers.items():
-        logging.getLogger(name).addHandler(handler)
-        logging.getLogger(name).setLevel(level)
+def _predict(model: Model, number: int | None, body: bytes) -> dict[str, Any]:
+    document = documents.parse(body)
+    name = document.get("signature_name") or _DEFAULT_SIGNATURE
+    _, version = model.version(number)
+    if name not in version.signatures:
+        raise ValueError(f'Serving signature name: "{name}" not found in signature def')
+    inputs, in_rows = documents.read_inputs(document, version.signatures[name].inputs)
+    return documents.prediction(version.run(name, inputs), in_rows)
+
+
+def _metadata(model: Model, number: int | None, _: bytes) -> dict[str, Any]:
+    number, version = model.version(number)
+    options = {
+        "preserving_proto_field_name": True,
+        "always_print_fields_with_no_presence": True,
+    }
+    signatures = {
+        name: json_format.MessageToDict(definition, **options)
+        for name, definition in version.meta_graph.signature_def.items()
+    }
+    return {
+        "model_spec": {"name": model.name, "signature_name": "", "version": str(number)},
+        "metadata": {"signature_def": {"signature_def": signatures}},
+    }
+
+
+async def _read_body(request: Request, limit: int) -> bytes:
+    """The body of a request, unpacked."""
+    too_large = HTTPException(413, f"the request is larger than {limit} bytes")
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > limit:
+            raise too_large
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding == "identity":
+        return bytes(received)
+    if encoding != "gzip":
+        raise HTTPException(415, f"the content encoding {encoding} is not supported")
     try:
-        yield
-    finally:
-        for name in loggers:
-            logging.getLogger(name).removeHandler(handler)
+        body = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS).decompress(received, limit + 1)
+    except zlib.error as error:
+        raise HTTPException(400, f"the request is not gzip: {error}") from error
+    if len(body) > limit:
+        raise too_large
+    return body
 
 
-def _add_port(server, host, port):
-    """Lets a gRPC server listen; what it says of a failure is not for users."""
-    ports.require_free(host, port)
-    try:
-        return server.add_insecure_port(ports.address(host, port))
-    except RuntimeError as error:
-        raise UserError(
-            f"cannot listen on {ports.address(host, port)}: give another host or port"
-        ) from error
+async def _failure(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        return _response({"error": error.detail}, error.status_code)
+    message = error.message if isinstance(error, tf.errors.OpError) else str(error)
+    return _response({"error": message or type(error).__name__}, _STATUS.get(type(error), 500))
+
+
+def _response(document: dict[str, Any], status: int = 200) -> Response:
+    return Response(documents.encode(document), status, media_type="application/json")

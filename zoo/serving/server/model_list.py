@@ -3,19 +3,21 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import zoo
+from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
+
 from zoo.errors import UserError
 from zoo.predictors import catalogue
-from zoo.serving import ExportError, export
 from zoo.serving.export import configuration
-from zoo.serving.protobufs import model_server_config_pb2
 
 _GRAPH_NAME = "saved_model.pb"
 
 
-def resolve(models, exports, announce):
+def resolve(
+    models: Sequence[str], exports: str | Path, announce: Callable[[str], object]
+) -> list[ModelConfig]:
     """The models to serve.
 
     Args:
@@ -25,13 +27,13 @@ def resolve(models, exports, announce):
         announce: function that gets a line about what takes a while.
 
     Returns:
-        List of `ModelConfig` messages with absolute paths.
+        The models, with absolute paths.
 
     Raises:
         UserError: one of them is none of these, two have the same name, or an export fails.
     """
     configs = []
-    to_export = {}  # a ModelConfig's name -> what to export for it
+    to_export: dict[str, Path] = {}  # a ModelConfig's name -> what to export for it
     for model in models:
         exported = _exported(Path(model))
         if exported is None:
@@ -46,7 +48,7 @@ def resolve(models, exports, announce):
     return configs
 
 
-def _exported(path):
+def _exported(path: Path) -> list[ModelConfig] | None:
     """The models of a folder that an export wrote; None if it is no such folder."""
     if (path / configuration.MODELS_NAME).is_file():
         return _listed(path.resolve())
@@ -58,7 +60,7 @@ def _exported(path):
     return None
 
 
-def _listed(folder):
+def _listed(folder: Path) -> list[ModelConfig]:
     """The models of `models.config`."""
     path = folder / configuration.MODELS_NAME
     configs = list(configuration.read(path).model_config_list.config)
@@ -74,14 +76,12 @@ def _listed(folder):
     return configs
 
 
-def _config(name, folder):
-    return model_server_config_pb2.ModelConfig(
-        name=name, base_path=str(folder), model_platform="tensorflow"
-    )
+def _config(name: str, folder: Path) -> ModelConfig:
+    return ModelConfig(name=name, base_path=str(folder), model_platform="tensorflow")
 
 
-def _require_distinct(configs):
-    paths = {}
+def _require_distinct(configs: Sequence[ModelConfig]) -> None:
+    paths: dict[str, str] = {}
     for config in configs:
         if config.name in paths:
             raise UserError(
@@ -91,27 +91,16 @@ def _require_distinct(configs):
         paths[config.name] = config.base_path
 
 
-def _export_alone(model, name, folder):
-    """Exports in a process of its own: a server has no use for TensorFlow's Python."""
-    command = [sys.executable, "-m", __name__, str(model), name, str(folder)]
+def _export_alone(model: Path, name: str, folder: str | Path) -> None:
+    """Exports in a process of its own: a server has no use for Keras."""
     paths = filter(None, (str(catalogue.ROOT), os.environ.get("PYTHONPATH")))
-    environment = {"PYTHONPATH": os.pathsep.join(paths), "KERAS_BACKEND": "tensorflow"}
     done = subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "zoo.serving.export", model, name, folder],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "KERAS_BACKEND": "tensorflow"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         reason = done.stdout.strip() or done.stderr.strip()[-500:]
         raise UserError(f"cannot export model '{name}': {' '.join(reason.split())}")
-
-
-def _main(model, name, folder):
-    try:
-        export(zoo.load(model), name, folder)
-    except (UserError, ExportError) as error:
-        print(error)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(_main(*sys.argv[1:]))

@@ -3,13 +3,15 @@
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 from google.protobuf import text_format
+from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
 from zoo.errors import UserError
 from zoo.serving.export import configuration
-from zoo.serving.protobufs import model_server_config_pb2
 from zoo.serving.server import ports
 
 PROGRAM = "tensorflow_model_server"
@@ -17,7 +19,7 @@ HOST = "0.0.0.0"  # it listens on every interface, and has no option for another
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def find():
+def find() -> str:
     """The path of `tensorflow_model_server`.
 
     Raises:
@@ -33,21 +35,20 @@ def find():
     return program
 
 
-def command(program, configs, folder, port, rest_port):
+def command(
+    program: str, configs: Sequence[ModelConfig], folder: str | Path, port: int, rest_port: int
+) -> list[str]:
     """The command line that serves models, and the files that it needs.
 
     Args:
         program: path of `tensorflow_model_server`.
-        configs: `ModelConfig` messages.
+        configs: the models.
         folder: for `models.config`, and for those other configuration files that do not lie beside
             the models.
         port: of gRPC.
         rest_port: of REST.
-
-    Returns:
-        List of strings.
     """
-    listed = model_server_config_pb2.ModelServerConfig()
+    listed = ModelServerConfig()
     listed.model_config_list.config.extend(configs)
     path = Path(folder) / configuration.MODELS_NAME
     path.write_text(text_format.MessageToString(listed), encoding="utf-8")
@@ -67,7 +68,7 @@ def command(program, configs, folder, port, rest_port):
     return words
 
 
-def run(words, port, rest_port):
+def run(words: Sequence[str], port: int, rest_port: int) -> int:
     """Runs the server until it ends; SIGINT and SIGTERM are passed on to it.
 
     Args:
@@ -82,9 +83,10 @@ def run(words, port, rest_port):
     """
     for number in (port, rest_port):
         ports.require_free(HOST, number)
-    process, stopped_by = None, set()
+    process: subprocess.Popen | None = None
+    stopped_by: set[int] = set()
 
-    def pass_on(number, frame):
+    def pass_on(number: int, frame: FrameType | None) -> None:
         stopped_by.add(number)
         if process is not None:
             process.send_signal(number)
@@ -103,7 +105,7 @@ def run(words, port, rest_port):
     return code if code >= 0 else 128 - code
 
 
-def _find(name, configs, folder):
+def _find(name: str, configs: Sequence[ModelConfig], folder: str | Path) -> Path:
     """A configuration file: that beside the models, if they all lie in one folder."""
     parents = {Path(config.base_path).parent for config in configs}
     beside = parents.pop() / name

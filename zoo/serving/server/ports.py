@@ -5,7 +5,7 @@ import socket
 from zoo.errors import UserError
 
 
-def listen(host, port):
+def listen(host: str, port: int) -> socket.socket:
     """A listening socket.
 
     Args:
@@ -35,11 +35,11 @@ def listen(host, port):
     return listener
 
 
-def require_free(host, port):
+def require_free(host: str, port: int) -> None:
     """Raises UserError unless a port can be listened on."""
     listen(host, port).close()
 
 
-def address(host, port):
+def address(host: str, port: int) -> str:
     """The address of a port, as in a URL."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

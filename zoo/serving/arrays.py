@@ -1,0 +1,109 @@
+"""Arrays as the values of JSON documents, for both ends of REST; without TensorFlow."""
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+_BYTES_SUFFIX = "_bytes"  # of outputs that are bytes and travel in base64; other strings are text
+_SHORT = ("float32", "float16")
+_NUMPY_NAMES = {"float": "float32", "double": "float64", "half": "float16", "string": "object"}
+
+
+def numpy_dtype(name: str) -> np.dtype:
+    """The type that TensorFlow calls `name`, such as "float"; strings are objects.
+
+    Raises:
+        TypeError: NumPy has no such type.
+    """
+    return np.dtype(_NUMPY_NAMES.get(name, name))
+
+
+def to_array(values: Any, dtype: np.dtype) -> np.ndarray:
+    """Values as an array of a type that holds them; NumPy alone would wrap large integers.
+
+    Args:
+        values: nested list or array of numbers, booleans, `bytes` or `str`, which becomes UTF-8.
+        dtype: `object` for strings, which become `bytes`.
+
+    Raises:
+        ValueError, TypeError: a value is not of the type, or the lists differ in length.
+    """
+    if dtype.kind == "O":
+        return _bytes_array(values)
+    array = np.asarray(values)
+    if not array.size:
+        return array.astype(dtype, casting="unsafe")
+    integers = array.dtype.kind in "iu" and dtype.kind in "iu"
+    with np.errstate(over="ignore"):
+        cast = array.astype(dtype, casting="unsafe" if integers else "same_kind")
+    if (array.dtype.kind == "b") != (dtype.kind == "b"):
+        raise ValueError("booleans are no numbers")
+    if integers and not np.array_equal(cast, array):
+        raise ValueError("out of range")
+    if dtype.kind == "f" and not np.array_equal(np.isinf(cast), np.isinf(array)):
+        raise ValueError("out of range")
+    return cast
+
+
+def _bytes_array(values: Any) -> np.ndarray:
+    array = np.array(values, dtype=object)
+    encoded = np.empty(array.shape, dtype=object)
+    for i, value in enumerate(array.flat):
+        if isinstance(value, str):
+            value = value.encode()
+        if not isinstance(value, bytes):
+            raise ValueError(f"expected strings of one shape, not {type(value).__name__}")
+        encoded.flat[i] = bytes(value)
+    return encoded
+
+
+def plain(array: np.ndarray) -> Any:
+    """An array as nested lists; float32 as the shortest decimals that stand for it."""
+    if array.dtype not in _SHORT:
+        return array.tolist()
+    decimals = [float(str(value)) for value in array.flat]
+    return np.array(decimals, dtype=float).reshape(array.shape).tolist()
+
+
+def output_values(name: str, array: np.ndarray, errors: str = "replace") -> Any:
+    """An output as nested lists; strings are `str`, or `bytes` if the name ends in "_bytes"."""
+    if array.dtype != object:
+        return plain(array)
+    if name.endswith(_BYTES_SUFFIX):
+        return array.tolist()
+    return nested(array.tolist(), lambda string: string.decode("utf-8", errors))
+
+
+def nested(values: Any, convert: Callable[[Any], Any]) -> Any:
+    """Nested lists with every value converted."""
+    if isinstance(values, list):
+        return [nested(value, convert) for value in values]
+    return convert(values)
+
+
+def to_base64(value: Any) -> Any:
+    """`bytes` as JSON takes them; other values as they are."""
+    return {"b64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
+
+
+def is_base64(value: Any) -> bool:
+    """Whether a value of JSON stands for bytes."""
+    return isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str)
+
+
+def from_base64(value: Any) -> Any:
+    """The bytes that a value of JSON stands for; other values as they are.
+
+    Raises:
+        ValueError: it is not base64.
+    """
+    if not is_base64(value):
+        return value
+    try:
+        encoded = "".join(value["b64"].split()).rstrip("=")
+        return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except binascii.Error as error:
+        raise ValueError("not base64") from error

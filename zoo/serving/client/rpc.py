@@ -1,0 +1,96 @@
+"""Requests by gRPC, with the stubs of TensorFlow Serving, which import TensorFlow."""
+
+from typing import Any
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from google.protobuf import json_format, message
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from zoo.errors import UserError
+from zoo.serving.arrays import output_values
+from zoo.serving.client.transport import SIGNATURE_DEF, Transport
+
+
+class Grpc(Transport):
+    """gRPC; the address is `host:port`."""
+
+    def __init__(self, address: str, model: str, timeout: float):
+        super().__init__(address, model, timeout)
+        if "://" in address:
+            raise UserError(f"{address}: a gRPC address is HOST:PORT, without http://")
+        unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        self._channel = grpc.insecure_channel(address, options=unlimited)
+        self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
+
+    def predict(
+        self, inputs: dict[str, np.ndarray], outputs: list[str], signature: str, version: int | None
+    ) -> dict[str, Any]:
+        request = predict_pb2.PredictRequest(model_spec=self._spec(version))
+        request.model_spec.signature_name = signature
+        for name, array in inputs.items():
+            dtype = tf.string if array.dtype == object else None
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(array, dtype, array.shape))
+        response = self._call(self._predictions.Predict, request)
+        try:
+            return {
+                name: output_values(name, tf.make_ndarray(response.outputs[name]))
+                for name in outputs
+            }
+        except (TypeError, ValueError) as error:
+            raise self.not_understood(error) from error
+
+    def status(self) -> dict[str, Any]:
+        request = get_model_status_pb2.GetModelStatusRequest(model_spec=self._spec(None))
+        return _document(self._call(self._models.GetModelStatus, request))
+
+    def metadata(self, version: int | None) -> dict[str, Any]:
+        request = get_model_metadata_pb2.GetModelMetadataRequest(
+            model_spec=self._spec(version), metadata_field=[SIGNATURE_DEF]
+        )
+        response = self._call(self._predictions.GetModelMetadata, request)
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        if not response.metadata[SIGNATURE_DEF].Unpack(signatures):
+            raise self.not_understood("no signatures")
+        spec, found = _document(response.model_spec), _document(signatures)
+        return {"model_spec": spec, "metadata": {SIGNATURE_DEF: found}}
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def _spec(self, version: int | None) -> model_pb2.ModelSpec:
+        spec = model_pb2.ModelSpec(name=self._model)
+        if version is not None:
+            spec.version.value = version
+        return spec
+
+    def _call(self, method: grpc.UnaryUnaryMultiCallable, request: message.Message) -> Any:
+        try:
+            return method(request, timeout=self._timeout)
+        except grpc.RpcError as error:
+            code, details = error.code(), error.details() or error.code().name
+            if code is grpc.StatusCode.UNAVAILABLE:
+                raise self.unreachable(details) from error
+            if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise self.timed_out() from error
+            if code is grpc.StatusCode.NOT_FOUND:
+                raise self.not_found(details) from error
+            if code is grpc.StatusCode.UNIMPLEMENTED:
+                raise self.not_understood(details) from error
+            raise self.refused(details) from error
+
+
+def _document(content: message.Message) -> dict[str, Any]:
+    """A message as the server's REST interface writes it."""
+    return json_format.MessageToDict(
+        content, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
