@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from zoo.application.command_line import parameters, serving
-from zoo.application.command_line.commands import execute
+from zoo.application.command_line.commands import command_of, execute
 from zoo.cells import CELLS
 from zoo.datasets.corpora import PACKAGED
 from zoo.errors import UserError
@@ -46,8 +46,8 @@ def listing(context: click.Context, as_json: bool) -> None:
         _print(sections)
 
 
-listing.add_command(serving.serve())
-listing.add_command(serving.query())
+for verb in serving.VERBS:
+    listing.add_command(command_of(verb))
 
 
 def _describe(model: str, folder: Path) -> dict[str, Any]:

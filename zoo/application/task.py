@@ -47,19 +47,21 @@ class Verb(NamedTuple):
     """A verb of a task's command line.
 
     Attributes:
-        run: a function of the task, an object of each class of `options` and an `Output`; what it
-            returns, if anything, is printed under `--json`.
+        run: a function of the task, if it is a task's, an object of each class of `options` and an
+            `Output`; a dict that it returns is printed under `--json`, an integer is the exit code.
         help: one line.
         options: dataclasses of options (`zoo.application.options`).
         name: that of the function unless it is given.
         tensorflow: whether it needs Keras on TensorFlow, whatever the user trains on.
+        result: whether there is one to print, and so `--json`.
     """
 
-    run: Callable[..., dict[str, Any] | None]
+    run: Callable[..., dict[str, Any] | int | None]
     help: str
     options: tuple[type, ...]
     name: str = ""
     tensorflow: bool = False
+    result: bool = True
 
 
 class Output(Protocol):

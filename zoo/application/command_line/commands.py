@@ -4,14 +4,14 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
 
 from zoo.application import verbs
 from zoo.application.command_line import terminal
-from zoo.application.command_line.parameters import AS_JSON, HELP, parameters, values_of
+from zoo.application.command_line.parameters import AS_JSON, HELP, as_json, parameters, values_of
 from zoo.application.task import Task, Verb
 from zoo.errors import EXTRAS, MissingPackageError, UserError
 from zoo.serving.export.silence import silence_stderr
@@ -73,7 +73,7 @@ class _TaskCommands(click.Group):
             context_settings={"help_option_names": HELP},
         )
         for verb in verbs.of_task(task):
-            self.add_command(command_of(task, verb))
+            self.add_command(command_of(verb, task))
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(self.commands)  # in the order of use, not of the alphabet
@@ -90,32 +90,26 @@ class _TaskCommands(click.Group):
         return super().resolve_command(context, arguments)
 
 
-def command_of(task: Task, verb: Verb) -> click.Command:
-    """The click command of a verb of a task."""
+def command_of(verb: Verb, task: Task | None = None) -> click.Command:
+    """The click command of a verb, of a task or of none."""
 
-    def callback(**values: Any) -> None:
+    def callback(**values: Any) -> Any:
         if verb.tensorflow:
             os.environ["KERAS_BACKEND"] = "tensorflow"
-        _load_quietly()
-        output = terminal.Output(values[AS_JSON], _given(values))
+        if task:
+            _load_quietly()
+        output = terminal.Output(values.get(AS_JSON, False), _given(values))
         options = [values_of(one, values) for one in verb.options]
-        result = verb.run(task, *options, output)
-        if result is not None and output.json:
-            terminal.print_json(result)
+        result = verb.run(*([task] if task else []), *options, output)
+        if isinstance(result, dict) and output.json:
+            click.echo(terminal.as_json(result))
+        return result
 
-    name = verb.name or verb.run.__name__.replace("_", "-")
-    return command(name, callback, parameters(*verb.options, task=task), verb.help)
-
-
-def command(
-    name: str, callback: Callable[..., Any], parameters: list[Any], help_text: str
-) -> click.Command:
-    """A verb, with `-h` and `--help`."""
     return click.Command(
-        name,
+        verb.name or verb.run.__name__,
         callback=callback,
-        params=parameters,
-        help=help_text,
+        params=[*parameters(*verb.options, task=task), *([as_json()] if verb.result else [])],
+        help=verb.help,
         context_settings={"help_option_names": HELP},
     )
 

@@ -55,7 +55,7 @@ def as_json() -> click.Option:
 
 
 def parameters(*options: type, task: Task | None = None) -> list[Any]:
-    """The arguments and options of click for dataclasses of options, and `--json`.
+    """The arguments and options of click for dataclasses of options.
 
     Args:
         *options: the dataclasses; of fields of one name the first counts.
@@ -67,7 +67,7 @@ def parameters(*options: type, task: Task | None = None) -> list[Any]:
             fields.setdefault(field.name, field)
     last = [name for name in fields if name in OF_THE_CALL]
     order = [name for name in fields if name not in last] + last
-    return [*(_parameter(fields[name], task) for name in order), as_json()]
+    return [_parameter(fields[name], task) for name in order]
 
 
 def values_of(options: type, values: dict[str, Any]) -> Any:

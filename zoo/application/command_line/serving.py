@@ -2,160 +2,121 @@
 
 import contextlib
 import itertools
-import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-import click
-
-from zoo.application.command_line import parameters, terminal
+from zoo.application.command_line.terminal import as_json
+from zoo.application.options import argument, option
+from zoo.application.task import Output, Verb
 from zoo.errors import UserError
-from zoo.serving.arrays import to_base64
 from zoo.serving.client import Client
 from zoo.serving.export.silence import silence_stderr
 
 _ROWS = 32  # in a request; a server refuses more than its batching.config allows
-_HOST = "127.0.0.1"
+_HOST, _LAST_PORT = "127.0.0.1", 65535
 _URL = "http://localhost:8501"
 
 
-def serve() -> click.Command:
-    """The command `serve`."""
-    return click.Command(
-        "serve",
-        callback=_serve,
-        params=[
-            click.Option(
-                ["--model", "models"],
-                type=parameters.Text("model"),
-                multiple=True,
-                required=True,
-                help="An exported folder, or the name or folder of a saved model; can be repeated.",
-            ),
-            _port("--port", 8500, "Of gRPC, which only TensorFlow Serving has."),
-            _port("--rest-port", 8501, "Of REST."),
-            click.Option(
-                ["--host"],
-                type=parameters.Text("address"),
-                help="Interface of the development server; TensorFlow Serving listens on all.  "
-                f"[default: {_HOST}]",
-            ),
-            click.Option(
-                ["--development"],
-                is_flag=True,
-                help="The zoo's development server, to try models out, instead: REST only.",
-            ),
-        ],
-        help="Serve models with TensorFlow Serving, over gRPC and REST.",
-        context_settings={"help_option_names": parameters.HELP},
+@dataclass
+class ServeOptions:
+    """What `serve` takes."""
+
+    models: tuple[str, ...] = option(
+        (),
+        "An exported folder, or the name or folder of a saved model; can be repeated.",
+        name="model",
+        what="model",
+        required=True,
+    )
+    port: int = option(
+        8500, "Of gRPC, which only TensorFlow Serving has.", least=1, most=_LAST_PORT
+    )
+    rest_port: int = option(8501, "Of REST.", least=1, most=_LAST_PORT)
+    host: str | None = option(
+        None,
+        "Interface of the development server; TensorFlow Serving listens on all.  "
+        f"[default: {_HOST}]",
+        what="address",
+    )
+    development: bool = option(
+        False,
+        "The zoo's development server, to try models out, instead: REST only.",
+        flag=True,
     )
 
 
-def query() -> click.Command:
-    """The command `query`."""
-    return click.Command(
-        "query",
-        callback=_query,
-        params=[
-            click.Argument(["texts"], nargs=-1, required=True, metavar="TEXT... | -"),
-            click.Option(
-                ["--model"],
-                type=parameters.Text("name"),
-                required=True,
-                help="Name of the model at the server.",
-            ),
-            click.Option(
-                ["--address"],
-                type=parameters.Text("address"),
-                help="HOST:PORT of gRPC, to ask TensorFlow Serving over gRPC instead.",
-            ),
-            click.Option(
-                ["--rest"],
-                type=parameters.Text("address"),
-                help=f"http://HOST:PORT of REST, which every server has.  [default: {_URL}]",
-            ),
-            click.Option(
-                ["--signature"],
-                type=parameters.Text("name"),
-                default="serving_default",
-                show_default=True,
-                help="What to ask the model for.",
-            ),
-            click.Option(
-                ["--timeout"],
-                type=click.FloatRange(0, min_open=True),
-                default=10.0,
-                show_default=True,
-                help="Seconds to wait for an answer.",
-            ),
-            parameters.as_json(),
-        ],
-        help="Ask a served model; - reads lines from stdin.",
-        context_settings={"help_option_names": parameters.HELP},
+@dataclass
+class QueryOptions:
+    """What `query` takes."""
+
+    texts: tuple[str, ...] = argument("TEXT... | -")
+    model: str = option(None, "Name of the model at the server.", what="name", required=True)
+    address: str | None = option(
+        None, "HOST:PORT of gRPC, to ask TensorFlow Serving over gRPC instead.", what="address"
     )
-
-
-def _port(name: str, default: int, help_text: str) -> click.Option:
-    return click.Option(
-        [name],
-        type=click.IntRange(1, 65535),
-        default=default,
-        show_default=True,
-        help=help_text,
+    rest: str | None = option(
+        None,
+        f"http://HOST:PORT of REST, which every server has.  [default: {_URL}]",
+        what="address",
     )
+    signature: str = option("serving_default", "What to ask the model for.", what="name")
+    timeout: float = option(10.0, "Seconds to wait for an answer.", above=0)
 
 
-def _serve(
-    models: tuple[str, ...], port: int, rest_port: int, host: str | None, development: bool
-) -> int:
+def serve(options: ServeOptions, output: Output) -> int:
+    """Serves models, until it is interrupted; returns the exit code."""
     from zoo.serving.server import model_list, model_server
 
-    if port == rest_port:
-        raise UserError(f"--port and --rest-port are both {port}: give different ones")
-    program = None if development else model_server.find()
-    if program and host:
+    ports = options.port, options.rest_port
+    if options.port == options.rest_port:
+        raise UserError(f"--port and --rest-port are both {options.port}: give different ones")
+    program = None if options.development else model_server.find()
+    if program and options.host:
         raise UserError(
             "TensorFlow Serving listens on every interface: leave --host out, and shield the "
             "ports with a firewall or a container"
         )
     with tempfile.TemporaryDirectory(prefix="zoo-serve-") as folder:
-        configs = model_list.resolve(models, folder, lambda line: click.echo(line, err=True))
+        configs = model_list.resolve(options.models, folder, output.note)
         if program:
-            words = model_server.command(program, configs, folder, port, rest_port)
-            return model_server.run(words, port, rest_port)
+            words = model_server.command(program, configs, folder, *ports)
+            return model_server.run(words, *ports)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with silence_stderr():
             from zoo.serving.server import development as server
 
-        server.run(configs, host or _HOST, rest_port)
+        server.run(configs, options.host or _HOST, options.rest_port)
         return 0
 
 
-def _query(
-    texts: tuple[str, ...],
-    model: str,
-    address: str | None,
-    rest: str | None,
-    signature: str,
-    timeout: float,
-    as_json: bool,
-) -> None:
-    if address and rest:
+def query(options: QueryOptions, output: Output) -> dict[str, Any]:
+    """Asks a served model, and shows each answer as it comes."""
+    if options.address and options.rest:
         raise UserError("--address is of gRPC and --rest of REST: give one of them")
-    lines = terminal.read_inputs(texts)
+    texts = iter(output.inputs(options.texts))
     predictions = []
-    with _client(address, rest, model, timeout) as client:
-        name = _string_input(client, signature)
-        for batch in _batches(lines):
-            for text, row in zip(batch, client.predict({name: batch}, signature), strict=True):
-                if as_json:
-                    predictions.append({"input": text, **row})
-                else:
-                    click.echo(_shown(text, row))
-    if as_json:
-        click.echo(_json({"predictions": predictions}))
+    with _client(options.address, options.rest, options.model, options.timeout) as client:
+        name = _string_input(client, options.signature)
+        while batch := list(itertools.islice(texts, _ROWS)):
+            rows = client.predict({name: batch}, options.signature)
+            for text, row in zip(batch, rows, strict=True):
+                predictions += [{"input": text, **row}] if output.json else []
+                output.line(_shown(text, row))
+    return {"predictions": predictions}
+
+
+VERBS = (
+    Verb(
+        serve,
+        "Serve models with TensorFlow Serving, over gRPC and REST.",
+        (ServeOptions,),
+        result=False,
+    ),
+    Verb(query, "Ask a served model; - reads lines from stdin.", (QueryOptions,)),
+)
+"""The verbs of `python -m zoo`, which are of no task."""
 
 
 def _client(address: str | None, rest: str | None, model: str, timeout: float) -> Client:
@@ -178,21 +139,11 @@ def _string_input(client: Client, signature: str) -> str:
     raise UserError(f"{asked}: give one of {', '.join(signatures)} with --signature")
 
 
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    remaining = iter(texts)
-    while batch := list(itertools.islice(remaining, _ROWS)):
-        yield batch
-
-
 def _shown(text: str, row: dict[str, Any]) -> str:
     """A row for people: the label and how probable it is, or whatever else there is."""
     if not isinstance(row.get("label"), str):
-        return _json(row)
+        return as_json(row)
     probability = ""
     with contextlib.suppress(KeyError, TypeError, ValueError):
         probability = f" {max(row['probabilities']):.3f}"
     return f"{row['label']:>8}{probability}  {' '.join(text.split())}"
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=to_base64)

@@ -10,6 +10,7 @@ from rich import progress
 from rich.console import Console
 
 from zoo.errors import UserError
+from zoo.serving.arrays import to_base64
 
 
 class Output:
@@ -73,9 +74,9 @@ def coloured(text: str, colour: str) -> str:
     return click.style(text, fg=colour, bold=True)
 
 
-def print_json(result: dict[str, Any]) -> None:
-    """Prints a result as one line of JSON."""
-    click.echo(json.dumps(result, ensure_ascii=False))
+def as_json(result: dict[str, Any]) -> str:
+    """A result as one line of JSON, bytes in it as base64."""
+    return json.dumps(result, ensure_ascii=False, default=to_base64)
 
 
 def read_inputs(arguments: tuple[str, ...]) -> Iterable[str]:
