@@ -56,14 +56,6 @@ def test_negative_log_likelihood(double_precision, reduction, allowed):
     np.testing.assert_allclose(given, expected, rtol=1e-9)
 
 
-def test_single_precision():
-    total = -log_likelihoods(chains.targets(), chains.logits()).sum()
-    psi = potentials(dtype="float32")
-    value = ChainCrossentropy()(chains.targets(), psi)
-    assert value.dtype == "float32"
-    np.testing.assert_allclose(value, total / chains.BATCH, rtol=1e-5)
-
-
 def test_steps_and_examples_are_weighed(double_precision):
     """A weight counts for its own term; the tags of a step of weight 0 are used by the next."""
     psi, targets = potentials(mask=None), chains.targets()
@@ -136,22 +128,13 @@ def test_it_learns_a_chain_by_heart():
     ids = keras.Input((None,), dtype="int32")
     logits = keras.layers.Embedding(3, chains.TAGS, mask_zero=True)(ids)
     model = keras.Model(ids, LinearChainCRF()(logits))
-    model.compile(keras.optimizers.Adam(0.3), ChainCrossentropy(), jit_compile=True)
+    model.compile(keras.optimizers.Adam(0.3), ChainCrossentropy(), jit_compile=False)
     tokens = np.array([[1, 1, 2, 1, 1], [2, 1, 1, 0, 0]])
     targets = np.array([[0, 1, 2, 0, 1], [2, 0, 1, -1, -1]])
-    first, *_, last = model.fit(tokens, targets, epochs=40, verbose=0).history["loss"]
+    first, *_, last = model.fit(tokens, targets, epochs=30, verbose=0).history["loss"]
     assert last < 0.1 < first
     np.testing.assert_allclose(
         model.evaluate(tokens, targets, verbose=0),
         ChainCrossentropy()(targets, model(tokens)),
         rtol=1e-5,
     )
-
-
-def test_serialization():
-    config = keras.losses.serialize(ChainCrossentropy("mean_per_step", name="other"))
-    again = keras.losses.deserialize(config)
-    assert type(again) is ChainCrossentropy
-    assert again.get_config() == {"reduction": "mean_per_step", "name": "other"}
-    with pytest.raises(ValueError, match="sum_over_time"):
-        ChainCrossentropy("sum")

@@ -51,6 +51,7 @@ def test_resumed_in_a_new_process_it_ends_as_an_unbroken_run(run_folder, tmp_pat
     train_in_a_new_process(run_folder, 4, "resume")
 
     unbroken, resumed = checkpoints.load(tmp_path / "unbroken"), checkpoints.load(run_folder)
+    # To the last bit, as is promised: the same program on the same inputs of the same machine.
     assert resumed.history == unbroken.history
     assert (resumed.best, resumed.best_epoch, resumed.wait) == (
         unbroken.best,

@@ -7,7 +7,9 @@ y = f(z), so that nothing but the gates themselves has to be kept from the forwa
 import keras
 from keras import ops
 
-_DERIVATIVES = {
+from zoo.cells.typing import Activation
+
+_DERIVATIVES: dict[Activation, Activation] = {
     keras.activations.linear: ops.ones_like,
     keras.activations.tanh: lambda y: 1 - y * y,
     keras.activations.sigmoid: lambda y: y * (1 - y),
@@ -17,10 +19,11 @@ _DERIVATIVES = {
 }
 
 
-def derivative(activation):
-    """The function y -> f'(z) with y = f(z), or None where f' does not follow from f.
+def has_derivative(activation: Activation) -> bool:
+    """Whether f' follows from f, so that `derivative` knows it."""
+    return activation in _DERIVATIVES
 
-    Args:
-        activation: a callable, as `keras.activations.get` returns it.
-    """
-    return _DERIVATIVES.get(activation)
+
+def derivative(activation: Activation) -> Activation:
+    """The function y -> f'(z) with y = f(z), of what `keras.activations.get` returns."""
+    return _DERIVATIVES[activation]

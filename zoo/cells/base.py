@@ -1,6 +1,7 @@
 """What all recurrent cells share: weights in named column blocks, and the two halves of a step."""
 
 from numbers import Integral
+from typing import Any
 
 import keras
 from keras import ops
@@ -9,7 +10,8 @@ from keras import ops
 # loop over time. It has no public name.
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
-from zoo.cells.activations import derivative
+from zoo.cells.activations import has_derivative
+from zoo.cells.typing import Activation, Identifier, Shape, Tensor, Tensors
 
 
 class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
@@ -68,56 +70,56 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
 
     def __init__(
         self,
-        units,
-        activation="tanh",
-        recurrent_activation="sigmoid",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        recurrent_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        recurrent_constraint=None,
-        bias_constraint=None,
-        dropout=0.0,
-        seed=None,
-        **kwargs,
-    ):
+        units: int,
+        activation: Identifier = "tanh",
+        recurrent_activation: Identifier = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Identifier = "glorot_uniform",
+        recurrent_initializer: Identifier = "orthogonal",
+        bias_initializer: Identifier = "zeros",
+        kernel_regularizer: Identifier = None,
+        recurrent_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        recurrent_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         if isinstance(units, bool) or not isinstance(units, Integral) or units < 1:
             raise ValueError(f"`units` must be a positive integer. Received: units={units!r}")
         if not 0 <= dropout < 1:
             raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={dropout!r}")
         super().__init__(**kwargs)
-        self.units = int(units)
-        self.activation = keras.activations.get(activation)
-        self.recurrent_activation = keras.activations.get(recurrent_activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
-        self.dropout = dropout
-        self.seed = seed
+        self.units: int = int(units)
+        self.activation: Activation = keras.activations.get(activation)
+        self.recurrent_activation: Activation = keras.activations.get(recurrent_activation)
+        self.use_bias: bool = use_bias
+        self.kernel_initializer: Identifier = keras.initializers.get(kernel_initializer)
+        self.recurrent_initializer: Identifier = keras.initializers.get(recurrent_initializer)
+        self.bias_initializer: Identifier = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer: Identifier = keras.regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer: Identifier = keras.regularizers.get(recurrent_regularizer)
+        self.bias_regularizer: Identifier = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint: Identifier = keras.constraints.get(kernel_constraint)
+        self.recurrent_constraint: Identifier = keras.constraints.get(recurrent_constraint)
+        self.bias_constraint: Identifier = keras.constraints.get(bias_constraint)
+        self.dropout: float = dropout
+        self.seed: int | None = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     @property
-    def state_size(self):
+    def state_size(self) -> int | list[int]:
         """Size of each state: an int for one state, a list for several."""
         return self.units
 
     @property
-    def output_size(self):
+    def output_size(self) -> int:
         """Size of the output."""
         return self.units
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         width = len(self.gates) * self.units
         self.kernel = self.add_weight(
             shape=(input_shape[-1], width),
@@ -143,20 +145,20 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
                 constraint=self.bias_constraint,
             )
 
-    def _initial_bias(self, shape, dtype=None):
+    def _initial_bias(self, shape: Shape, dtype: Any = None) -> Tensor:
         return self.bias_initializer(shape, dtype=dtype)
 
-    def columns(self, gate):
+    def columns(self, gate: str) -> slice:
         """The slice of `kernel`, `recurrent_kernel` and `bias` columns that belongs to a gate."""
         start = self.gates.index(gate) * self.units
         return slice(start, start + self.units)
 
-    def get_initial_state(self, batch_size=None):
+    def get_initial_state(self, batch_size: int | Tensor | None = None) -> list[Tensor]:
         """a<0> = 0: a list of (batch, units) zeros, one per state."""
         sizes = [self.state_size] if isinstance(self.state_size, int) else self.state_size
         return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in sizes]
 
-    def project(self, x):
+    def project(self, x: Tensor) -> Tensor:
         """X W + b, for one step (batch, input_dim) or for a sequence (..., input_dim)."""
         # One matrix product of all steps, and one for the gradient of W: on TensorFlow a product
         # of three axes by two is a batch of small ones.
@@ -165,7 +167,7 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
             projected = ops.add(projected, self.bias)
         return ops.reshape(projected, (*ops.shape(x)[:-1], projected.shape[-1]))
 
-    def step(self, projected, states):
+    def step(self, projected: Tensor, states: Tensors) -> tuple[Tensor, list[Tensor]]:
         """One step of the recurrence.
 
         Args:
@@ -178,11 +180,13 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         new_states, _ = self.transition(projected, states, self.recurrent_weights())
         return new_states[0], list(new_states)
 
-    def call(self, inputs, states, training=False):
+    def call(
+        self, inputs: Tensor, states: Tensors, training: bool = False
+    ) -> tuple[Tensor, list[Tensor]]:
         states = list(states) if isinstance(states, (list, tuple)) else [states]
         return self.step(self.project(self.drop_inputs(inputs, training)), states)
 
-    def drop_inputs(self, inputs, training):
+    def drop_inputs(self, inputs: Tensor, training: bool) -> Tensor:
         """Applies the sequence's dropout mask to inputs (batch, ..., input_dim) in training."""
         if not training or self.dropout == 0:
             return inputs
@@ -190,7 +194,7 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         mask = self.get_dropout_mask(step_input)  # (batch, input_dim)
         return inputs * (mask if len(inputs.shape) == 2 else mask[:, None, :])
 
-    def recurrent_weights(self):
+    def recurrent_weights(self) -> Tensors:
         """The tensors that `transition` uses at every step, cut to the blocks it multiplies by.
 
         Tensors, not variables: TensorFlow refuses to differentiate a function of a variable by a
@@ -198,7 +202,9 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         """
         return (ops.copy(self.recurrent_kernel),)
 
-    def transition(self, projected, states, weights):
+    def transition(
+        self, projected: Tensor, states: Tensors, weights: Tensors
+    ) -> tuple[Tensors, Tensors]:
         """The equations of the cell.
 
         Args:
@@ -212,21 +218,19 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         raise NotImplementedError(f"{type(self).__name__} must define `transition`.")
 
     @property
-    def has_backward(self):
+    def has_backward(self) -> bool:
         """Whether the cell can run its own backpropagation through time.
 
         It can if it defines `backward` and the derivative of each activation follows from the
         activation's value.
         """
-        return hasattr(self, "backward") and all(
-            derivative(activation) is not None for activation in self.activations()
-        )
+        return hasattr(self, "backward") and all(map(has_derivative, self.activations()))
 
-    def activations(self):
+    def activations(self) -> tuple[Activation, ...]:
         """The activations that `backward` differentiates."""
         return (self.activation, self.recurrent_activation)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config |= {
             "units": self.units,
@@ -248,12 +252,12 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         return config
 
 
-def flatten_steps(sequence):
+def flatten_steps(sequence: Tensor) -> Tensor:
     """(timesteps, batch, n) -> (timesteps * batch, n), for products over all steps at once."""
     return ops.reshape(sequence, (-1, sequence.shape[-1]))
 
 
-def product_gradient(inputs, gradients):
+def product_gradient(inputs: Tensor, gradients: Tensor) -> Tensor:
     """Gradient of W in `inputs W` summed over steps and batch: one matrix product.
 
     Args:

@@ -5,6 +5,7 @@ from keras import ops
 
 from zoo.cells.activations import derivative
 from zoo.cells.base import RecurrentCell, product_gradient
+from zoo.cells.typing import Tensor, Tensors
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -25,7 +26,9 @@ class SimplifiedGRUCell(RecurrentCell):
 
     gates = ("candidate", "update")
 
-    def transition(self, projected, states, weights):
+    def transition(
+        self, projected: Tensor, states: Tensors, weights: Tensors
+    ) -> tuple[Tensors, Tensors]:
         (c,) = states
         (W,) = weights
         z = projected + ops.matmul(c, W)  # (batch, 2 * units)
@@ -34,21 +37,23 @@ class SimplifiedGRUCell(RecurrentCell):
         c = update * candidate + (1 - update) * c
         return (c,), (candidate, update)
 
-    def slopes(self, states, residuals):
+    def slopes(self, states: Tensors, residuals: Tensors) -> Tensors:
         (c,) = states
         candidate, update = residuals
         by_candidate = update * derivative(self.activation)(candidate)
         by_update = (candidate - c) * derivative(self.recurrent_activation)(update)
         return ops.concatenate([by_candidate, by_update], axis=-1), 1 - update
 
-    def backward(self, gradients, slopes, transposed_weights):
+    def backward(
+        self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors
+    ) -> tuple[Tensor, Tensors]:
         (d_c,) = gradients
         by_z, kept = slopes
         (W_T,) = transposed_weights
         d_z = ops.concatenate([d_c, d_c], axis=1) * by_z
         return d_z, (d_c * kept + ops.matmul(d_z, W_T),)
 
-    def weight_gradients(self, states, residuals, d_projected):
+    def weight_gradients(self, states: Tensors, residuals: Tensors, d_projected: Tensor) -> Tensors:
         (c,) = states
         return (product_gradient(c, d_projected),)
 
@@ -56,11 +61,11 @@ class SimplifiedGRUCell(RecurrentCell):
 class _RelevanceGatedCell(RecurrentCell):
     """The two forms of the full GRU: two gates in front, the candidate after them."""
 
-    def recurrent_weights(self):
+    def recurrent_weights(self) -> Tensors:
         W = ops.convert_to_tensor(self.recurrent_kernel)
         return W[:, : 2 * self.units], W[:, 2 * self.units :]
 
-    def _split(self, z):
+    def _split(self, z: Tensor) -> tuple[Tensor, Tensor]:
         return z[:, : 2 * self.units], z[:, 2 * self.units :]
 
 
@@ -83,7 +88,9 @@ class GRUCell(_RelevanceGatedCell):
 
     gates = ("update", "relevance", "candidate")
 
-    def transition(self, projected, states, weights):
+    def transition(
+        self, projected: Tensor, states: Tensors, weights: Tensors
+    ) -> tuple[Tensors, Tensors]:
         (c,) = states
         W_ur, W_c = weights
         x_ur, x_c = self._split(projected)
@@ -94,7 +101,7 @@ class GRUCell(_RelevanceGatedCell):
         c = update * candidate + (1 - update) * c
         return (c,), (gates, candidate, relevant)
 
-    def slopes(self, states, residuals):
+    def slopes(self, states: Tensors, residuals: Tensors) -> Tensors:
         (c,) = states
         gates, candidate, _ = residuals
         update, relevance = ops.split(gates, 2, axis=-1)
@@ -103,7 +110,9 @@ class GRUCell(_RelevanceGatedCell):
         by_gates = by_gates * derivative(self.recurrent_activation)(gates)
         return by_candidate, by_gates, relevance, 1 - update
 
-    def backward(self, gradients, slopes, transposed_weights):
+    def backward(
+        self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors
+    ) -> tuple[Tensor, Tensors]:
         (d_c,) = gradients
         by_candidate, by_gates, relevance, kept = slopes
         W_ur_T, W_c_T = transposed_weights
@@ -113,7 +122,7 @@ class GRUCell(_RelevanceGatedCell):
         d_c = d_c * kept + d_relevant * relevance + ops.matmul(d_gates, W_ur_T)
         return ops.concatenate([d_gates, d_candidate], axis=1), (d_c,)
 
-    def weight_gradients(self, states, residuals, d_projected):
+    def weight_gradients(self, states: Tensors, residuals: Tensors, d_projected: Tensor) -> Tensors:
         (c,) = states
         *_, relevant = residuals
         d_gates, d_candidate = ops.split(d_projected, [2 * self.units], axis=-1)
@@ -138,7 +147,9 @@ class ResetAfterGRUCell(_RelevanceGatedCell):
 
     gates = ("update", "reset", "candidate")
 
-    def transition(self, projected, states, weights):
+    def transition(
+        self, projected: Tensor, states: Tensors, weights: Tensors
+    ) -> tuple[Tensors, Tensors]:
         (h,) = states
         U_zr, U_h = weights
         x_zr, x_h = self._split(projected)
@@ -149,7 +160,7 @@ class ResetAfterGRUCell(_RelevanceGatedCell):
         h = update * h + (1 - update) * candidate
         return (h,), (gates, candidate, remembered)
 
-    def slopes(self, states, residuals):
+    def slopes(self, states: Tensors, residuals: Tensors) -> Tensors:
         (h,) = states
         gates, candidate, remembered = residuals
         update, reset = ops.split(gates, 2, axis=-1)
@@ -160,7 +171,9 @@ class ResetAfterGRUCell(_RelevanceGatedCell):
         by_products = ops.concatenate([by_gates, by_candidate * reset], axis=-1)
         return by_z, by_products, update
 
-    def backward(self, gradients, slopes, transposed_weights):
+    def backward(
+        self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors
+    ) -> tuple[Tensor, Tensors]:
         (d_h,) = gradients
         by_z, by_products, update = slopes
         U_zr_T, U_h_T = transposed_weights
@@ -169,7 +182,7 @@ class ResetAfterGRUCell(_RelevanceGatedCell):
         d_h = d_h * update + ops.matmul(d_zr, U_zr_T) + ops.matmul(d_remembered, U_h_T)
         return d_h3 * by_z, (d_h,)
 
-    def weight_gradients(self, states, residuals, d_projected):
+    def weight_gradients(self, states: Tensors, residuals: Tensors, d_projected: Tensor) -> Tensors:
         (h,) = states
         gates, *_ = residuals
         d_gates, d_candidate = ops.split(d_projected, [2 * self.units], axis=-1)

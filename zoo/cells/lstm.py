@@ -1,10 +1,13 @@
 """Long short-term memory, without and with peepholes."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from zoo.cells.activations import derivative
 from zoo.cells.base import RecurrentCell, product_gradient
+from zoo.cells.typing import Activation, Identifier, Shape, Tensor, Tensors
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -34,30 +37,32 @@ class LSTMCell(RecurrentCell):
 
     def __init__(
         self,
-        units,
-        activation="tanh",
-        recurrent_activation="sigmoid",
+        units: int,
+        activation: Identifier = "tanh",
+        recurrent_activation: Identifier = "sigmoid",
         *,
-        output_activation="tanh",
-        unit_forget_bias=True,
-        **kwargs,
-    ):
+        output_activation: Identifier = "tanh",
+        unit_forget_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(units, activation, recurrent_activation, **kwargs)
         self.output_activation = keras.activations.get(output_activation)
         self.unit_forget_bias = unit_forget_bias
 
     @property
-    def state_size(self):
+    def state_size(self) -> list[int]:
         return [self.units, self.units]
 
-    def _initial_bias(self, shape, dtype=None):
+    def _initial_bias(self, shape: Shape, dtype: Any = None) -> Tensor:
         bias = ops.reshape(self.bias_initializer(shape, dtype=dtype), (len(self.gates), self.units))
         if self.unit_forget_bias:
             forget = ops.one_hot(self.gates.index("forget"), len(self.gates), dtype="bool")
             bias = ops.where(forget[:, None], ops.ones_like(bias), bias)
         return ops.reshape(bias, shape)
 
-    def transition(self, projected, states, weights):
+    def transition(
+        self, projected: Tensor, states: Tensors, weights: Tensors
+    ) -> tuple[Tensors, Tensors]:
         a, c = states
         (W,) = weights
         z = projected + ops.matmul(a, W)  # (batch, 4 * units)
@@ -69,7 +74,7 @@ class LSTMCell(RecurrentCell):
         a = output * shown
         return (a, c), (candidate, gates, shown)
 
-    def slopes(self, states, residuals):
+    def slopes(self, states: Tensors, residuals: Tensors) -> Tensors:
         _, c = states
         candidate, gates, shown, *_ = residuals
         update, forget, output = ops.split(gates, 3, axis=-1)
@@ -79,7 +84,9 @@ class LSTMCell(RecurrentCell):
         by_gates = by_gates * derivative(self.recurrent_activation)(gates)
         return by_shown, ops.concatenate([by_candidate, by_gates], axis=-1), forget
 
-    def backward(self, gradients, slopes, transposed_weights):
+    def backward(
+        self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors
+    ) -> tuple[Tensor, Tensors]:
         d_a, d_c = gradients
         by_shown, by_z, forget = slopes
         (W_T,) = transposed_weights
@@ -87,14 +94,14 @@ class LSTMCell(RecurrentCell):
         d_z = ops.concatenate([d_c, d_c, d_c, d_a], axis=1) * by_z
         return d_z, (ops.matmul(d_z, W_T), d_c * forget)
 
-    def weight_gradients(self, states, residuals, d_projected):
+    def weight_gradients(self, states: Tensors, residuals: Tensors, d_projected: Tensor) -> Tensors:
         a, _ = states
         return (product_gradient(a, d_projected),)
 
-    def activations(self):
+    def activations(self) -> tuple[Activation, ...]:
         return (*super().activations(), self.output_activation)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config |= {
             "output_activation": keras.activations.serialize(self.output_activation),
@@ -133,16 +140,16 @@ class PeepholeLSTMCell(LSTMCell):
 
     def __init__(
         self,
-        units,
-        activation="tanh",
-        recurrent_activation="sigmoid",
+        units: int,
+        activation: Identifier = "tanh",
+        recurrent_activation: Identifier = "sigmoid",
         *,
-        peephole="full",
-        peephole_initializer=None,
-        peephole_regularizer=None,
-        peephole_constraint=None,
-        **kwargs,
-    ):
+        peephole: str = "full",
+        peephole_initializer: Identifier = None,
+        peephole_regularizer: Identifier = None,
+        peephole_constraint: Identifier = None,
+        **kwargs: Any,
+    ) -> None:
         if peephole not in ("full", "diagonal"):
             raise ValueError(f'`peephole` must be "full" or "diagonal". Received: {peephole!r}')
         super().__init__(units, activation, recurrent_activation, **kwargs)
@@ -153,7 +160,7 @@ class PeepholeLSTMCell(LSTMCell):
         self.peephole_regularizer = keras.regularizers.get(peephole_regularizer)
         self.peephole_constraint = keras.constraints.get(peephole_constraint)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
         width = 3 * self.units
         self.peephole_kernel = self.add_weight(
@@ -164,10 +171,12 @@ class PeepholeLSTMCell(LSTMCell):
             constraint=self.peephole_constraint,
         )
 
-    def recurrent_weights(self):
+    def recurrent_weights(self) -> Tensors:
         return (*super().recurrent_weights(), ops.copy(self.peephole_kernel))
 
-    def transition(self, projected, states, weights):
+    def transition(
+        self, projected: Tensor, states: Tensors, weights: Tensors
+    ) -> tuple[Tensors, Tensors]:
         a, c = states
         W, P = weights
         z = projected + ops.matmul(a, W)  # (batch, 4 * units)
@@ -189,7 +198,9 @@ class PeepholeLSTMCell(LSTMCell):
         a = output * shown
         return (a, c), (candidate, gates, shown, c)
 
-    def backward(self, gradients, slopes, transposed_weights):
+    def backward(
+        self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors
+    ) -> tuple[Tensor, Tensors]:
         d_a, d_c = gradients
         by_shown, by_z, forget = slopes
         W_T, P_T = transposed_weights
@@ -207,7 +218,7 @@ class PeepholeLSTMCell(LSTMCell):
             d_c = d_c + d_update * P_update + d_forget * P_forget
         return d_z, (ops.matmul(d_z, W_T), d_c)
 
-    def weight_gradients(self, states, residuals, d_projected):
+    def weight_gradients(self, states: Tensors, residuals: Tensors, d_projected: Tensor) -> Tensors:
         a, c = states
         *_, new_c = residuals
         d_gates = d_projected[..., self.units :]
@@ -218,7 +229,7 @@ class PeepholeLSTMCell(LSTMCell):
             d_peephole = ops.sum(seen * d_gates, axis=(0, 1))
         return product_gradient(a, d_projected), d_peephole
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config |= {
             "peephole": self.peephole,

@@ -1,10 +1,13 @@
 """The RNN unit."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from zoo.cells.activations import derivative
 from zoo.cells.base import RecurrentCell, product_gradient
+from zoo.cells.typing import Activation, Identifier, Tensor, Tensors
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -22,35 +25,39 @@ class RNNCell(RecurrentCell):
 
     gates = ("activation",)
 
-    def __init__(self, units, activation="tanh", **kwargs):
+    def __init__(self, units: int, activation: Identifier = "tanh", **kwargs: Any) -> None:
         # Naming the gates' activation here refuses it as an argument.
         super().__init__(units, activation, recurrent_activation=None, **kwargs)
 
-    def transition(self, projected, states, weights):
+    def transition(
+        self, projected: Tensor, states: Tensors, weights: Tensors
+    ) -> tuple[Tensors, Tensors]:
         (a,) = states
         (W_aa,) = weights
         a = self.activation(projected + ops.matmul(a, W_aa))
         return (a,), (a,)
 
-    def slopes(self, states, residuals):
+    def slopes(self, states: Tensors, residuals: Tensors) -> Tensors:
         (a,) = residuals
         return (derivative(self.activation)(a),)
 
-    def backward(self, gradients, slopes, transposed_weights):
+    def backward(
+        self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors
+    ) -> tuple[Tensor, Tensors]:
         (d_a,) = gradients
         (slope,) = slopes
         (W_aa_T,) = transposed_weights
         d_z = d_a * slope
         return d_z, (ops.matmul(d_z, W_aa_T),)
 
-    def weight_gradients(self, states, residuals, d_projected):
+    def weight_gradients(self, states: Tensors, residuals: Tensors, d_projected: Tensor) -> Tensors:
         (a,) = states
         return (product_gradient(a, d_projected),)
 
-    def activations(self):
+    def activations(self) -> tuple[Activation, ...]:
         return (self.activation,)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["recurrent_activation"]
         return config

@@ -1,7 +1,11 @@
 """Attention: which steps of a sequence matter to a query."""
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from zoo.cells.typing import Shape, Tensor
 
 KINDS = ("additive", "multiplicative")
 
@@ -42,7 +46,7 @@ class Attention(keras.layers.Layer):
         ValueError: if there is no such kind, or the queries of "multiplicative" have another size.
     """
 
-    def __init__(self, kind="additive", units=64, **kwargs):
+    def __init__(self, kind: str = "additive", units: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if kind not in KINDS:
             raise ValueError(f"`kind` must be one of {', '.join(KINDS)}. Received: {kind!r}")
@@ -50,12 +54,12 @@ class Attention(keras.layers.Layer):
         self.supports_masking = True
         self.units = units
         self.memory_layer = self._linear("memory")
-        self.query_layer = self._linear("query") if kind == "additive" else None
+        self.query_layer: Any = self._linear("query") if kind == "additive" else None
 
-    def _linear(self, name):
+    def _linear(self, name: str) -> keras.layers.Dense:
         return keras.layers.Dense(self.units, use_bias=False, name=name, dtype=self.dtype_policy)
 
-    def build(self, query_shape, keys_shape, memory_shape):
+    def build(self, query_shape: Shape, keys_shape: Shape, memory_shape: Shape) -> None:
         if not self.memory_layer.built:  # `keys` comes first
             self.memory_layer.build(memory_shape)
         if self.kind == "additive":
@@ -69,11 +73,13 @@ class Attention(keras.layers.Layer):
                 f"Received: {self.units}"
             )
 
-    def keys(self, memory):
+    def keys(self, memory: Tensor) -> Tensor:
         """W m<s>, (batch, source timesteps, memory_dim) -> (batch, source timesteps, units)."""
         return self.memory_layer(memory)
 
-    def call(self, query, keys, memory, mask=None):
+    def call(
+        self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         single = len(query.shape) == 2
         if single:
             query = query[:, None]
@@ -90,29 +96,33 @@ class Attention(keras.layers.Layer):
         return (context[:, 0], weights[:, 0]) if single else (context, weights)
 
     @property
-    def _weights_dtype(self):
+    def _weights_dtype(self) -> str:
         return keras.backend.result_type(self.compute_dtype, "float32")
 
-    def _energies(self, query, keys):
+    def _energies(self, query: Tensor, keys: Tensor) -> Tensor:
         """E of each query and step, (batch, timesteps, source timesteps)."""
         if self.kind == "multiplicative":
             return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
         hidden = ops.tanh(self.query_layer(query)[:, :, None] + keys[:, None])
         return ops.matmul(hidden, self.energy)[..., 0]
 
-    def compute_mask(self, query, previous_mask=None):
+    def compute_mask(self, query: Tensor, previous_mask: Tensor | None = None) -> None:
         return None  # the mask of the memory is not that of the outputs
 
-    def compute_output_shape(self, query_shape, keys_shape, memory_shape):
+    def compute_output_shape(
+        self, query_shape: Shape, keys_shape: Shape, memory_shape: Shape
+    ) -> tuple[Shape, Shape]:
         leading = tuple(query_shape[:-1])
         return (*leading, memory_shape[-1]), (*leading, memory_shape[1])
 
-    def compute_output_spec(self, query, keys, memory, mask=None):
+    def compute_output_spec(
+        self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor | None = None
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         context, weights = self.compute_output_shape(query.shape, keys.shape, memory.shape)
         return (
             keras.KerasTensor(context, dtype=self.compute_dtype),
             keras.KerasTensor(weights, dtype=self._weights_dtype),
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"kind": self.kind, "units": self.units}

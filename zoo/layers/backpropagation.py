@@ -5,12 +5,23 @@ a<t-1>ᵀ dz<t> to the gradient of U at every step. Here the loop backwards in t
 gradient of the state and collects dz<t>; each weight gradient is then one product over all steps.
 """
 
+from collections.abc import Callable
+
 from keras import ops
 
+from zoo.cells import RecurrentCell
+from zoo.cells.typing import Tensor, Tensors
 from zoo.layers.scan import scan
 
 
-def recur(cell, projected, initial_states, mask, keep, reverse=False):
+def recur(
+    cell: RecurrentCell,
+    projected: Tensor,
+    initial_states: Tensors,
+    mask: Tensor | None,
+    keep: bool | None,
+    reverse: bool = False,
+) -> tuple[Tensor, Tensors]:
     """The states of a cell over a sequence, differentiable by `cell.backward`.
 
     Args:
@@ -31,13 +42,15 @@ def recur(cell, projected, initial_states, mask, keep, reverse=False):
         mask = ops.broadcast_to(mask, (*ops.shape(projected)[:2], cell.units))
 
     @ops.custom_gradient
-    def states_over_time(projected, *states_and_weights):
+    def states_over_time(
+        projected: Tensor, *states_and_weights: Tensor
+    ) -> tuple[Tensors, Callable[..., Tensors]]:
         initial = states_and_weights[:number_of_states]
         weights = states_and_weights[number_of_states:]
         final, kept = _forward(cell, projected, initial, weights, mask, keep, reverse)
         outputs = kept[0]
 
-        def gradient(*upstream):
+        def gradient(*upstream: Tensor) -> Tensors:
             if len(upstream) == 1:  # JAX hands over one tuple
                 (upstream,) = upstream
             everything = kept
@@ -51,10 +64,18 @@ def recur(cell, projected, initial_states, mask, keep, reverse=False):
     return outputs, final
 
 
-def _forward(cell, projected, initial, weights, mask, keep, reverse):
+def _forward(
+    cell: RecurrentCell,
+    projected: Tensor,
+    initial: Tensors,
+    weights: Tensors,
+    mask: Tensor | None,
+    keep: bool | None,
+    reverse: bool,
+) -> tuple[Tensors, Tensors]:
     """The loop of the recurrence: final states, and the states and residuals of all steps."""
 
-    def step(states, slices):
+    def step(states: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
         projected, active = slices
         new_states, residuals = cell.transition(projected, states, weights)
         if active is not None:
@@ -66,7 +87,15 @@ def _forward(cell, projected, initial, weights, mask, keep, reverse):
     return scan(step, initial, (projected, mask), reverse=reverse)
 
 
-def _backward(cell, kept, initial, weights, mask, upstream, reverse):
+def _backward(
+    cell: RecurrentCell,
+    kept: Tensors,
+    initial: Tensors,
+    weights: Tensors,
+    mask: Tensor | None,
+    upstream: Tensors,
+    reverse: bool,
+) -> Tensors:
     """The loop the other way: gradients of the projected inputs, initial states and weights."""
     states, residuals = kept[: len(initial)], kept[len(initial) :]
     previous = tuple(
@@ -78,7 +107,7 @@ def _backward(cell, kept, initial, weights, mask, upstream, reverse):
     d_outputs, *d_final = upstream
     slopes = cell.slopes(previous, residuals)
 
-    def step(d_states, slices):
+    def step(d_states: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
         d_output, active, *slopes = slices
         d_states = (d_states[0] + d_output, *d_states[1:])
         d_projected, d_previous = cell.backward(d_states, slopes, transposed)

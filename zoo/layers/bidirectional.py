@@ -1,8 +1,11 @@
 """Both directions of a recurrence over one sequence."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from zoo.cells.typing import Tensor, Tensors
 from zoo.layers.recurrence import Recurrence, time_major, time_major_mask
 
 
@@ -21,12 +24,20 @@ class Bidirectional(keras.layers.Bidirectional):
     Call arguments and results: those of `keras.layers.Bidirectional`.
     """
 
-    def __init__(self, layer, merge_mode="concat", **kwargs):
+    def __init__(
+        self, layer: keras.layers.Layer, merge_mode: str = "concat", **kwargs: Any
+    ) -> None:
         super().__init__(layer, merge_mode=merge_mode, **kwargs)
         for direction in self.directions():
             direction.halves = False  # there are two loops already
 
-    def call(self, sequences, initial_state=None, mask=None, training=None):
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: Tensors | None = None,
+        mask: Tensor | None = None,
+        training: bool | None = None,
+    ) -> Tensor:
         if initial_state is not None or not self._is_written_out:
             return super().call(sequences, initial_state, mask, training)
         batch = ops.shape(sequences)[0]
@@ -38,12 +49,16 @@ class Bidirectional(keras.layers.Bidirectional):
         ]
         return time_major(ops.concatenate(outputs, axis=-1))
 
-    def directions(self):  # no property: Keras would save what it returns under that name
+    def directions(
+        self,
+    ) -> tuple[
+        Recurrence, Recurrence
+    ]:  # no property: Keras would save what it returns under that name
         """The layer that runs forwards and the one that runs backwards."""
         return self.forward_layer, self.backward_layer
 
     @property
-    def _is_written_out(self):
+    def _is_written_out(self) -> bool:
         """Whether this is the case that `call` is written for: all steps of both, side by side."""
         return (
             self.merge_mode == "concat"

@@ -1,8 +1,11 @@
 """A vector for each word, from its characters."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from zoo.cells.typing import Shape, Tensor
 from zoo.layers.pooling import MaskedPooling
 from zoo.layers.stack import RecurrentStack
 from zoo.text.special_tokens import PADDING_ID
@@ -39,14 +42,14 @@ class CharacterFeatures(keras.layers.Layer):
 
     def __init__(
         self,
-        vocabulary_size,
-        embedding_dim=25,
-        units=25,
-        kind="recurrent",
-        cell="lstm",
-        dropout=0.0,
-        **kwargs,
-    ):
+        vocabulary_size: int,
+        embedding_dim: int = 25,
+        units: int = 25,
+        kind: str = "recurrent",
+        cell: str = "lstm",
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if kind not in KINDS:
             raise ValueError(f"`kind` must be one of {', '.join(KINDS)}. Received: {kind!r}")
@@ -67,13 +70,13 @@ class CharacterFeatures(keras.layers.Layer):
             )
             self.poolings = [MaskedPooling("max", dtype=dtype)]
 
-    def build(self, ids_shape):
+    def build(self, ids_shape: Shape) -> None:
         words = (None, ids_shape[-1])
         self.embedding.build(words)
         reader = self.stack if self.kind == "recurrent" else self.convolution
         reader.build((*words, self.embedding_dim))
 
-    def call(self, ids, training=False):
+    def call(self, ids: Tensor, training: bool = False) -> Tensor:
         shape = ops.shape(ids)
         words = _trimmed(ops.reshape(ids, (-1, shape[2])))  # (batch * timesteps, characters)
         mask = ops.not_equal(words, PADDING_ID)
@@ -90,10 +93,10 @@ class CharacterFeatures(keras.layers.Layer):
             features = self.poolings[0](x, mask=mask)
         return ops.reshape(features, (shape[0], shape[1], 2 * self.units))
 
-    def compute_output_shape(self, ids_shape):
+    def compute_output_shape(self, ids_shape: Shape) -> Shape:
         return (*ids_shape[:-1], 2 * self.units)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "vocabulary_size": self.vocabulary_size,
             "embedding_dim": self.embedding_dim,
@@ -104,7 +107,7 @@ class CharacterFeatures(keras.layers.Layer):
         }
 
 
-def _trimmed(words):
+def _trimmed(words: Tensor) -> Tensor:
     """Without the steps that are padding in every word of the batch, half of them as a rule.
 
     Only TensorFlow's graphs have shapes that depend on values.

@@ -27,11 +27,14 @@ hidden Markov models", for the recursions.
 """
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from zoo.cells.typing import Identifier, Shape, Tensor, Tensors
 from zoo.layers.scan import scan
 
 # The log-potential of what must not be. exp(-1e6) is 0, any sum of them over a sequence is finite,
@@ -72,8 +75,13 @@ class LinearChainCRF(keras.layers.Layer):
     """
 
     def __init__(
-        self, allowed=None, initializer="zeros", regularizer=None, dtype="float32", **kwargs
-    ):
+        self,
+        allowed: Sequence[Any] | None = None,
+        initializer: Identifier = "zeros",
+        regularizer: Identifier = None,
+        dtype: Any = "float32",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(dtype=dtype, **kwargs)
         if self.compute_dtype not in ("float32", "float64"):
             raise ValueError(
@@ -86,7 +94,7 @@ class LinearChainCRF(keras.layers.Layer):
         self.regularizer = keras.regularizers.get(regularizer)
         self.supports_masking = True
 
-    def build(self, logits_shape):
+    def build(self, logits_shape: Shape) -> None:
         tags = logits_shape[-1]
         shapes = {"start": (tags,), "transitions": (tags, tags), "end": (tags,)}
         if self.allowed is not None:
@@ -103,7 +111,7 @@ class LinearChainCRF(keras.layers.Layer):
             for name, shape in shapes.items()
         )
 
-    def call(self, logits, mask=None):
+    def call(self, logits: Tensor, mask: Tensor | None = None) -> Tensor:
         start, transitions, end = self._scores()
         if mask is None:
             mask = ops.ones(ops.shape(logits)[:2], dtype="bool")
@@ -115,20 +123,21 @@ class LinearChainCRF(keras.layers.Layer):
         steps = ops.where(first, start, transitions)  # (timesteps, tags, tags)
         return _hold(logits[:, :, None, :] + steps, mask)
 
-    def _scores(self):
+    def _scores(self) -> tuple[Tensor, Tensor, Tensor]:
         """`start`, `transitions` and `end` as tensors, with `ILLEGAL` where one must not be."""
         weights = [ops.convert_to_tensor(w) for w in (self.start, self.transitions, self.end)]
-        if self.allowed is None:
-            return weights
-        return [
-            ops.where(allowed, weight, ops.full_like(weight, ILLEGAL))
-            for allowed, weight in zip(self.allowed, weights, strict=True)
-        ]
+        if self.allowed is not None:
+            weights = [
+                ops.where(allowed, weight, ops.full_like(weight, ILLEGAL))
+                for allowed, weight in zip(self.allowed, weights, strict=True)
+            ]
+        start, transitions, end = weights
+        return start, transitions, end
 
-    def compute_output_shape(self, logits_shape):
+    def compute_output_shape(self, logits_shape: Shape) -> Shape:
         return (*logits_shape, logits_shape[-1])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         allowed = self.allowed
         return super().get_config() | {
             "allowed": None if allowed is None else [array.tolist() for array in allowed],
@@ -137,7 +146,7 @@ class LinearChainCRF(keras.layers.Layer):
         }
 
 
-def log_partition_steps(potentials):
+def log_partition_steps(potentials: Tensor) -> Tensor:
     """Log Z<t> - log Z<t-1>, where Z<t> sums over all tags of the first t steps, and Z<0> = 1.
 
     Their sum over the steps of a sequence is log Z(x). The gradient is written out, several times
@@ -151,13 +160,13 @@ def log_partition_steps(potentials):
     """
 
     @ops.custom_gradient
-    def steps(potentials):
+    def steps(potentials: Tensor) -> tuple[Tensor, Callable[..., Tensor]]:
         potentials = _time_major(potentials)
         initial, messages, tops = _forward(potentials, ops.logsumexp)
         totals = ops.logsumexp(messages, axis=-1)  # (timesteps, batch)
         before = _previous(ops.zeros_like(totals[0]), totals)
 
-        def gradient(*arguments, upstream=None):
+        def gradient(*arguments: Tensor, upstream: Tensor = None) -> Tensor:
             if upstream is None:  # PyTorch hands it over by name
                 (upstream,) = arguments
             upstream = ops.transpose(upstream)  # (timesteps, batch)
@@ -171,7 +180,7 @@ def log_partition_steps(potentials):
     return steps(_at_least_single(potentials))
 
 
-def marginals(potentials, mask=None):
+def marginals(potentials: Tensor, mask: Tensor | None = None) -> Tensor:
     """The probability of each tag at each step, given all of x.
 
     Args:
@@ -193,7 +202,7 @@ def marginals(potentials, mask=None):
     return probabilities * ops.cast(ops.cast(mask, "bool"), probabilities.dtype)[..., None]
 
 
-def viterbi(potentials, mask=None):
+def viterbi(potentials: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """The tags of the highest score, and that score (Viterbi 1967). Among equals, the lowest ids.
 
     Args:
@@ -211,7 +220,7 @@ def viterbi(potentials, mask=None):
     best_before = ops.cast(ops.argmax(scores, axis=2), "int32")  # (timesteps, batch, tags)
     last = ops.cast(ops.argmax(messages[-1], axis=-1), "int32")  # (batch,)
 
-    def step(carry, slices):
+    def step(carry: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
         (tag,), (before,) = carry, slices
         return (ops.take_along_axis(before, tag[:, None], axis=1)[:, 0],), (tag,)
 
@@ -222,7 +231,7 @@ def viterbi(potentials, mask=None):
     return tags, ops.sum(tops, axis=0)
 
 
-def _hold(potentials, mask):
+def _hold(potentials: Tensor, mask: Tensor | None) -> Tensor:
     """Potentials that keep the tag of the step before where the mask is False."""
     if mask is None:
         return potentials
@@ -231,22 +240,22 @@ def _hold(potentials, mask):
     return ops.where(ops.cast(mask, "bool")[..., None, None], potentials, holding)
 
 
-def _at_least_single(potentials):
+def _at_least_single(potentials: Tensor) -> Tensor:
     potentials = ops.convert_to_tensor(potentials)
     return ops.cast(potentials, keras.backend.result_type(potentials.dtype, "float32"))
 
 
-def _time_major(potentials):
+def _time_major(potentials: Tensor) -> Tensor:
     """(batch, timesteps, K, K) to (timesteps, batch, K, K), and back."""
     return ops.transpose(potentials, (1, 0, 2, 3))
 
 
-def _previous(initial, sequence):
+def _previous(initial: Tensor, sequence: Tensor) -> Tensor:
     """What a loop over time had carried into each step."""
     return ops.concatenate([initial[None], sequence[:-1]], axis=0)
 
 
-def _forward(potentials, combine):
+def _forward(potentials: Tensor, combine: Callable[..., Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """The recursion forwards in time, in logarithms.
 
     Args:
@@ -263,7 +272,7 @@ def _forward(potentials, combine):
     share = math.log(tags) if combine is ops.logsumexp else 0.0
     initial = ops.zeros_like(potentials[0, :, 0]) - share
 
-    def step(carry, slices):
+    def step(carry: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
         (before,), (potential,) = carry, slices
         message = combine(before[:, :, None] + potential, axis=1)  # (batch, tags)
         top = ops.max(message, axis=-1)
@@ -274,7 +283,9 @@ def _forward(potentials, combine):
     return initial, messages, tops
 
 
-def _smooth(potentials, initial, messages, tops, entering):
+def _smooth(
+    potentials: Tensor, initial: Tensor, messages: Tensor, tops: Tensor, entering: Tensor
+) -> tuple[Tensor, Tensor]:
     """The recursion backwards in time, in probabilities.
 
     Args:
@@ -290,7 +301,7 @@ def _smooth(potentials, initial, messages, tops, entering):
     after = (messages + tops[..., None])[:, :, None, :]
     backward = ops.exp(before + potentials - after)
 
-    def step(carry, slices):
+    def step(carry: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
         (later,), (backward, entering) = carry, slices
         flow = later + entering  # (batch, tags)
         return (ops.sum(backward * flow[:, None, :], axis=-1),), (flow,)

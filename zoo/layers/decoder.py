@@ -1,8 +1,11 @@
 """The decoder of an encoder-decoder: recurrence that attends to what the encoder remembers."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from zoo.cells.typing import Shape, Tensor, Tensors
 from zoo.layers.attention import Attention
 from zoo.layers.stack import RecurrentStack
 
@@ -45,16 +48,16 @@ class AttentionDecoder(keras.layers.Layer):
 
     def __init__(
         self,
-        cell="lstm",
-        units=64,
-        layers=1,
-        residual=False,
-        attention="additive",
-        input_feeding=False,
-        dropout=0.0,
-        cell_options=None,
-        **kwargs,
-    ):
+        cell: str = "lstm",
+        units: int = 64,
+        layers: int = 1,
+        residual: bool = False,
+        attention: str | None = "additive",
+        input_feeding: bool = False,
+        dropout: float = 0.0,
+        cell_options: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if input_feeding and attention is None:
             raise ValueError("`input_feeding` needs `attention`: there is nothing to feed without")
@@ -72,14 +75,20 @@ class AttentionDecoder(keras.layers.Layer):
             name="recurrence",
             dtype=self.dtype_policy,
         )
-        self.attention = self.combination = None
+        self.attention: Any = None
+        self.combination: Any = None
         if attention is not None:
             self.attention = Attention(attention, units, name="attention", dtype=self.dtype_policy)
             self.combination = keras.layers.Dense(
                 units, "tanh", name="combination", dtype=self.dtype_policy
             )
 
-    def build(self, sequences_shape, initial_state_shape=None, memory_shape=None):
+    def build(
+        self,
+        sequences_shape: Shape,
+        initial_state_shape: Shape | None = None,
+        memory_shape: Any = None,
+    ) -> None:
         width = sequences_shape[-1] + (self.units if self.input_feeding else 0)
         self.recurrence.build((*sequences_shape[:-1], width))
         if self.attention is not None:
@@ -90,13 +99,13 @@ class AttentionDecoder(keras.layers.Layer):
 
     def call(
         self,
-        sequences,
-        initial_state,
-        memory=None,
-        memory_mask=None,
-        mask=None,
-        training=False,
-    ):
+        sequences: Tensor,
+        initial_state: Tensors,
+        memory: Tensor = None,
+        memory_mask: Tensor | None = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+    ) -> Tensor:
         if self.attention is None:
             return self.recurrence(sequences, initial_state, mask=mask, training=training)
         keys = self.attention.keys(memory)
@@ -112,7 +121,15 @@ class AttentionDecoder(keras.layers.Layer):
         )
         return loop(sequences, initial_state=states, mask=mask)
 
-    def step(self, x, states, keys=None, memory=None, memory_mask=None, fed=None):
+    def step(
+        self,
+        x: Tensor,
+        states: Tensors,
+        keys: Tensor = None,
+        memory: Tensor = None,
+        memory_mask: Tensor | None = None,
+        fed: Tensor | None = None,
+    ) -> tuple[Tensor, list[Tensor], Tensor | None]:
         """One step in time, without dropout.
 
         Args:
@@ -135,15 +152,22 @@ class AttentionDecoder(keras.layers.Layer):
         output, weights = self._attend(output, keys, memory, memory_mask)
         return output, states, weights
 
-    def _attend(self, outputs, keys, memory, memory_mask):
+    def _attend(
+        self, outputs: Tensor, keys: Tensor, memory: Tensor, memory_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """ã and the weights of attention, of one step or of all."""
         context, weights = self.attention(outputs, keys, memory, mask=memory_mask)
         return self.combination(ops.concatenate([context, outputs], axis=-1)), weights
 
-    def compute_output_shape(self, sequences_shape, initial_state_shape=None, memory_shape=None):
+    def compute_output_shape(
+        self,
+        sequences_shape: Shape,
+        initial_state_shape: Shape | None = None,
+        memory_shape: Shape | None = None,
+    ) -> Shape:
         return (*sequences_shape[:-1], self.units)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         recurrence = self.recurrence
         return super().get_config() | {
             "cell": recurrence.cell,
@@ -160,14 +184,16 @@ class AttentionDecoder(keras.layers.Layer):
 class _FeedingCell:
     """A step of a decoder with input feeding, for one memory; ã<t-1> is the last of the states."""
 
-    def __init__(self, decoder, keys, memory, memory_mask):
+    def __init__(
+        self, decoder: AttentionDecoder, keys: Tensor, memory: Tensor, memory_mask: Tensor | None
+    ) -> None:
         self.decoder = decoder
         self.source = (keys, memory, memory_mask)
         self.state_size = [*decoder.recurrence.state_sizes, decoder.units]
         self.output_size = decoder.units
         self.compute_dtype = decoder.compute_dtype
 
-    def __call__(self, x, states):
+    def __call__(self, x: Tensor, states: Tensors) -> tuple[Tensor, list[Tensor]]:
         *states, fed = states
         output, states, _ = self.decoder.step(x, states, *self.source, fed=fed)
         return output, [*states, output]

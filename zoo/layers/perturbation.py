@@ -1,7 +1,11 @@
 """A place in a network where adversarial training may add to what passes."""
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from zoo.cells.typing import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -18,21 +22,21 @@ class Perturbation(keras.layers.Layer):
         A tensor of the same shape.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
         self.offset = None
         self.passed = None
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         self.passed = inputs if self.offset is None else inputs + self.offset
         return self.passed
 
-    def compute_output_shape(self, inputs_shape):
+    def compute_output_shape(self, inputs_shape: Shape) -> Shape:
         return inputs_shape
 
 
-def adversarial_offset(inputs, gradients, size):
+def adversarial_offset(inputs: Tensor, gradients: Tensor, size: float) -> Tensor:
     """The change of each example, within a given size, that raises the loss most to first order.
 
         r = size ‖x‖₂ g / ‖g‖₂
@@ -46,7 +50,7 @@ def adversarial_offset(inputs, gradients, size):
         r, (batch, timesteps, features); 0 where the gradient of a whole example is 0.
     """
 
-    def norm(x):
+    def norm(x: Tensor) -> Tensor:
         return ops.sqrt(ops.sum(ops.square(ops.cast(x, "float32")), axis=(1, 2), keepdims=True))
 
     scale = size * norm(inputs) / ops.maximum(norm(gradients), 1e-12)

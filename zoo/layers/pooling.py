@@ -1,8 +1,12 @@
 """From a sequence to one vector."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
+
+from zoo.cells.typing import Shape, Tensor
 
 MODES = ("max", "mean", "first", "last")
 
@@ -25,14 +29,14 @@ class MaskedPooling(keras.layers.Layer):
         ValueError: if `mode` is none of these.
     """
 
-    def __init__(self, mode="max", **kwargs):
+    def __init__(self, mode: str = "max", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if mode not in MODES:
             raise ValueError(f"`mode` must be one of {', '.join(MODES)}. Received: {mode!r}")
         self.mode = mode
         self.supports_masking = True
 
-    def call(self, sequences, mask=None):
+    def call(self, sequences: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is None:
             mask = ops.ones(ops.shape(sequences)[:2], dtype="bool")
         mask = ops.cast(mask, "bool")
@@ -54,11 +58,11 @@ class MaskedPooling(keras.layers.Layer):
         position = ops.argmax(steps, axis=1)[:, None, None]  # (batch, 1, 1); the first of equals
         return ops.take_along_axis(counted, position, axis=1)[:, 0]
 
-    def compute_mask(self, sequences, mask=None):
+    def compute_mask(self, sequences: Tensor, mask: Tensor | None = None) -> None:
         return None  # no time axis is left
 
-    def compute_output_shape(self, sequences_shape):
+    def compute_output_shape(self, sequences_shape: Shape) -> Shape:
         return (sequences_shape[0], sequences_shape[-1])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"mode": self.mode}

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from zoo.cells import RecurrentCell
+from zoo.cells.typing import Tensor, Tensors
 from zoo.layers.backpropagation import recur
 
 # Recurrent weights from which two loops are faster than one, see benchmarks/README.md.
@@ -55,7 +56,7 @@ class Recurrence(keras.layers.RNN):
     in_place = True
 
     @property
-    def is_written_out(self):
+    def is_written_out(self) -> bool:
         """Whether `over_time` can run: the loop of `zoo.layers.scan`, with its own gradient."""
         return (
             not self.unroll
@@ -64,7 +65,9 @@ class Recurrence(keras.layers.RNN):
             and keras.backend.backend() != "torch"
         )
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def inner_loop(
+        self, sequences: Tensor, initial_state: Tensors, mask: Tensor | None, training: bool = False
+    ) -> tuple[Tensor, Tensor, Tensors]:
         if not self.is_written_out:
             return super().inner_loop(sequences, initial_state, mask, training)
         x = time_major(self.cell.drop_inputs(sequences, training))
@@ -74,7 +77,9 @@ class Recurrence(keras.layers.RNN):
             outputs = _turned(outputs)
         return outputs[-1], time_major(outputs), states
 
-    def over_time(self, x, initial_state, mask, training):
+    def over_time(
+        self, x: Tensor, initial_state: Tensors, mask: Tensor | None, training: bool | None
+    ) -> tuple[Tensor, Tensors]:
         """The loop alone, in the direction of `go_backwards`, without the cell's dropout.
 
         Args:
@@ -101,7 +106,9 @@ class Recurrence(keras.layers.RNN):
         states = [_join(state, axis=0) for state in zip(*(s for _, s in parts), strict=True)]
         return outputs if mask is None else self._mask_outputs(outputs, mask), states
 
-    def _streams(self, x, states, mask):
+    def _streams(
+        self, x: Tensor, states: Tensors, mask: Tensor | None
+    ) -> list[tuple[Tensor, Tensors, Tensor | None]]:
         """Cuts (timesteps, batch, ...) inputs, states and mask into what runs side by side.
 
         Two halves of the batch where loops do run side by side, on TensorFlow without a GPU, and a
@@ -117,11 +124,11 @@ class Recurrence(keras.layers.RNN):
         batch = tf.shape(x)[1]
         sizes = [(batch + 1) // 2, batch // 2]
         x = tf.split(x, sizes, axis=1, num=2)  # its gradient joins two parts; that of slices pads
-        states = zip(*(tf.split(state, sizes, axis=0, num=2) for state in states), strict=True)
-        mask = (None, None) if mask is None else tf.split(mask, sizes, axis=1, num=2)
-        return list(zip(x, states, mask, strict=True))
+        halves = zip(*(tf.split(state, sizes, axis=0, num=2) for state in states), strict=True)
+        masks = (None, None) if mask is None else tf.split(mask, sizes, axis=1, num=2)
+        return list(zip(x, halves, masks, strict=True))
 
-    def _mask_outputs(self, outputs, mask):
+    def _mask_outputs(self, outputs: Tensor, mask: Tensor | None) -> Tensor:
         """A masked step repeats the output before it, or is 0 with `zero_output_for_mask`.
 
         The state that the loop held is that output, except before the first step that counts,
@@ -138,21 +145,21 @@ class Recurrence(keras.layers.RNN):
         return ops.where(shown, outputs, ops.zeros_like(outputs))
 
 
-def time_major(sequences):
+def time_major(sequences: Tensor) -> Tensor:
     """(batch, timesteps, n) -> (timesteps, batch, n), and back."""
     return ops.transpose(sequences, (1, 0, 2))
 
 
-def time_major_mask(mask, sequences):
+def time_major_mask(mask: Tensor | None, sequences: Tensor) -> Tensor | None:
     """A mask of `sequences`, None or with one entry for each step, as (timesteps, batch, 1)."""
     if mask is None:
         return None
     return time_major(ops.reshape(ops.cast(mask, "bool"), (*ops.shape(sequences)[:2], 1)))
 
 
-def _turned(sequence):
+def _turned(sequence: Tensor | None) -> Tensor | None:
     return None if sequence is None else ops.flip(sequence, axis=0)
 
 
-def _join(parts, axis):
+def _join(parts: Tensors, axis: int) -> Tensor:
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=axis)

@@ -4,11 +4,25 @@
 differentiation would need. `scan` here does neither.
 """
 
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
 import keras
 from keras import ops
 
+from zoo.cells.typing import Tensor, Tensors
 
-def scan(step, initial, sequences, reverse=False, until=None):
+Step: TypeAlias = Callable[[Any, Any], tuple[Any, Tensors]]
+Until: TypeAlias = Callable[[Any], Tensor] | None
+
+
+def scan(
+    step: Step,
+    initial: Tensors,
+    sequences: Tensors,
+    reverse: bool = False,
+    until: Until = None,
+) -> tuple[Tensors, Tensors]:
     """Runs `step` over the leading axis of `sequences`.
 
     Not meant to be differentiated: wrap it in `keras.ops.custom_gradient`.
@@ -29,14 +43,16 @@ def scan(step, initial, sequences, reverse=False, until=None):
     return _BACKENDS[keras.backend.backend()](step, initial, sequences, reverse, until)
 
 
-def _tensorflow_scan(step, initial, sequences, reverse, until):
+def _tensorflow_scan(
+    step: Step, initial: Tensors, sequences: Tensors, reverse: bool, until: Until
+) -> tuple[Tensors, Tensors]:
     import tensorflow as tf
 
     if tf.executing_eagerly() and sequences[0].shape[0]:  # then `tf.while_loop` is one of Python
         return _python_scan(step, initial, sequences, reverse, until)
     timesteps = tf.shape(sequences[0])[0]
 
-    def slices_at(t):
+    def slices_at(t: Tensor) -> Tensors:
         # A slice of the leading axis shares the memory of the whole; TensorArray.unstack copies.
         return tuple(None if s is None else s[t] for s in sequences)
 
@@ -47,13 +63,13 @@ def _tensorflow_scan(step, initial, sequences, reverse, until):
         tf.TensorArray(spec.dtype, size=timesteps, element_shape=spec.shape) for spec in specs
     )
 
-    def body(i, carry, arrays):
+    def body(i: Tensor, carry: Tensors, arrays: Tensors) -> tuple[Tensor, Tensors, Tensors]:
         t = timesteps - 1 - i if reverse else i
         carry, outputs = step(carry, slices_at(t))
         arrays = tuple(array.write(t, y) for array, y in zip(arrays, outputs, strict=True))
         return i + 1, tuple(carry), arrays
 
-    def goes_on(i, carry, _):
+    def goes_on(i: Tensor, carry: Tensors, _: Any) -> Tensor:
         if until is None:
             return i < timesteps
         return (i < timesteps) & ((i < 1) | ~until(carry))
@@ -62,27 +78,31 @@ def _tensorflow_scan(step, initial, sequences, reverse, until):
     return carry, tuple(array.stack() for array in arrays)  # 0 where nothing was written
 
 
-def _jax_scan(step, initial, sequences, reverse, until):
+def _jax_scan(
+    step: Any, initial: Tensors, sequences: Tensors, reverse: bool, until: Until
+) -> tuple[Tensors, Tensors]:
     import jax
 
     if until is None:
         return jax.lax.scan(step, tuple(initial), tuple(sequences), reverse=reverse)
 
-    def idle(carry, slices):
+    def idle(carry: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
         _, outputs = jax.eval_shape(step, carry, slices)
         return carry, jax.tree.map(lambda y: jax.numpy.zeros(y.shape, y.dtype), outputs)
 
-    def step_or_idle(carry, slices):
+    def step_or_idle(carry: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
         carry, stopped = carry
         carry, outputs = jax.lax.cond(stopped, idle, step, carry, slices)
         return (carry, until(carry)), outputs
 
-    start = (tuple(initial), jax.numpy.array(False))
+    start: Any = (tuple(initial), jax.numpy.array(False))
     (carry, _), outputs = jax.lax.scan(step_or_idle, start, tuple(sequences), reverse=reverse)
     return carry, outputs
 
 
-def _python_scan(step, initial, sequences, reverse, until):
+def _python_scan(
+    step: Step, initial: Tensors, sequences: Tensors, reverse: bool, until: Until
+) -> tuple[Tensors, Tensors]:
     carry, outputs = tuple(initial), []
     timesteps = sequences[0].shape[0]
     for t in reversed(range(timesteps)) if reverse else range(timesteps):

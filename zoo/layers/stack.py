@@ -1,9 +1,12 @@
 """Deep and bidirectional recurrence."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from zoo.cells import CELLS
+from zoo.cells.typing import Shape, Tensor, Tensors
 from zoo.layers.bidirectional import Bidirectional
 from zoo.layers.recurrence import Recurrence
 
@@ -50,17 +53,17 @@ class RecurrentStack(keras.layers.Layer):
 
     def __init__(
         self,
-        cell="lstm",
-        units=64,
-        layers=1,
-        bidirectional=True,
-        dropout=0.0,
-        residual=False,
-        cell_options=None,
-        variational=False,
-        return_state=False,
-        **kwargs,
-    ):
+        cell: str = "lstm",
+        units: int = 64,
+        layers: int = 1,
+        bidirectional: bool = True,
+        dropout: float = 0.0,
+        residual: bool = False,
+        cell_options: dict[str, Any] | None = None,
+        variational: bool = False,
+        return_state: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if cell not in CELLS:
             raise ValueError(f"`cell` must be one of {', '.join(CELLS)}. Received: {cell!r}")
@@ -82,7 +85,7 @@ class RecurrentStack(keras.layers.Layer):
         dropout_class = keras.layers.SpatialDropout1D if variational else keras.layers.Dropout
         self.dropouts = [dropout_class(dropout, dtype=self.dtype_policy) for _ in range(layers - 1)]
 
-    def _recurrence(self, index):
+    def _recurrence(self, index: int) -> Recurrence | Bidirectional:
         # The policy is handed down: a model trained in mixed precision is loaded where it is not
         # the global one.
         dtype = self.dtype_policy
@@ -96,33 +99,39 @@ class RecurrentStack(keras.layers.Layer):
         name = f"bidirectional_{index}"
         return Bidirectional(recurrence, name=name, dtype=dtype)
 
-    def directions(self):
+    def directions(self) -> list[Recurrence]:
         """The `Recurrence` of every layer and direction."""
         if not self.bidirectional:
             return list(self.recurrences)
         return [one for both in self.recurrences for one in both.directions()]
 
     @property
-    def output_width(self):
+    def output_width(self) -> int:
         """Size of the last axis of the output."""
         return self.units * (2 if self.bidirectional else 1)
 
     @property
-    def state_sizes(self):
+    def state_sizes(self) -> list[int]:
         """Size of each state: of the first layer in the order of its cell, then of the second."""
         self._require_one_direction("`state_sizes`")
         return [size for recurrence in self.recurrences for size in recurrence.state_size]
 
-    def build(self, sequences_shape):
+    def build(self, sequences_shape: Shape) -> None:
         shape = tuple(sequences_shape)
         for recurrence in self.recurrences:
             recurrence.build(shape)
             shape = (*shape[:-1], self.output_width)
 
-    def call(self, sequences, initial_state=None, mask=None, training=False):
-        states = [None] * self.number_of_layers
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: Tensors | None = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+    ) -> Tensor:
+        states: list[Tensors | None] = [None] * self.number_of_layers
         if initial_state is not None:
-            states = self._by_layer(initial_state)
+            states = list(self._by_layer(initial_state))
         final_states = []
         for i, recurrence in enumerate(self.recurrences):
             below = sequences
@@ -135,7 +144,7 @@ class RecurrentStack(keras.layers.Layer):
             sequences = self._with_residual(sequences, below)
         return (sequences, final_states) if self.return_state else sequences
 
-    def step(self, x, states):
+    def step(self, x: Tensor, states: Tensors) -> tuple[Tensor, list[Tensor]]:
         """One step in time through all layers, without dropout.
 
         Args:
@@ -159,7 +168,7 @@ class RecurrentStack(keras.layers.Layer):
             x = self._with_residual(x, below)
         return x, new_states
 
-    def _by_layer(self, states):
+    def _by_layer(self, states: Tensors) -> list[Tensors]:
         """A list of all states as one list for each layer."""
         states, sizes = list(states), self.state_sizes
         if len(states) != len(sizes):
@@ -167,25 +176,25 @@ class RecurrentStack(keras.layers.Layer):
         number = len(sizes) // self.number_of_layers
         return [states[i : i + number] for i in range(0, len(sizes), number)]
 
-    def _with_residual(self, sequences, below):
+    def _with_residual(self, sequences: Tensor, below: Tensor) -> Tensor:
         if self.residual and below.shape[-1] == self.output_width:
             return sequences + below
         return sequences
 
-    def _require_one_direction(self, what):
+    def _require_one_direction(self, what: str) -> None:
         if self.bidirectional:
             raise ValueError(
                 f"{what} needs `bidirectional=False`: the state of a direction that runs backwards "
                 "in time cannot be carried on"
             )
 
-    def compute_output_shape(self, sequences_shape):
+    def compute_output_shape(self, sequences_shape: Shape) -> Shape:
         shape = (*sequences_shape[:-1], self.output_width)
         if not self.return_state:
             return shape
         return shape, [(sequences_shape[0], size) for size in self.state_sizes]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config |= {
             "cell": self.cell,

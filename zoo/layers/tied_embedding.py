@@ -1,6 +1,10 @@
 """Token vectors that are the kernel of the logits too."""
 
+from typing import Any
+
 import keras
+
+from zoo.cells.typing import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -15,23 +19,23 @@ class TiedEmbedding(keras.layers.ReversibleEmbedding):
         The vectors of the ids, (..., output_dim), or logits, (..., input_dim).
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.supports_masking = True
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         super().build(input_shape)
         self.bias = self.add_weight(shape=(self.input_dim,), initializer="zeros", name="bias")
 
-    def call(self, inputs, reverse=False):
+    def call(self, inputs: Tensor, reverse: bool = False) -> Tensor:
         outputs = super().call(inputs, reverse=reverse)
         return outputs + self.bias if reverse else outputs
 
-    def compute_mask(self, inputs, mask=None):
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         return mask
 
     @property
-    def variable_serialization_spec(self):
+    def variable_serialization_spec(self) -> dict[str, list[str]]:
         """The names of the weights in a file, by mode of quantisation."""
         spec = super().variable_serialization_spec
         return {mode: [*names, "bias"] for mode, names in spec.items()}

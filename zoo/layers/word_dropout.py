@@ -1,8 +1,11 @@
 """Dropout of whole words."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from zoo.cells.typing import Tensor
 from zoo.text.special_tokens import END_ID, UNKNOWN_ID
 
 
@@ -28,7 +31,7 @@ class WordDropout(keras.layers.Layer):
         ValueError: if `rate` is not in [0, 1).
     """
 
-    def __init__(self, rate, seed=None, **kwargs):
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0 <= rate < 1:
             raise ValueError(f"`rate` must be in [0, 1). Received: {rate!r}")
@@ -36,15 +39,15 @@ class WordDropout(keras.layers.Layer):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, ids, training=False):
+    def call(self, ids: Tensor, training: bool = False) -> Tensor:
         if not training or self.rate == 0:
             return ids
         draws = keras.random.uniform(ops.shape(ids), seed=self.seed_generator, dtype="float32")
         replaced = (draws < self.rate) & (ids > END_ID)
         return ops.where(replaced, UNKNOWN_ID, ids)
 
-    def compute_output_spec(self, ids, training=False):
+    def compute_output_spec(self, ids: Tensor, training: bool = False) -> keras.KerasTensor:
         return keras.KerasTensor(ids.shape, dtype=ids.dtype)  # by default of the compute dtype
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"rate": self.rate, "seed": self.seed}

@@ -2,11 +2,14 @@
 
 import math
 import random
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from zoo.errors import UserError
+from zoo.training.checkpoints import TrainingState
 
 
 class RunCallbacks(keras.callbacks.CallbackList):
@@ -19,10 +22,10 @@ class RunCallbacks(keras.callbacks.CallbackList):
     begin = keras.callbacks.CallbackList.on_train_begin
     end = keras.callbacks.CallbackList.on_train_end
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """An epoch's call of `fit`, not the training, begins."""
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """An epoch's call of `fit`, not the training, ends."""
 
 
@@ -36,16 +39,16 @@ class EpochSeed(keras.callbacks.Callback):
         seed: integer seed of the run, at least 0.
     """
 
-    def __init__(self, seed):
+    def __init__(self, seed: int) -> None:
         super().__init__()
         self._seed = seed
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         # TensorFlow combines its global seed with those of `tf.data`. It is set once only, because
         # setting it throws away all compiled kernels.
         keras.utils.set_random_seed(self._seed)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         (seed,) = np.random.SeedSequence((self._seed, epoch)).generate_state(1).tolist()
         random.seed(seed)
         np.random.seed(seed)
@@ -71,22 +74,22 @@ class FiniteLoss(keras.callbacks.Callback):
     # Keras may then call the batch hook from a thread, and training does not wait for the loss.
     async_safe = True
 
-    def __init__(self, run_folder):
+    def __init__(self, run_folder: str | Path) -> None:
         super().__init__()
         self._run_folder = run_folder
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._check("loss", logs["loss"], f"batch {batch + 1} of epoch {self._epoch + 1}")
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         for name in ("loss", "val_loss"):
             if name in logs:
                 self._check(name, logs[name], f"epoch {epoch + 1}")
 
-    def _check(self, name, value, when):
+    def _check(self, name: str, value: float, when: str) -> None:
         if math.isfinite(value):
             return
         kept = (
@@ -114,7 +117,7 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
             would keep as the best value for ever.
     """
 
-    def __init__(self, monitor, mode, patience):
+    def __init__(self, monitor: str, mode: str, patience: int | None) -> None:
         super().__init__(
             monitor=monitor,
             mode=mode,
@@ -122,7 +125,7 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
             restore_best_weights=True,
         )
 
-    def restore(self, state):
+    def restore(self, state: TrainingState) -> None:
         """Takes over the best epoch and the patience spent from a `checkpoints.TrainingState`."""
         self.best = state.best
         self.best_epoch = state.best_epoch
@@ -130,11 +133,11 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         self.wait = state.wait
 
     @property
-    def exhausted(self):
+    def exhausted(self) -> bool:
         """Whether patience has run out."""
         return self.wait >= self.patience
 
-    def get_monitor_value(self, logs):
+    def get_monitor_value(self, logs: dict[str, Any]) -> float:
         if self.monitor not in logs:
             raise UserError(
                 f"there is no metric {self.monitor!r} to choose the best epoch by; "

@@ -1,10 +1,12 @@
 """The loss of a linear-chain conditional random field, step by step."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
+from zoo.cells.typing import Tensor
 from zoo.layers.crf import log_partition_steps
 from zoo.training.losses import _SequenceLoss
 
@@ -37,14 +39,14 @@ class ChainCrossentropy(_SequenceLoss):
 
     axes_per_step = 2
 
-    def __init__(self, reduction="sum_over_time", name="chain_crossentropy"):
+    def __init__(self, reduction: str = "sum_over_time", name: str = "chain_crossentropy") -> None:
         super().__init__(reduction, from_logits=True, name=name)
 
-    def _used(self, counted):
+    def _used(self, counted: Tensor) -> Tensor:
         from_the_end = ops.cumsum(ops.flip(ops.cast(counted, "int32"), axis=1), axis=1)
         return ops.flip(from_the_end, axis=1) > 0
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         tags = y_pred.shape[-1]
         y_true = ops.cast(y_true, "int32")
         before = ops.concatenate([y_true[:, :1], y_true[:, :-1]], axis=1)  # rows are alike at first
@@ -55,5 +57,5 @@ class ChainCrossentropy(_SequenceLoss):
         scores = ops.take_along_axis(flat, pair, axis=-1)[..., 0]  # (batch, timesteps)
         return log_partition_steps(y_pred) - ops.where(is_tag, scores, math.nan)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"reduction": self.reduction, "name": self.name}

@@ -16,11 +16,13 @@ import os
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from zoo.cells.typing import Tensor
 from zoo.errors import UserError
 from zoo.training.replicas import scope_of
 
@@ -35,7 +37,7 @@ class Interrupted(Exception):
         finished_epochs: how many epochs the checkpoint in that folder holds; with 0 there is none.
     """
 
-    def __init__(self, run_folder, finished_epochs):
+    def __init__(self, run_folder: str | Path, finished_epochs: int) -> None:
         self.run_folder = Path(run_folder)
         self.finished_epochs = finished_epochs
         kept = (
@@ -63,25 +65,32 @@ class TrainingState:
         settings: what `settings_of` gave when the run was begun.
     """
 
-    variables: list
-    optimizer_variables: list
-    best_weights: list
+    variables: list[np.ndarray]
+    optimizer_variables: list[np.ndarray]
+    best_weights: list[np.ndarray]
     best: float
     best_epoch: int
     wait: int
-    history: dict
+    history: dict[str, list[float]]
     complete: bool
-    settings: dict
+    settings: dict[str, Any]
 
     @property
-    def finished_epochs(self):
+    def finished_epochs(self) -> int:
         return len(next(iter(self.history.values())))
 
 
 _ARRAYS = ("variables", "optimizer_variables", "best_weights")
 
 
-def capture(model, early_stopping, history, *, complete, settings):
+def capture(
+    model: keras.Model,
+    early_stopping: keras.callbacks.EarlyStopping,
+    history: dict[str, list[float]],
+    *,
+    complete: bool,
+    settings: dict[str, Any],
+) -> TrainingState:
     """The state of a training at the end of an epoch.
 
     Args:
@@ -104,13 +113,13 @@ def capture(model, early_stopping, history, *, complete, settings):
     )
 
 
-def _to_array(value):
+def _to_array(value: Tensor) -> np.ndarray:
     array = ops.convert_to_numpy(value)
     # NumPy's file format has no bfloat16; float32 holds every bfloat16 exactly.
     return array.astype("float32") if array.dtype.name == "bfloat16" else array
 
 
-def restore(model, state):
+def restore(model: keras.Model, state: TrainingState) -> None:
     """Gives `model` and its optimizer the values in `state`.
 
     Raises:
@@ -132,7 +141,7 @@ def restore(model, state):
             variable.assign(value)
 
 
-def save(state, run_folder):
+def save(state: TrainingState, run_folder: str | Path) -> None:
     """Replaces the checkpoint in `run_folder` by `state`, all of it or nothing."""
     path = Path(run_folder) / FILE_NAME
     metadata = {
@@ -156,7 +165,7 @@ def save(state, run_folder):
         partial.unlink(missing_ok=True)
 
 
-def load(run_folder):
+def load(run_folder: str | Path) -> TrainingState | None:
     """The state in the checkpoint of `run_folder`, or None if there is no checkpoint.
 
     Raises:
@@ -165,9 +174,9 @@ def load(run_folder):
     path = Path(run_folder) / FILE_NAME
     try:
         with np.load(path, allow_pickle=False) as archive:
-            metadata = json.loads(archive["metadata"].item())
+            metadata: dict[str, Any] = json.loads(archive["metadata"].item())
             sizes = {name: sum(k.startswith(f"{name}/") for k in archive) for name in _ARRAYS}
-            arrays = {
+            arrays: dict[str, Any] = {
                 name: [archive[f"{name}/{index}"] for index in range(size)]
                 for name, size in sizes.items()
             }
@@ -180,7 +189,9 @@ def load(run_folder):
         ) from error
 
 
-def settings_of(model, *, seed, batches_per_epoch, monitor):
+def settings_of(
+    model: keras.Model, *, seed: int, batches_per_epoch: int, monitor: str
+) -> dict[str, Any]:
     """What must be the same for a resumed run to continue the same training, as plain JSON.
 
     The model's layers, the optimizer, the loss, the metrics, the seed, the number of batches and
@@ -205,7 +216,7 @@ def settings_of(model, *, seed, batches_per_epoch, monitor):
 _COMPILED = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
 
 
-def _canonical(config):
+def _canonical(config: Any) -> Any:
     """`config` without what differs between two builds of the same model.
 
     That is the counter in Keras' automatic names ("dense_1" in the next model of a process) and
@@ -220,7 +231,7 @@ def _canonical(config):
     return re.sub(r"_\d+$", "", config) if isinstance(config, str) else config
 
 
-def check_same_settings(begun, now):
+def check_same_settings(begun: Any, now: Any) -> None:
     """Compares the settings a run was begun with and those it is to be resumed with.
 
     Raises:
@@ -235,7 +246,9 @@ def check_same_settings(begun, now):
         )
 
 
-def _first_difference(begun, now, where=()):
+def _first_difference(
+    begun: Any, now: Any, where: tuple[str, ...] = ()
+) -> tuple[str, str, str] | None:
     """(path, value, value) of the first leaf in which two JSON values differ, else None."""
     if isinstance(begun, dict) and isinstance(now, dict) and begun.keys() == now.keys():
         pairs = ((key, begun[key], now[key]) for key in begun)
@@ -248,6 +261,6 @@ def _first_difference(begun, now, where=()):
     return next(filter(None, differences), None)
 
 
-def _short(value, limit=60):
+def _short(value: Any, limit: int = 60) -> str:
     text = json.dumps(value)
     return text if len(text) <= limit else f"{text[: limit - 3]}..."

@@ -2,12 +2,13 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 CSV_NAME = "history.csv"
 EVENTS_FOLDER = "tensorboard"
 
 
-def write_csv(history, path):
+def write_csv(history: dict[str, list[float]], path: str | Path) -> None:
     """Writes one row per epoch, counted from 1, and one column per metric.
 
     The whole table is written each time, to a file beside it that then takes its place. Keras'
@@ -39,11 +40,11 @@ class EventLog:
         folder: where the event files go; made with the first epoch.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | Path) -> None:
         self._folder = Path(folder)
-        self._writers = {}
+        self._writers: dict[str, Any] = {}
 
-    def write(self, epoch, metrics):
+    def write(self, epoch: int, metrics: dict[str, float]) -> None:
         """Adds the values of one epoch.
 
         Args:
@@ -64,7 +65,7 @@ class EventLog:
         for writer in self._writers.values():
             writer.flush()
 
-    def close(self):
+    def close(self) -> None:
         for writer in self._writers.values():
             writer.close()
         self._writers = {}

@@ -1,11 +1,13 @@
 """Training: `keras.Model.fit` with early stopping, checkpoints, resume and logs around it."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import keras
 
-from zoo import evaluation
+from zoo import evaluation  # whose pictures load matplotlib, when one is drawn
 from zoo.errors import UserError
 from zoo.training import checkpoints, logs
 from zoo.training.callbacks import EarlyStopping, EpochSeed, FiniteLoss, RunCallbacks
@@ -15,20 +17,29 @@ from zoo.training.replicas import uneven_batches_allowed
 CURVES_NAME = "learning_curves.png"
 
 
+class EpochBatches(Protocol):
+    """What `fit` trains on: the batches of each epoch, equally many."""
+
+    def __len__(self) -> int: ...
+
+    def dataset(self, epoch: int) -> Any:
+        """A `tf.data.Dataset` of the batches, their order a function of the epoch and a seed."""
+
+
 def fit(
-    model,
-    train_batches,
-    validation_data=None,
+    model: keras.Model,
+    train_batches: EpochBatches,
+    validation_data: Any = None,
     *,
-    epochs,
-    seed,
-    run_folder,
-    patience=None,
-    monitor="val_loss",
-    mode="auto",
-    resume=False,
-    callbacks=(),
-):
+    epochs: int,
+    seed: int,
+    run_folder: str | Path,
+    patience: int | None = None,
+    monitor: str = "val_loss",
+    mode: str = "auto",
+    resume: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> keras.callbacks.History:
     """Trains `model`, leaves it with the weights of its best epoch, and keeps a record.
 
     `run_folder` receives `checkpoint.npz` after each epoch, `history.csv`, `tensorboard/` and, at
@@ -81,7 +92,11 @@ def fit(
     settings = checkpoints.settings_of(
         model, seed=seed, batches_per_epoch=len(train_batches), monitor=monitor
     )
-    state = _resumable_state(run_folder, settings) if resume else _fresh_folder(run_folder)
+    state = None
+    if resume:
+        state = _resumable_state(run_folder, settings)
+    else:
+        _make_fresh_folder(run_folder)
     run = _Run(
         model,
         run_folder,
@@ -108,7 +123,7 @@ def fit(
     return run.history
 
 
-def _check_model(model, resume):
+def _check_model(model: keras.Model, resume: bool) -> None:
     if not model.compiled:
         raise ValueError("compile the model before fit")
     if getattr(model.optimizer, "inner_optimizer", model.optimizer).use_ema:
@@ -118,7 +133,7 @@ def _check_model(model, resume):
         raise ValueError("build the model before resuming, for example by calling it on a batch")
 
 
-def _check_numbers(epochs, seed, patience):
+def _check_numbers(epochs: int, seed: int, patience: int | None) -> None:
     if epochs < 1:
         raise UserError(f"epochs is {epochs}; it must be at least 1")
     if patience is not None and patience < 1:
@@ -127,7 +142,7 @@ def _check_numbers(epochs, seed, patience):
         raise UserError(f"seed is {seed}; it must be at least 0 and below 2**32")
 
 
-def _resumable_state(run_folder, settings):
+def _resumable_state(run_folder: str | Path, settings: dict[str, Any]) -> checkpoints.TrainingState:
     """The checkpoint in `run_folder`, if it is of a run with these settings."""
     state = checkpoints.load(run_folder)
     if state is None:
@@ -139,7 +154,7 @@ def _resumable_state(run_folder, settings):
     return state
 
 
-def _fresh_folder(run_folder):
+def _make_fresh_folder(run_folder: Path) -> None:
     """Makes the folder of a new run, or clears it of a run that had come to its end."""
     state = checkpoints.load(run_folder)
     if state is not None:
@@ -161,8 +176,17 @@ class _Run:
     """One training: its callbacks, its record, and how far it has come."""
 
     def __init__(
-        self, model, run_folder, settings, *, epochs, steps, seed, early_stopping, callbacks
-    ):
+        self,
+        model: keras.Model,
+        run_folder: Path,
+        settings: dict[str, Any],
+        *,
+        epochs: int,
+        steps: int,
+        seed: int,
+        early_stopping: EarlyStopping,
+        callbacks: Sequence[keras.callbacks.Callback],
+    ) -> None:
         self.history = keras.callbacks.History()
         self._model = model
         self._run_folder = run_folder
@@ -187,18 +211,18 @@ class _Run:
         )
 
     @property
-    def finished_epochs(self):
+    def finished_epochs(self) -> int:
         return len(self.history.epoch)
 
     @property
-    def over(self):
+    def over(self) -> bool:
         return (
             self.finished_epochs >= self._epochs
             or self._early_stopping.exhausted
             or self._model.stop_training
         )
 
-    def begin(self, state):
+    def begin(self, state: checkpoints.TrainingState | None) -> None:
         """Starts at the first epoch, or after those of `state`, a `checkpoints.TrainingState`."""
         self._model.stop_training = False
         if state is None:
@@ -212,7 +236,7 @@ class _Run:
         if self.over:
             self._progress.say(f"training had already ended, after epoch {self.finished_epochs}")
 
-    def fit_epoch(self, train_batches, validation_data):
+    def fit_epoch(self, train_batches: EpochBatches, validation_data: Any) -> None:
         """Trains for one epoch and validates."""
         epoch = self.finished_epochs
         self._epoch_seed.on_epoch_begin(epoch)  # for the dataset; Keras does it for the model
@@ -228,7 +252,7 @@ class _Run:
             verbose=0,
         )
 
-    def record_epoch(self):
+    def record_epoch(self) -> None:
         """Writes the checkpoint, then the logs: they never tell of an epoch that is not kept."""
         history = self.history.history
         state = checkpoints.capture(
@@ -244,7 +268,7 @@ class _Run:
         last = {name: values[-1] for name, values in history.items()}
         self._events.write(self.finished_epochs, last)
 
-    def end(self):
+    def end(self) -> None:
         """Puts the best weights into the model and draws the learning curves."""
         self._callbacks.end()
         best = self._early_stopping.best_epoch
@@ -252,6 +276,6 @@ class _Run:
         evaluation.figures.learning_curves(self.history.history, path, best_epoch=best)
         self._progress.say(f"the model has the weights of epoch {best + 1}, its best")
 
-    def close(self):
+    def close(self) -> None:
         self._progress.close()
         self._events.close()

@@ -22,9 +22,12 @@ Source: the sum over the steps is eq. 10.12-10.14 of Goodfellow, Bengio & Courvi
 Learning" (2016), section 10.2.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from zoo.cells.typing import Shape, Tensor
 from zoo.training.replicas import replica_count, sum_over_replicas
 
 REDUCTIONS = ("sum_over_time", "mean_per_step")
@@ -35,7 +38,7 @@ class _SequenceLoss(keras.losses.Loss):
 
     axes_per_step = 1  # how many axes of the predictions belong to one step
 
-    def __init__(self, reduction, from_logits, name):
+    def __init__(self, reduction: str, from_logits: bool, name: str) -> None:
         if reduction not in REDUCTIONS:
             raise ValueError(f"reduction is {reduction!r}; it must be one of {REDUCTIONS}")
         # Keras knows neither reduction, so it is told none. Its default dtype is float32 under a
@@ -44,7 +47,9 @@ class _SequenceLoss(keras.losses.Loss):
         self.reduction = reduction
         self.from_logits = from_logits
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
         """The scalar loss of a batch.
 
         Args:
@@ -73,11 +78,13 @@ class _SequenceLoss(keras.losses.Loss):
         count = examples if self.reduction == "sum_over_time" else ops.sum(weights)
         return _loss_of_batch(total, count)
 
-    def _used(self, counted):
+    def _used(self, counted: Tensor) -> Tensor:
         """Of which steps the loss uses the target: by default, of those that count."""
         return counted
 
-    def _step_weights(self, shape, sample_weight, mask):
+    def _step_weights(
+        self, shape: Shape, sample_weight: Tensor | None, mask: Tensor | None
+    ) -> Tensor:
         """The product of the given weights, spread over all steps; ones without any."""
         product = ops.ones(shape, dtype=self.dtype)  # (batch, timesteps) or (batch,)
         for weights in (sample_weight, mask):
@@ -94,7 +101,7 @@ class _SequenceLoss(keras.losses.Loss):
             product = product * weights
         return product
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "reduction": self.reduction,
             "from_logits": self.from_logits,
@@ -102,7 +109,7 @@ class _SequenceLoss(keras.losses.Loss):
         }
 
 
-def _loss_of_batch(total, count):
+def _loss_of_batch(total: Tensor, count: Tensor) -> Tensor:
     """Total / count, both summed over the replicas; the gradients of the replicas add up to its.
 
     Keras adds the gradients of the replicas up, and multiplies the value by their number before it
@@ -138,17 +145,17 @@ class SequenceCrossentropy(_SequenceLoss):
 
     def __init__(
         self,
-        reduction="sum_over_time",
-        from_logits=True,
-        label_smoothing=0.0,
-        name="sequence_crossentropy",
-    ):
+        reduction: str = "sum_over_time",
+        from_logits: bool = True,
+        label_smoothing: float = 0.0,
+        name: str = "sequence_crossentropy",
+    ) -> None:
         super().__init__(reduction, from_logits, name)
         if label_smoothing and not from_logits:
             raise ValueError("`label_smoothing` needs `from_logits=True`")
         self.label_smoothing = label_smoothing
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         if len(y_true.shape) == len(y_pred.shape):
             y_true = ops.squeeze(y_true, axis=-1)
         losses = ops.sparse_categorical_crossentropy(
@@ -159,7 +166,7 @@ class SequenceCrossentropy(_SequenceLoss):
         of_all = ops.logsumexp(y_pred, axis=-1) - ops.mean(y_pred, axis=-1)
         return (1 - self.label_smoothing) * losses + self.label_smoothing * of_all
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"label_smoothing": self.label_smoothing}
 
 
@@ -182,11 +189,14 @@ class BinarySequenceCrossentropy(_SequenceLoss):
     """
 
     def __init__(
-        self, reduction="sum_over_time", from_logits=True, name="binary_sequence_crossentropy"
-    ):
+        self,
+        reduction: str = "sum_over_time",
+        from_logits: bool = True,
+        name: str = "binary_sequence_crossentropy",
+    ) -> None:
         super().__init__(reduction, from_logits, name)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         if len(y_true.shape) < len(y_pred.shape):
             y_true = ops.expand_dims(y_true, axis=-1)
         losses = ops.binary_crossentropy(

@@ -8,13 +8,17 @@ for ‖·‖₁ or ‖·‖₂: the direction is kept, the length is bounded. So
 "On the difficulty of training recurrent neural networks" (2013), section 3.2.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
+from zoo.cells.typing import Tensor, Tensors
 from zoo.training.replicas import replica_count, sum_over_replicas
 
 
-def global_norm(gradients, order=2):
+def global_norm(gradients: Tensors, order: int = 2) -> Tensor:
     """‖g‖ of all `gradients` taken as one vector, a float32 scalar.
 
     Args:
@@ -27,7 +31,7 @@ def global_norm(gradients, order=2):
     return ops.sqrt(sum(ops.sum(ops.square(g)) for g in gradients))
 
 
-def clip_by_global_norm(gradients, threshold, order=2):
+def clip_by_global_norm(gradients: Tensors, threshold: float, order: int = 2) -> list[Tensor]:
     """Scales `gradients` down together so that their global norm is at most `threshold`.
 
     A NaN in any gradient makes all of them NaN, so that it shows in the loss instead of being
@@ -52,14 +56,14 @@ def clip_by_global_norm(gradients, threshold, order=2):
     return [None if g is None else g * ops.cast(scale, g.dtype) for g in gradients]
 
 
-def _check(threshold, order):
+def _check(threshold: float, order: int) -> None:
     if not threshold > 0:
         raise ValueError(f"the threshold of the gradient norm is {threshold}; it must be above 0")
     if order not in (1, 2):
         raise ValueError(f"the order of the gradient norm is {order}; it must be 1 or 2")
 
 
-def _dense(gradient):
+def _dense(gradient: Tensor) -> Tensor:
     """`gradient` as a dense tensor, the slices of a repeated row added up."""
     if keras.backend.backend() != "tensorflow":
         return gradient
@@ -92,7 +96,13 @@ class ClippedAdam(keras.optimizers.Adam):
             scales or accumulates gradients after this optimizer has clipped them.
     """
 
-    def __init__(self, learning_rate=0.001, clip_norm=1.0, norm_order=2, **kwargs):
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        clip_norm: float | None = 1.0,
+        norm_order: int = 2,
+        **kwargs: Any,
+    ) -> None:
         if clip_norm is not None:
             _check(clip_norm, norm_order)
         for name in _AFTER_CLIPPING:
@@ -102,23 +112,24 @@ class ClippedAdam(keras.optimizers.Adam):
         self.clip_norm = clip_norm
         self.norm_order = norm_order
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(
+        self, grads: Tensors, trainable_variables: Sequence[keras.Variable] | None = None
+    ) -> Any:
         """Clips, then updates; see `keras.Optimizer.apply`."""
         grads = [_dense(g) for g in grads]
         if self.clip_norm is not None:
-            grads = self._clip(grads)
+            grads = self._clip(grads, self.clip_norm)
         return super().apply(grads, trainable_variables)
 
-    def _clip(self, grads):
+    def _clip(self, grads: Tensors, clip_norm: float) -> Tensors:
         present = [g for g in grads if g is not None]
         if not present:
             return grads
-        clipped = clip_by_global_norm(sum_over_replicas(present), self.clip_norm, self.norm_order)
+        clipped = iter(clip_by_global_norm(sum_over_replicas(present), clip_norm, self.norm_order))
         # Every replica now holds the whole gradient, and Keras will sum over them once more.
-        clipped = iter([g / replica_count() for g in clipped])
-        return [None if g is None else next(clipped) for g in grads]
+        return [None if g is None else next(clipped) / replica_count() for g in grads]
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
         """Adam's update of one weight; see `keras.Optimizer.update_step`.
 
         One kernel on TensorFlow, where each of Keras' dozen operations reads and writes all of it.
@@ -146,7 +157,7 @@ class ClippedAdam(keras.optimizers.Adam):
             grad=ops.cast(gradient, dtype),
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "clip_norm": self.clip_norm,
@@ -154,7 +165,7 @@ class ClippedAdam(keras.optimizers.Adam):
         }
 
 
-def _handles(*variables):
+def _handles(*variables: Any) -> list[Tensor] | None:
     """The resources of TensorFlow variables, or None if a backend or a replica has others."""
     if keras.backend.backend() != "tensorflow":
         return None

@@ -1,8 +1,11 @@
 """Perplexity, as a Keras metric."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from zoo.cells.typing import Tensor
 from zoo.training.losses import SequenceCrossentropy
 
 
@@ -25,13 +28,15 @@ class Perplexity(keras.metrics.Metric):
     The result is 1 where no step has counted.
     """
 
-    def __init__(self, name="perplexity", dtype=None):
+    def __init__(self, name: str = "perplexity", dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
         self._crossentropy = SequenceCrossentropy()
         self.total = self.add_weight(name="total", initializer="zeros")
         self.count = self.add_weight(name="count", initializer="zeros")
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> None:
         mask = getattr(y_pred, "_keras_mask", None)
         # As the loss does it, operation by operation: where a model has both, TensorFlow and XLA
         # find the common part, and the softmax over the vocabulary is computed once.
@@ -43,8 +48,8 @@ class Perplexity(keras.metrics.Metric):
         self.total.assign_add(ops.sum(losses * weights))
         self.count.assign_add(ops.sum(weights))
 
-    def result(self):
+    def result(self) -> Tensor:
         return ops.exp(ops.divide_no_nan(self.total, self.count))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "dtype": self.dtype}

@@ -1,6 +1,7 @@
 """Progress on standard error; standard output belongs to results."""
 
 import time
+from typing import Any
 
 import keras
 from rich import progress
@@ -18,17 +19,17 @@ class Progress(keras.callbacks.Callback):
     # Keras may then call the batch hooks from a thread, and training does not wait for them.
     async_safe = True
 
-    def __init__(self, early_stopping):
+    def __init__(self, early_stopping: keras.callbacks.EarlyStopping) -> None:
         super().__init__()
         self._early_stopping = early_stopping
         self._console = Console(stderr=True, highlight=False)
-        self._bar = None
+        self._bar: progress.Progress | None = None
 
-    def say(self, line):
+    def say(self, line: str) -> None:
         """Prints one line of plain text."""
         self._console.print(line, markup=False, soft_wrap=True)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._begun = time.monotonic()
         if self._console.is_terminal:
             self._bar = progress.Progress(
@@ -45,26 +46,26 @@ class Progress(keras.callbacks.Callback):
             )
             self._bar.start()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self._bar is not None:
             self._bar.update(self._task, completed=batch + 1, loss=f"{logs['loss']:.4f}")
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.close()
         seconds = time.monotonic() - self._begun
         values = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
         best = "  best so far" if self._early_stopping.best_epoch == epoch else ""
         self._line = f"epoch {self._number(epoch)}  {seconds:.1f} s  {values}{best}"
 
-    def announce(self):
+    def announce(self) -> None:
         """Prints the line of the epoch that ended: once its checkpoint is kept, not before."""
         self.say(self._line)
 
-    def close(self):
+    def close(self) -> None:
         """Takes the bar away, also when an epoch was broken off."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
-    def _number(self, epoch):
+    def _number(self, epoch: int) -> str:
         return f"{epoch + 1}/{self.params['epochs']}"

@@ -7,11 +7,15 @@ it underneath), so there is nothing to sum.
 """
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 
+from zoo.cells.typing import Tensor
 
-def _replica_context():
+
+def _replica_context() -> Any:
     """The current replica of several, or None where one program sees the whole batch."""
     if keras.backend.backend() != "tensorflow":
         return None
@@ -24,13 +28,13 @@ def _replica_context():
     return context
 
 
-def replica_count():
+def replica_count() -> int:
     """How many replicas share the batch at this point of the program."""
     context = _replica_context()
     return 1 if context is None else context.num_replicas_in_sync
 
 
-def sum_over_replicas(tensors):
+def sum_over_replicas(tensors: list[Tensor]) -> list[Tensor]:
     """The list `tensors`, each summed over the replicas; unchanged where there is only one."""
     context = _replica_context()
     if context is None:
@@ -40,20 +44,20 @@ def sum_over_replicas(tensors):
     return context.all_reduce(tf.distribute.ReduceOp.SUM, tensors)
 
 
-def scope_of(model):
+def scope_of(model: keras.Model) -> contextlib.AbstractContextManager:
     """The context in which variables for `model` are made: its strategy's scope, if it has one."""
     strategy = _strategy(model)
     return contextlib.nullcontext() if strategy is None else strategy.scope()
 
 
-def _strategy(model):
+def _strategy(model: keras.Model) -> Any:
     """The strategy of several replicas that `model` was built under, else None."""
     strategy = getattr(model, "distribute_strategy", None)  # TensorFlow's models have one always
     return None if strategy is None or strategy.num_replicas_in_sync == 1 else strategy
 
 
 @contextlib.contextmanager
-def uneven_batches_allowed(model, dataset):
+def uneven_batches_allowed(model: keras.Model, dataset: Any) -> Iterator[None]:
     """Lets `model.fit` begin with a batch that its replicas cannot share evenly.
 
     To learn the shapes, each call of Keras' `fit` and `evaluate` averages its first batch over the

@@ -1,9 +1,13 @@
 """F1 of entity spans, as a Keras metric, so that the best epoch can be chosen by it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
+from zoo.cells.typing import Tensor
 from zoo.layers.crf import viterbi
 
 
@@ -26,7 +30,7 @@ class SpanF1(keras.metrics.Metric):
             counts if this and the mask that `y_pred` carries (`_keras_mask`), if any, allow it.
     """
 
-    def __init__(self, tag_names, name="f1", dtype=None):
+    def __init__(self, tag_names: Sequence[str], name: str = "f1", dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
         self.tag_names = tuple(tag_names)
         types = sorted({tag[2:] for tag in self.tag_names if tag[2:]})
@@ -40,7 +44,9 @@ class SpanF1(keras.metrics.Metric):
             for name in ("correct", "predicted", "true")
         )
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> None:
         mask = ops.ones(ops.shape(y_pred)[:2], dtype="bool")
         for weights in (sample_weight, getattr(y_pred, "_keras_mask", None)):
             if weights is not None:
@@ -60,7 +66,7 @@ class SpanF1(keras.metrics.Metric):
         ):
             count.assign_add(ops.sum(ops.cast(spans, count.dtype)))
 
-    def _spans(self, tags, mask):
+    def _spans(self, tags: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Where spans begin, their types, and the step after each, all (batch, timesteps)."""
         tags = ops.where(mask, tags, 0)  # an id, whatever stands there
         types = ops.where(mask, ops.take(ops.convert_to_tensor(self._types), tags), 0)
@@ -75,8 +81,8 @@ class SpanF1(keras.metrics.Metric):
         starts = ops.pad(ops.sort(starts, axis=1), [[0, 0], [0, 1]], constant_values=timesteps)
         return begins, types, ops.take_along_axis(starts, numbers, axis=1)
 
-    def result(self):
+    def result(self) -> Tensor:
         return ops.divide_no_nan(2 * self.correct, self.predicted + self.true)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"tag_names": list(self.tag_names), "name": self.name, "dtype": self.dtype}
