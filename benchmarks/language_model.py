@@ -49,8 +49,6 @@ import tensorflow as tf
 import zoo
 from benchmarks import keras_language_model, long_text, throughput
 from tasks.language_model import LanguageModelling
-from zoo.application.command_line import options
-from zoo.application.task import Settings
 from zoo.datasets.batches.streams import StreamBatches
 from zoo.training.callbacks import FiniteLoss
 
@@ -88,10 +86,8 @@ class Candidate(NamedTuple):
 
 def task_settings(level):
     """The defaults of the task, for tokens of this level."""
-    task = LanguageModelling()
-    command = click.Command("train", params=options.of_train(task))
-    settings = Settings(command.make_context("train", ["--level", level]).params)
-    task.resolve(settings)
+    settings = LanguageModelling.options(level=level)
+    settings.resolve()
     return settings
 
 

@@ -43,8 +43,6 @@ import tensorflow as tf
 import zoo
 from benchmarks import keras_tagger, throughput
 from tasks.ner import NamedEntities
-from zoo.application.command_line import options
-from zoo.application.task import Settings
 from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.datasets.corpus import limited
 from zoo.training.callbacks import FiniteLoss
@@ -89,8 +87,7 @@ class Candidate(NamedTuple):
 
 def task_settings(head):
     """The defaults of the task, with this head."""
-    command = click.Command("train", params=options.of_train(NamedEntities()))
-    return Settings(command.make_context("train", []).params | {"head": head})
+    return NamedEntities.options(head=head)
 
 
 def sizes_of(tagger, settings):

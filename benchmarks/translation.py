@@ -53,8 +53,6 @@ import numpy as np
 import zoo
 from benchmarks import keras_translator, throughput, zoo_translator
 from tasks.translation import Translation
-from zoo.application.command_line import options
-from zoo.application.task import Settings
 from zoo.datasets.corpus import limited
 from zoo.errors import UserError
 from zoo.predictors import translator
@@ -97,19 +95,16 @@ class Candidate(NamedTuple):
     translate: Callable
 
 
-def task_settings(dataset, level=None):
+def task_settings(dataset="bible_en_fr", level=None):
     """The defaults of the task for a corpus, and for a level if there is one.
 
     Raises:
         UserError: the defaults are not what the peers are written for.
     """
-    task = Translation()
-    arguments = ["--dataset", dataset, *(["--level", level] if level else [])]
-    command = click.Command("train", params=options.of_train(task))
-    settings = Settings(command.make_context("train", arguments).params)
-    task.resolve(settings)
+    settings = Translation.options(dataset=dataset, level=level)
+    settings.resolve()
     for name, values in WRITTEN_FOR.items():
-        if (value := settings.values[name]) not in values:
+        if (value := getattr(settings, name)) not in values:
             raise UserError(
                 f"the task's {name} is {value}, but its peers have {' or '.join(map(str, values))}:"
                 " bring benchmarks/keras_translator.py and torch_translator.py up to date"

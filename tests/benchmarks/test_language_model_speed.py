@@ -1,76 +1,42 @@
 """The benchmark of language models runs, and its candidates are one network that learns alike."""
 
-import importlib.util
-import json
 import math
 import types
 
 import keras
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from support.benchmarking import (
+    HAS_TORCH,
+    TEXT,
+    against,
+    assert_measured,
+    lstm_weights,
+    randomize,
+    torch_lstm,
+)
 
-import zoo
 from benchmarks import keras_language_model, language_model, long_text
 from tasks.language_model import LanguageModelling
-from zoo.application.task import Settings
-from zoo.datasets.plain_text import Documents, PlainTextData
 
-TEXT = "Ann saw Bonn. "
-SMALL = {"units": 8, "embedding_dim": 8, "batch_size": 4, "timesteps": 5}
-TOGETHER = (1, 3)
 LEVELS = ("character", "word")  # the tokens of the second have tied vectors
-HAS_TORCH = importlib.util.find_spec("torch") is not None
 needs_torch = pytest.mark.skipif(not HAS_TORCH, reason="PyTorch is not installed")
 
 
 @pytest.fixture
-def data(monkeypatch):
-    """A text without surprises in place of the packaged corpus."""
-    split = Documents((TEXT * 4,))
-    data = PlainTextData("tiny", split, split, split)
-    monkeypatch.setattr(zoo.datasets.plain_text, "load", lambda name: data)
-    return data
-
-
-@pytest.fixture
 def small(monkeypatch):
-    """The defaults of the task, but a small network, few texts side by side, and one thread.
-
-    The threads of PyTorch busy-wait for each other, for minutes where other tests run.
-    """
-    full = language_model.task_settings
-
-    def settings(level, **others):
-        return Settings(full(level).values | SMALL | others)
-
-    monkeypatch.setattr(language_model, "task_settings", settings)
-    monkeypatch.setattr(language_model, "TOGETHER", TOGETHER)
-    monkeypatch.setattr(language_model, "THREADS", 1)
-    return settings
+    return TEXT.patch(monkeypatch)
 
 
-def run(*arguments):
-    result = CliRunner().invoke(language_model.main, arguments, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result
+def predictor_of(settings):
+    """The zoo's predictor, and a stream of 33 tokens."""
+    predictor = LanguageModelling().build(TEXT.data, settings)
+    randomize(predictor.model)
+    return predictor, np.resize(predictor.tokenizer.stream(TEXT.data.train.texts), 33)
 
 
-def predictor_of(data, settings):
-    """The zoo's predictor with weights that are not 0 anywhere, and a stream of 33 tokens."""
-    predictor = LanguageModelling().build(data, settings)
-    generator = np.random.default_rng(0)
-    for variable in predictor.model.trainable_variables:
-        variable.assign(generator.normal(size=variable.shape) / 2)
-    return predictor, np.resize(predictor.tokenizer.stream(data.train.texts), 33)
-
-
-def lstm_weights(model):
-    """The weights of each layer, the gates in the order of Keras and PyTorch."""
-    for recurrence in model.get_layer("recurrence").recurrences:
-        gates = ("update", "forget", "candidate", "output")
-        order = np.concatenate([np.r_[recurrence.cell.columns(gate)] for gate in gates])
-        yield [weight.numpy()[..., order] for weight in recurrence.cell.trainable_variables]
+def cells(model):
+    return [recurrence.cell for recurrence in model.get_layer("recurrence").recurrences]
 
 
 def vectors_and_head(model):
@@ -84,7 +50,7 @@ def vectors_and_head(model):
 def set_keras_weights(network, model):
     """Gives the network of Keras the weights of the zoo's."""
     embedding, kernel, bias = vectors_and_head(model)
-    lstms = lstm_weights(model)
+    lstms = map(lstm_weights, cells(model))
     for layer in network.layers:
         match layer:
             case keras.layers.LSTM():
@@ -97,16 +63,13 @@ def set_keras_weights(network, model):
 
 
 def set_torch_weights(network, model):
-    """Gives the network of PyTorch the weights of the zoo's; its second biases are 0."""
+    """Gives the network of PyTorch the weights of the zoo's."""
     import torch
 
     embedding, kernel, bias = vectors_and_head(model)
     weights = {"embedding.weight": embedding, "logits.weight": kernel.T, "logits.bias": bias}
-    for i, (kernel, recurrent, bias) in enumerate(lstm_weights(model)):
-        weights[f"lstm.weight_ih_l{i}"] = kernel.T
-        weights[f"lstm.weight_hh_l{i}"] = recurrent.T
-        weights[f"lstm.bias_ih_l{i}"] = bias
-        weights[f"lstm.bias_hh_l{i}"] = np.zeros_like(bias)
+    for i, cell in enumerate(cells(model)):
+        weights |= torch_lstm(cell, f"lstm.{{}}_l{i}")
     network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
 
 
@@ -124,76 +87,24 @@ def assert_same(logits, expected, counted):
         np.testing.assert_allclose(found[steps], ours[steps], rtol=1e-4, atol=1e-5)
 
 
-def idle(predictor, ids, settings):
-    """A candidate that does nothing, with great ease."""
-
-    def write(batch, length):
-        return [{"text": "", "tokens": length}] * batch
-
-    batches = language_model.batches_of(predictor, ids, settings)
-    parameters = language_model.parameters(predictor.model)
-    pieces = lambda: language_model.pieces_of(batches)  # noqa: E731
-    return language_model.Candidate(parameters, pieces, train=lambda: None, write=write)
-
-
-def test_reports_each_candidate_and_phase(data, small, monkeypatch):
-    names = [name for name in language_model.CANDIDATES if HAS_TORCH or name != "torch"]
-    monkeypatch.setattr(language_model, "CANDIDATES", dict.fromkeys(names, idle))
-    arguments = ("--rounds", "1", "--limit", "9", "--length", "2", "--json", "--level", "word")
-    reported = json.loads(run(*arguments).stdout.splitlines()[-1])
+def test_reports_each_candidate_and_phase(small, monkeypatch):
+    names = TEXT.names()
+    monkeypatch.setattr(language_model, "CANDIDATES", dict.fromkeys(names, TEXT.idle))
+    arguments = ("--rounds", "1", "--limit", "9", "--length", "2", "--level", "word")
+    reported = TEXT.report(*arguments)
     assert reported["level"] == "word"
     assert reported["train_tokens"] == 9
     assert reported["parameters"].keys() == set(names)
-    rows = reported["rows"]
-    assert [row.pop("phase") for row in rows] == ["train", "write 1", "write 3"]
-    expected = {f"{name}_tokens_per_second" for name in names}
-    expected |= {f"zoo/{name}" for name in names if name != "zoo"}
-    halves = reported["second_half/first_half"]
-    assert halves.keys() == {"state carried", "all read again"}
-    for row in rows:
-        assert row.keys() == expected
-    for figures in (*rows, halves):
-        assert all(math.isfinite(figure) and figure > 0 for figure in figures.values())
-
-
-def larger(candidate):
-    return candidate._replace(parameters=candidate.parameters + 1)
-
-
-def of_other_pieces(candidate):
-    return candidate._replace(pieces=lambda: reversed(list(candidate.pieces())))
-
-
-def of_fewer_pieces(candidate):
-    return candidate._replace(pieces=lambda: list(candidate.pieces())[:-1])
-
-
-def of_few_words(candidate):
-    return candidate._replace(write=lambda batch, length: candidate.write(batch, length - 1))
-
-
-@pytest.mark.parametrize(
-    ("other", "error"),
-    [
-        (larger, "weights"),
-        (of_other_pieces, "keras: ids"),
-        (of_fewer_pieces, "longer"),
-        (of_few_words, "tokens of 1 texts"),
-    ],
-)
-def test_who_does_other_work_is_no_candidate(data, small, monkeypatch, other, error):
-    def peer(*arguments):
-        return other(idle(*arguments))
-
-    monkeypatch.setattr(language_model, "CANDIDATES", {"zoo": idle, "keras": peer})
-    with pytest.raises((AssertionError, ValueError), match=error):
-        run("--rounds", "1")
+    assert [row.pop("phase") for row in reported["rows"]] == ["train", "write 1", "write 3"]
+    for row in reported["rows"]:
+        assert_measured(row, {f"{n}_tokens_per_second" for n in names} | against("zoo", names))
+    assert_measured(reported["second_half/first_half"], ("state carried", "all read again"))
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_zoo_and_keras_are_the_same_network(data, small, level):
+def test_zoo_and_keras_are_the_same_network(small, level):
     settings = small(level)
-    predictor, ids = predictor_of(data, settings)
+    predictor, ids = predictor_of(settings)
     batches = language_model.batches_of(predictor, ids, settings)
     sizes = language_model.sizes_of(predictor, settings)
     network = keras_language_model.network(sizes, settings.batch_size)
@@ -208,13 +119,13 @@ def test_zoo_and_keras_are_the_same_network(data, small, level):
 
 @needs_torch
 @pytest.mark.parametrize("level", LEVELS)
-def test_zoo_and_pytorch_are_the_same_network(data, small, level):
+def test_zoo_and_pytorch_are_the_same_network(small, level):
     import torch
 
     from benchmarks.torch_language_model import LanguageModel
 
     settings = small(level)
-    predictor, ids = predictor_of(data, settings)
+    predictor, ids = predictor_of(settings)
     batches = language_model.batches_of(predictor, ids, settings)
     network = LanguageModel(language_model.sizes_of(predictor, settings)).eval()
     set_torch_weights(network, predictor.model)
@@ -226,13 +137,13 @@ def test_zoo_and_pytorch_are_the_same_network(data, small, level):
 
 
 @needs_torch
-def test_zoo_and_pytorch_train_alike(data, small):
+def test_zoo_and_pytorch_train_alike(small):
     import torch
 
     from benchmarks import torch_language_model
 
     settings = small("character", dropout=0.0)
-    predictor, ids = predictor_of(data, settings)
+    predictor, ids = predictor_of(settings)
     batches = language_model.batches_of(predictor, ids, settings)
     network = torch_language_model.LanguageModel(language_model.sizes_of(predictor, settings))
     set_torch_weights(network, predictor.model)
@@ -251,7 +162,7 @@ def test_zoo_and_pytorch_train_alike(data, small):
     np.testing.assert_allclose(theirs - before, kernel - before, rtol=1e-3, atol=1e-5)
 
 
-def test_all_candidates_do_the_same_work_and_learn_it(data, small, monkeypatch):
+def test_all_candidates_do_the_same_work_and_learn_it(small, monkeypatch):
     reset, resets = keras_language_model.reset, []
 
     def counted(model):
@@ -259,7 +170,7 @@ def test_all_candidates_do_the_same_work_and_learn_it(data, small, monkeypatch):
         reset(model)
 
     settings = small("character", learning_rate=0.05, dropout=0.0, timesteps=20)
-    predictor = LanguageModelling().build(data, settings)
+    predictor = LanguageModelling().build(TEXT.data, settings)
     ids = np.resize(predictor.tokenizer.ragged(["n"]).flat_values, 399)
     candidates = language_model.build(predictor, ids, settings)
     language_model.require_same_work(candidates, length=3)
@@ -304,13 +215,3 @@ def test_halves_of_a_text_are_timed(monkeypatch):
     first, second = long_text.reading_again(clocked, np.ones(64, "int32"))
     assert first == sum(range(2, 32, 4))
     assert second == sum(range(34, 64, 4))
-
-
-def test_an_unknown_dataset_is_one_line(monkeypatch):
-    def unknown(name):
-        raise zoo.errors.UserError(f"there is no dataset '{name}'")
-
-    monkeypatch.setattr(zoo.datasets.plain_text, "load", unknown)
-    result = CliRunner().invoke(language_model.main, ["--dataset", "nothing"])
-    assert result.exit_code == 2
-    assert "there is no dataset 'nothing'" in result.output

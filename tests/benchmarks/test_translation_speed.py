@@ -1,8 +1,6 @@
 """The benchmark of translation runs, and its candidates are one network that learns alike."""
 
 import functools
-import importlib.util
-import json
 import math
 
 import keras
@@ -10,70 +8,38 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner
-from support.translation_pairs import pairs
+from support.benchmarking import HAS_TORCH, PAIRS, against, assert_measured, randomize
 
 import zoo
 from benchmarks import keras_translator, translation, zoo_translator
 from tasks.translation import Translation
-from zoo.application.task import Settings
-from zoo.datasets.parallel_text import ParallelData
 from zoo.text.special_tokens import END_ID, PADDING_ID
 
-# A network whose sizes all differ, and few batches.
-SMALL = {"units": 6, "embedding_dim": 5, "batch_size": 8, "vocabulary_size": 40}
 TEXTS = ["the cat sees the old dog.", "the dog", "old old old cat hears."]
+TRAIN = PAIRS.data.train
 KINDS = (
     {"attention": "multiplicative"},  # one table of vectors, tied by a projection
     {"attention": "additive", "share_embeddings": False, "tie_embeddings": False},
     {"attention": "additive", "embedding_dim": 6, "share_embeddings": False},  # no projection
 )
-HAS_TORCH = importlib.util.find_spec("torch") is not None
 PEERS = ("keras", "torch") if HAS_TORCH else ("keras",)
 
 
 @pytest.fixture
-def data(monkeypatch):
-    """Twenty pairs in place of the packaged corpus."""
-    split = pairs().take(range(20))
-    data = ParallelData("tiny", split, split, split)
-    monkeypatch.setattr(zoo.datasets.parallel_text, "load", lambda name: data)
-    return data
-
-
-@pytest.fixture
 def small(monkeypatch):
-    """The defaults of the task, but a small network, short translations, and one thread.
-
-    The threads of PyTorch busy-wait for each other, for minutes where other tests run.
-    """
-    full = translation.task_settings
-
-    def settings(dataset="bible_en_fr", level=None, **others):
-        return Settings(full(dataset, level).values | SMALL | others)
-
-    monkeypatch.setattr(translation, "task_settings", settings)
-    monkeypatch.setattr(translation, "THREADS", 1)
-    return settings
+    return PAIRS.patch(monkeypatch)
 
 
-def run(*arguments):
-    result = CliRunner().invoke(translation.main, arguments, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result
-
-
-def predictor_of(data, settings, seed=3, scale=0.7):
-    """The zoo's predictor with weights that are not 0 anywhere, and great enough to matter."""
-    predictor = Translation().build(data, settings)
-    generator = np.random.default_rng(seed)
-    for variable in predictor.model.trainable_variables:
-        variable.assign(scale * generator.normal(size=variable.shape))
+def predictor_of(settings, seed=3, scale=0.7):
+    """The zoo's predictor with weights that are great enough to matter."""
+    predictor = Translation().build(PAIRS.data, settings)
+    randomize(predictor.model, scale, seed)
     return predictor
 
 
-def sure_predictor(data, settings):
+def sure_predictor(settings):
     """One whose choice between two tokens is in no sentence a matter of rounding."""
-    return predictor_of(data, settings, seed=5, scale=1.5)
+    return predictor_of(settings, seed=5, scale=1.5)
 
 
 def margins(model, source_ids, written):
@@ -100,69 +66,23 @@ def ending(monkeypatch):
     monkeypatch.setattr(zoo_translator, "make_comparable", make_comparable)
 
 
-def idle(predictor, split, settings):
-    """A candidate that does nothing, with great ease."""
-    batches = translation.batches_of(predictor, split, settings)
-
-    def logits(source_ids, target_ids):
-        return np.zeros((*target_ids.shape, 4))
-
-    return translation.Candidate(
-        predictor.model.count_params(),
-        lambda: translation.trained_on(batches),
-        logits,
-        train=lambda: None,
-        translate=lambda texts: [text.upper() for text in texts],
+def test_reports_each_candidate_and_phase(small, monkeypatch):
+    names = PAIRS.names()
+    monkeypatch.setattr(
+        translation, "CANDIDATES", dict.fromkeys(translation.CANDIDATES, PAIRS.idle)
     )
-
-
-def test_reports_each_candidate_and_phase(data, small, monkeypatch):
-    names = [name for name in translation.CANDIDATES if HAS_TORCH or name != "torch"]
-    monkeypatch.setattr(translation, "CANDIDATES", dict.fromkeys(translation.CANDIDATES, idle))
-    arguments = ("--rounds", "1", "--limit", "6", "--json", "--level", "character")
-    reported = json.loads(run(*arguments).stdout.splitlines()[-1])
+    reported = PAIRS.report("--rounds", "1", "--limit", "6", "--level", "character")
     assert reported["level"] == "character"
     assert reported["train_pairs"] == reported["translated_sentences"] == 6
-    chosen = zoo.datasets.corpus.limited(data.train, 6).targets
+    chosen = zoo.datasets.splits.limited(TRAIN, 6).targets
     assert reported["train_target_tokens"] == sum(len(text) + 1 for text in chosen)  # and <EOS>
     assert reported["parameters"].keys() == set(names)
     train, translate = reported["rows"]
     assert (train.pop("phase"), translate.pop("phase")) == ("train", "translate")
-    assert train.keys() == {f"{name}_tokens_per_second" for name in names} | {
-        f"zoo/{name}" for name in names if name != "zoo"
-    }
+    assert_measured(train, {f"{n}_tokens_per_second" for n in names} | against("zoo", names))
     names.append("zoo_beams")
-    assert translate.keys() == {f"{name}_sentences_per_second" for name in names} | {
-        f"zoo/{name}" for name in names if name != "zoo"
-    }
-    for row in (train, translate):
-        assert all(math.isfinite(figure) and figure > 0 for figure in row.values())
-
-
-def test_says_once_that_pytorch_is_missing(data, small, monkeypatch):
-    def fails(*arguments):
-        raise AssertionError("built without PyTorch")
-
-    monkeypatch.setattr(translation, "CANDIDATES", {"zoo": idle, "torch": fails})
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "torch" else find_spec(name)
-    )
-    monkeypatch.setattr(zoo_translator, "translate", lambda predictor, texts, beams: texts)
-    output = run("--rounds", "1", "--limit", "4").output
-    assert output.count("PyTorch is not installed") == 1
-
-
-def larger(candidate):
-    return candidate._replace(parameters=candidate.parameters + 1)
-
-
-def of_other_batches(candidate):
-    return candidate._replace(batches=lambda: reversed(list(candidate.batches())))
-
-
-def of_fewer_batches(candidate):
-    return candidate._replace(batches=lambda: list(candidate.batches())[:-1])
+    per_second = {f"{name}_sentences_per_second" for name in names}
+    assert_measured(translate, per_second | against("zoo", names))
 
 
 def of_unshifted_targets(candidate):
@@ -176,28 +96,14 @@ def of_other_logits(candidate):
     return candidate._replace(logits=lambda *ids: candidate.logits(*ids) + 0.01)
 
 
-def sparing_of_words(candidate):
-    return candidate._replace(translate=lambda texts: [t[:-1] for t in candidate.translate(texts)])
-
-
-@pytest.mark.parametrize(
-    ("other", "error"),
-    [
-        (larger, "weights"),
-        (of_other_batches, "keras: source_ids"),
-        (of_fewer_batches, "longer"),
-        (of_unshifted_targets, "keras: target_ids"),
-        (of_other_logits, "keras: logits"),
-        (sparing_of_words, "0% of the translations"),
-    ],
-)
-def test_who_does_other_work_is_no_candidate(data, small, monkeypatch, other, error):
+@pytest.mark.parametrize("other", [of_unshifted_targets, of_other_logits])
+def test_who_does_other_work_is_no_candidate(small, monkeypatch, other):
     def peer(*arguments):
-        return other(idle(*arguments))
+        return other(PAIRS.idle(*arguments))
 
-    monkeypatch.setattr(translation, "CANDIDATES", {"zoo": idle, "keras": peer})
-    with pytest.raises((AssertionError, ValueError), match=error):
-        run("--rounds", "1")
+    monkeypatch.setattr(translation, "CANDIDATES", {"zoo": PAIRS.idle, "keras": peer})
+    with pytest.raises(AssertionError, match=r"keras: (target_ids|logits)"):
+        PAIRS.run("--rounds", "1")
 
 
 def network_of(peer, predictor, settings):
@@ -226,11 +132,11 @@ def logits_of(network, inputs):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_peers_are_the_same_network(data, small, kind):
+def test_peers_are_the_same_network(small, kind):
     settings = small(**kind)
-    predictor = predictor_of(data, settings)
+    predictor = predictor_of(settings)
     zoo_translator.make_comparable(predictor.model)
-    batches = translation.batches_of(predictor, data.train, settings)
+    batches = translation.batches_of(predictor, TRAIN, settings)
     *_, (inputs, targets, _) = batches.dataset()
     assert not all(map(np.all, (inputs["source_ids"], targets)))  # or there is no padding
     ours = predictor.model(inputs)[targets > 0]
@@ -242,10 +148,10 @@ def test_peers_are_the_same_network(data, small, kind):
 
 
 @pytest.mark.parametrize("peer", PEERS)
-def test_peers_end_where_the_zoo_ends(data, small, ending, peer):
-    predictor = sure_predictor(data, small())
+def test_peers_end_where_the_zoo_ends(small, ending, peer):
+    predictor = sure_predictor(small())
     zoo_translator.make_comparable(predictor.model)
-    ours = zoo_translator.translate(predictor, data.train.sources)
+    ours = zoo_translator.translate(predictor, TRAIN.sources)
     assert len(set(ours)) > 5
     _, write = network_of(peer, predictor, small())
     rows = []
@@ -256,25 +162,25 @@ def test_peers_end_where_the_zoo_ends(data, small, ending, peer):
         rows.extend(zip(written, limits, strict=True))
         return written
 
-    assert zoo_translator.in_batches(predictor, watched)(data.train.sources) == ours
+    assert zoo_translator.in_batches(predictor, watched)(TRAIN.sources) == ours
     early = [np.count_nonzero(ids != PADDING_ID) < limit for ids, limit in rows]
     assert [END_ID in ids for ids, _ in rows] == early
     assert set(early) == {True, False}
 
 
-def test_keras_has_the_reset_of_the_zoo(data, small):
-    predictor = predictor_of(data, small())
+def test_keras_has_the_reset_of_the_zoo(small):
+    predictor = predictor_of(small())
     network, _ = network_of("keras", predictor, small())
     inputs = {"source_ids": np.array([[3, 4, 5, 2]]), "target_ids": np.array([[2, 7, 8]])}
     np.testing.assert_allclose(network(inputs), predictor.model(inputs), rtol=1e-4, atol=1e-5)
 
 
-def test_peers_learn_what_the_zoo_learns(data, small, ending):
-    settings = small(dropout=0.0, batch_size=len(data.train), label_smoothing=0.3)
-    predictor = predictor_of(data, settings)
+def test_peers_learn_what_the_zoo_learns(small, ending):
+    settings = small(dropout=0.0, batch_size=len(TRAIN), label_smoothing=0.3)
+    predictor = predictor_of(settings)
     zoo_translator.make_comparable(predictor.model)
     predictor.compile("sgd", settings.label_smoothing)
-    (batch,) = translation.batches_of(predictor, data.train, settings).dataset()
+    (batch,) = translation.batches_of(predictor, TRAIN, settings).dataset()
     ours = gradient(predictor.model, batch)
     assert abs(ours).max() > 0.01
 
@@ -314,9 +220,9 @@ def gradient_of_torch(network, batch, label_smoothing):
 
 
 @pytest.mark.long
-def test_all_candidates_do_the_same_work_and_learn_it(data, small):
-    settings = small(dropout=0.0, learning_rate=0.05, batch_size=len(data.train))
-    candidates = translation.build(Translation().build(data, settings), data.train, settings)
+def test_all_candidates_do_the_same_work_and_learn_it(small):
+    settings = small(dropout=0.0, learning_rate=0.05, batch_size=len(TRAIN))
+    candidates = translation.build(predictor_of(settings, scale=1.5, seed=4), TRAIN, settings)
     translation.require_same_work(candidates, TEXTS)
     before = loss_of(candidates["zoo"])
     for name, candidate in candidates.items():
@@ -335,18 +241,8 @@ def loss_of(candidate):
     return float(loss(targets, logits, sample_weight=targets > END_ID))
 
 
-def test_other_networks_have_no_peers(data, monkeypatch):
-    monkeypatch.setitem(Translation.defaults, "cell", "lstm")
+def test_other_networks_have_no_peers(small, monkeypatch):
+    monkeypatch.setitem(translation.WRITTEN_FOR, "cell", ("lstm",))
     result = CliRunner().invoke(translation.main, [])
     assert result.exit_code == 2
-    assert "the task's cell is lstm, but its peers have gru" in result.output
-
-
-def test_an_unknown_dataset_is_one_line(monkeypatch):
-    def unknown(name):
-        raise zoo.errors.UserError(f"there is no dataset '{name}'")
-
-    monkeypatch.setattr(zoo.datasets.parallel_text, "load", unknown)
-    result = CliRunner().invoke(translation.main, ["--dataset", "nothing"])
-    assert result.exit_code == 2
-    assert "there is no dataset 'nothing'" in result.output
+    assert "the task's cell is gru, but its peers have lstm" in result.output
