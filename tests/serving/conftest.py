@@ -1,59 +1,61 @@
-"""A tiny classifier, exported as TensorFlow Serving reads it, and what it should answer."""
+"""Exported models, each written once; a development server; what is asked of servers."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
 import pytest
-from support.served_models import TEXTS
-from support.servers import server, small_models  # noqa: F401  fixtures for every module here
 
-pytest.register_assert_rewrite("support.conformance")
+from support.servers import development_server, grpc_server, write_small_model
 
 NAME = "tiny"
-LABELS = ("bad", "fair", "good")
-
-
-@dataclass(frozen=True)
-class Served:
-    """An exported model: its folder of versions' parent, its one version, and who made it."""
-
-    folder: Path
-    version: Path
-    predictor: object
 
 
 @pytest.fixture(scope="session")
-def predictor():
-    """An untrained `TextClassifier` whose answers differ from text to text."""
-    import keras
+def exports(trained_tagger, tmp_path_factory):
+    """A function of a kind to its `Export`."""
+    from support.exports import export
 
-    from zoo.networks import many_to_one
-    from zoo.predictors import TextClassifier
-    from zoo.text.words import WordTokenizer
+    made = {}
 
-    tokenizer = WordTokenizer.from_texts(TEXTS)
-    model = many_to_one(len(tokenizer.vocabulary), len(LABELS), embedding_dim=5, units=3, layers=2)
-    generator = np.random.default_rng(2)
-    for weight in model.trainable_variables:
-        weight.assign(generator.normal(size=weight.shape))
-    bias = model.get_layer("logits").bias  # so that no label is the likeliest of all texts
-    bias.assign(bias - keras.ops.mean(model(tokenizer(TEXTS)), axis=0))
-    return TextClassifier(model, tokenizer, LABELS)
+    def exported(kind):
+        if kind not in made:
+            folder = tmp_path_factory.mktemp(kind.replace(" ", "_"))
+            made[kind] = export(kind, trained_tagger, folder)
+        return made[kind]
+
+    return exported
 
 
 @pytest.fixture(scope="session")
-def served(predictor, tmp_path_factory):
-    """The predictor, exported once for all tests, which must leave it as it is."""
-    import zoo
+def served(exports):
+    """The classifier's `Export`."""
+    return exports("classifier")
 
-    folder = tmp_path_factory.mktemp("served")
-    return Served(folder, zoo.serving.export(predictor, NAME, folder), predictor)
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """Folder of the versions 1 and 2 of a model with many signatures; tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("small")
+    for version in (1, 2):
+        write_small_model(folder / str(version), version)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def rest_url(small, served):
+    """Of a development server of "small" and of the classifier, "tiny"."""
+    with development_server(small=small, tiny=served.version.parent) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def grpc_address(small, served):
+    """Of the stock gRPC services on the same models."""
+    with grpc_server(small=small, tiny=served.version.parent) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def expected(served):
-    """What a server of `served` should answer: what Keras does."""
+    """What a server of the classifier should answer: what Keras does."""
+    from support.classifiers import TEXTS
     from support.conformance import Exchange, Expected
 
     from zoo.predictors.endpoints import request
@@ -64,6 +66,5 @@ def expected(served):
         for endpoint in served.predictor.endpoints()
         for inputs in (*endpoint.examples, *(texts if endpoint.name == "serving_default" else ()))
     ]
-    labels = {label for e in exchanges for label in e.outputs["label"]}
-    assert len(labels) > 1, "or the label would show nothing"
+    assert len({label for e in exchanges for label in e.outputs["label"]}) > 1, "or little shows"
     return Expected(NAME, (int(served.version.name),), exchanges)

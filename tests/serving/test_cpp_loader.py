@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.conformance import Exchange
+from support.exports import assert_alike
+from tensorflow.core.framework.tensor_pb2 import TensorProto
 
-from zoo.serving.protobufs import tensor_pb2, to_array, to_tensor_proto
+from zoo.serving.export.warmup import to_tensor_proto
 
 SOURCE = Path(__file__).with_name("probe.cc")
 
@@ -24,9 +27,8 @@ def probe(tmp_path_factory):
     libraries = tf.sysconfig.get_lib()
     flags = [*tf.sysconfig.get_compile_flags(), *tf.sysconfig.get_link_flags()]
     flags += ["-l:libtensorflow_cc.so.2", f"-Wl,-rpath,{libraries}", "-O0", "-w"]
-    built = subprocess.run(
-        ["g++", SOURCE, "-o", binary, *flags], capture_output=True, text=True, check=False
-    )
+    command = ["g++", SOURCE, "-o", binary, *flags]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     return binary
 
@@ -34,7 +36,7 @@ def probe(tmp_path_factory):
 def run(probe, folder, exchange, scratch):
     """The outputs that the probe gives to the inputs of an exchange."""
     answers = scratch / "answers"
-    answers.mkdir()
+    answers.mkdir(parents=True)
     command = [probe, folder, exchange.signature, answers]
     for name, array in exchange.inputs.items():
         path = scratch / f"{name}.input"
@@ -43,7 +45,7 @@ def run(probe, folder, exchange, scratch):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return {
-        path.name: to_array(tensor_pb2.TensorProto.FromString(path.read_bytes()))
+        path.name: tf.make_ndarray(TensorProto.FromString(path.read_bytes()))
         for path in answers.iterdir()
     }
 
@@ -53,22 +55,12 @@ def test_every_signature_answers_as_keras_does(probe, served, expected, tmp_path
     for exchange in sorted(expected.exchanges, key=lambda e: len({*e.outputs["label"]})):
         exchanges[exchange.signature] = exchange
     for signature, exchange in exchanges.items():
-        scratch = tmp_path / signature
-        scratch.mkdir()
-        outputs = run(probe, served.version, exchange, scratch)
-        assert outputs.keys() == exchange.outputs.keys()
-        for name, array in exchange.outputs.items():
-            assert (outputs[name].dtype, outputs[name].shape) == (array.dtype, array.shape)
-            if array.dtype.kind == "O":
-                assert outputs[name].tolist() == array.tolist()
-            else:
-                np.testing.assert_allclose(outputs[name], array, 1e-5, 1e-5)
+        outputs = run(probe, served.version, exchange, tmp_path / signature)
+        assert_alike(outputs, exchange.outputs)
 
 
 def test_a_graph_that_demands_xla_fails(probe, tmp_path):
     """As in TensorFlow Serving: so the probe would notice such an export."""
-    from support.conformance import Exchange
-
     module = tf.Module()
     module.function = tf.function(
         lambda x: {"y": 2 * x},

@@ -1,20 +1,26 @@
-"""Development servers for tests, in this process."""
+"""Servers for tests, in this process: the development server, and gRPC by the stock servicers."""
 
 import contextlib
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
-import pytest
+import grpc
+import tensorflow as tf
+from google.protobuf import json_format
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
 
-from zoo.serving.protobufs import model_server_config_pb2
+from zoo.serving.export.warmup import to_tensor_proto
+from zoo.serving.server import development, ports
+from zoo.serving.server.models import Model
 
-WAIT = 60  # seconds for what takes a moment, on a machine with other work
-
-
-def model_config(name, folder):
-    """A `ModelConfig` that serves all versions of a folder."""
-    config = model_server_config_pb2.ModelConfig(name=name, base_path=str(folder))
-    config.model_version_policy.all.SetInParent()
-    return config
+WAIT = 120  # seconds for what should take less than one
 
 
 def wait_until(condition, seconds=WAIT):
@@ -27,34 +33,146 @@ def wait_until(condition, seconds=WAIT):
 
 
 @contextlib.contextmanager
-def running(*configs, **limits):
-    """Context of a server on free ports, with all its models loaded."""
-    from zoo.serving.server.development import DevelopmentServer, Limits
+def development_server(request_bytes=development.REQUEST_BYTES, **folders):
+    """Context of the URL of a development server of models by name."""
+    models = [Model(name, folder) for name, folder in folders.items()]
+    server = development.server(models, request_bytes)
+    with ports.listen("127.0.0.1", 0) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
-    server = DevelopmentServer(configs, port=0, rest_port=0, limits=Limits(**limits))
+
+@contextlib.contextmanager
+def grpc_server(**folders):
+    """Context of the address of a server of `PredictionService` and `ModelService`."""
+    models = {name: Model(name, folder) for name, folder in folders.items()}
+    server = grpc.server(ThreadPoolExecutor(8))
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_Predict(models), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Status(models), server)
+    port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
-        wait_until(lambda: server.manager.ready)
-        yield server
+        yield f"127.0.0.1:{port}"
     finally:
-        server.stop()
+        server.stop(None)
 
 
-@pytest.fixture(scope="session")
-def small_models(tmp_path_factory):
-    """Folder of the versions 1 and 2 of a model with many signatures; tests leave it as it is."""
-    from support import served_models
+class _Services:
+    def __init__(self, models):
+        self._models = models
 
-    folder = tmp_path_factory.mktemp("small")
-    for version in (1, 2):
-        served_models.write(folder / str(version), version)
+    def _find(self, spec, context):
+        number = spec.version.value if spec.HasField("version") else None
+        try:
+            return self._models[spec.name].version(number)
+        except KeyError:
+            message = f"Servable not found for request: Latest({spec.name})"
+        except LookupError as error:
+            message = str(error)
+        return context.abort(grpc.StatusCode.NOT_FOUND, message)
+
+
+class _Predict(_Services, prediction_service_pb2_grpc.PredictionServiceServicer):
+    def Predict(self, request, context):
+        number, model = self._find(request.model_spec, context)
+        name = request.model_spec.signature_name or "serving_default"
+        if name not in model.signatures:
+            message = f'Serving signature key "{name}" not found.'
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, message)
+        specs = model.signatures[name].inputs
+        inputs = {key: tf.make_ndarray(proto) for key, proto in request.inputs.items()}
+        wrong = inputs.keys() ^ specs.keys() or {
+            key for key, array in inputs.items() if specs[key].dtype != tf.as_dtype(array.dtype)
+        }
+        if wrong:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"wrong inputs: {wrong}")
+        try:
+            outputs = model.run(name, inputs)
+        except tf.errors.OpError as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
+        response = predict_pb2.PredictResponse(model_spec=request.model_spec)
+        response.model_spec.version.value = number
+        response.model_spec.signature_name = name
+        for key, array in outputs.items():
+            if key in request.output_filter or not request.output_filter:
+                response.outputs[key].CopyFrom(to_tensor_proto(array))
+        return response
+
+    def GetModelMetadata(self, request, context):
+        number, model = self._find(request.model_spec, context)
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        for name, signature in model.meta_graph.signature_def.items():
+            signatures.signature_def[name].CopyFrom(signature)
+        response = get_model_metadata_pb2.GetModelMetadataResponse(model_spec=request.model_spec)
+        response.model_spec.version.value = number
+        response.metadata["signature_def"].Pack(signatures)
+        return response
+
+
+class _Status(_Services, model_service_pb2_grpc.ModelServiceServicer):
+    def GetModelStatus(self, request, context):
+        self._find(request.model_spec, context)
+        status = self._models[request.model_spec.name].status()
+        return json_format.ParseDict(status, get_model_status_pb2.GetModelStatusResponse())
+
+
+class _Small(tf.Module):
+    """Answers that can be told beforehand; `version` is in them."""
+
+    def __init__(self, version):
+        super().__init__()
+        self.version = tf.Variable(version, dtype=tf.int64)
+
+    def label(self, text):
+        long = tf.strings.length(text) > 4
+        probability = tf.where(long, 0.2, 0.9)
+        return {
+            "label": tf.where(long, "long", "short"),
+            "probabilities": tf.stack([probability, 1 - probability], axis=1),
+            "version": tf.fill(tf.shape(text), self.version),
+        }
+
+    def count(self, steps):
+        most = tf.reduce_max(steps)
+        end = tf.while_loop(lambda i: i < most, lambda i: (i + 1,), (0,))
+        return {"end": tf.minimum(steps, end)}
+
+
+def _echo(content):
+    size = tf.cast(tf.strings.length(content), tf.int64)
+    return {"content_bytes": content + "", "text": content + "!", "size": size}
+
+
+def write_small_model(folder, version):
+    """Writes a SavedModel with every kind of signature, without the zoo; returns its folder."""
+    model = _Small(version)
+    functions = {
+        "serving_default": (model.label, {"text": tf.string}),
+        "count": (model.count, {"steps": tf.int32}),
+        "echo": (_echo, {"content": tf.string}),
+        "add": (
+            lambda x, y: {"total": tf.reduce_sum(x, axis=1) + tf.cast(y, tf.float32)},
+            {"x": tf.TensorSpec([None, None], tf.float32, "x"), "y": tf.int32},
+        ),
+        "divide": (lambda x: {"quotient": x / tf.zeros_like(x)}, {"x": tf.float32}),
+        "number": (lambda digits: {"number": tf.strings.to_number(digits)}, {"digits": tf.string}),
+        "scalar": (lambda x: {"twice": 2 * x}, {"x": tf.TensorSpec([], tf.float32, "x")}),
+        "types": (
+            lambda flag, big, small: {"not_flag": ~flag, "big_": big + 0, "small_": small + 0},
+            {"flag": tf.bool, "big": tf.int64, "small": tf.uint8},
+        ),
+    }
+    signatures = {}
+    for name, (function, specs) in functions.items():
+        specs = [
+            spec if isinstance(spec, tf.TensorSpec) else tf.TensorSpec([None], spec, key)
+            for key, spec in specs.items()
+        ]
+        signatures[name] = tf.function(function, input_signature=specs, autograph=False)
+    tf.saved_model.save(model, str(folder), signatures)
     return folder
-
-
-@pytest.fixture(scope="session")
-def server(small_models):
-    """A server of both versions, as "small" (of which 1 is "stable") and as "other"."""
-    small = model_config("small", small_models)
-    small.version_labels["stable"] = 1
-    with running(small, model_config("other", small_models)) as server:
-        yield server

@@ -17,7 +17,7 @@ from zoo.application.command_line import options
 from zoo.application.command_line.commands import commands
 from zoo.application.task import Settings
 from zoo.datasets.plain_text import Documents, PlainTextData
-from zoo.serving.c_api import SavedModel
+from zoo.serving.export.loaders import SavedModel
 
 
 def settings_of(*arguments):
@@ -69,8 +69,7 @@ def test_words_from_a_file_to_a_server(capfd, tmp_path):
 
     result = call(capfd, "export", "--model", out, "--out", tmp_path / "served", "--name=words")
     assert result.code == 0, result
-    with SavedModel(tmp_path / "served" / "words" / "1") as served:
-        answer = served.run("score", {"text": [sentence]})
+    answer = SavedModel(tmp_path / "served" / "words" / "1").run("score", {"text": [sentence]})
     (score,) = predictor.score([sentence])
     assert answer["log_probability"][0] == pytest.approx(score["log_probability"], rel=1e-5)
 

@@ -15,7 +15,7 @@ from zoo.application.command_line.commands import commands
 from zoo.application.task import Settings
 from zoo.datasets.music import MusicData, Scores
 from zoo.music import midi, musicxml
-from zoo.serving.c_api import SavedModel
+from zoo.serving.export.loaders import SavedModel
 
 
 def test_what_training_leaves(trained_music):
@@ -91,8 +91,8 @@ def test_parts_from_a_folder_to_a_server(capfd, tmp_path):
 
     result = call(capfd, "export", "--model", out, "--out", tmp_path / "served", "--name=parts")
     assert result.code == 0, result
-    with SavedModel(tmp_path / "served" / "parts" / "1") as served:
-        assert set(served.signatures) == {"generate", "score", "serving_default"}
+    served = SavedModel(tmp_path / "served" / "parts" / "1")
+    assert set(served.signatures) == {"generate", "score", "serving_default"}
 
 
 def test_tunes_of_one_voice(capfd, tmp_path):

@@ -13,7 +13,7 @@ from zoo.application.command_line.commands import commands
 from zoo.application.task import Settings
 from zoo.datasets.parallel_text import ParallelData
 from zoo.evaluation.translation import translation_metrics
-from zoo.serving.c_api import SavedModel
+from zoo.serving.export.loaders import SavedModel
 
 
 def settings_of(*arguments):
@@ -74,8 +74,7 @@ def test_from_a_file_to_a_server(capfd, tmp_path, trained):
 
     result = call(capfd, "export", "--model", trained, "--out", tmp_path, "--name=pairs")
     assert result.code == 0, result
-    with SavedModel(tmp_path / "pairs" / "1") as served:
-        answer = served.run("serving_default", {"text": list(texts)})
+    answer = SavedModel(tmp_path / "pairs" / "1").run("serving_default", {"text": list(texts)})
     assert [t.decode() for t in answer["translation"]] == expected
 
 

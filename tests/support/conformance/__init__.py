@@ -1,15 +1,15 @@
 """What any server of a model has to answer on the wire: `tensorflow_model_server`, or a stand-in.
 
-Each function of `CHECKS` takes `(host, grpc_port, rest_port, expected)`, the last an `Expected`.
-What is demanded is what TensorFlow Serving documents, or what its source says.
+Each function takes the address of the server and an `Expected`. What is demanded is what TensorFlow
+Serving documents, or what its source says.
 """
 
 from . import rest, rpc
 from .exchanges import Exchange, Expected
 
-__all__ = ["CHECKS", "Exchange", "Expected"]
+__all__ = ["REST_CHECKS", "RPC_CHECKS", "Exchange", "Expected"]
 
-CHECKS = [
+REST_CHECKS = [
     rest.predict_rows,
     rest.predict_columns,
     rest.predict_one_input_without_its_name,
@@ -19,12 +19,11 @@ CHECKS = [
     rest.malformed_requests,
     rest.status,
     rest.metadata,
+]
+RPC_CHECKS = [
     rpc.predict,
-    rpc.predict_the_default_signature,
-    rpc.predict_version,
     rpc.predict_some_outputs,
     rpc.predict_errors,
-    rpc.status,
-    rpc.metadata,
+    rpc.status_and_metadata,
     rpc.many_clients_at_once,
 ]

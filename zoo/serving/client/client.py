@@ -107,7 +107,7 @@ class Client:
                 for found in answer["model_version_status"]
             ]
         except (KeyError, TypeError, ValueError) as error:
-            raise self._transport.not_understood(error) from error
+            raise self._transport.error("not understood", error) from error
 
     def metadata(self, version: int | None = None) -> dict[str, Any]:
         """The signatures of the model.
@@ -136,7 +136,7 @@ class Client:
                 },
             }
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise self._transport.not_understood(f"no signatures: {error!r}") from error
+            raise self._transport.error("not understood", f"no signatures: {error!r}") from error
 
     def close(self) -> None:
         """Closes the connection."""

@@ -39,7 +39,7 @@ class Rest(Transport):
                 values = dict.fromkeys(outputs, values)
             return {name: nested(values[name], from_base64) for name in outputs}
         except (KeyError, TypeError, ValueError) as error:
-            raise self.not_understood(f"{type(error).__name__}: {error}") from error
+            raise self.error("not understood", f"{type(error).__name__}: {error}") from error
 
     def status(self) -> dict[str, Any]:
         return self._call("GET", self._path(None))
@@ -58,20 +58,20 @@ class Rest(Transport):
         try:
             response = self._client.request(method, path, json=body)
         except httpx2.TimeoutException as error:
-            raise self.timed_out() from error
+            raise self.error("timed out") from error
         except httpx2.TransportError as error:
-            raise self.unreachable(error) from error
+            raise self.error("unreachable", error) from error
         except httpx2.RequestError as error:
-            raise self.not_understood(error) from error
+            raise self.error("not understood", error) from error
         try:
             answer: dict = json.loads(response.content.decode("utf-8", "replace"))
             reason = None if response.is_success else answer["error"]
         except (ValueError, KeyError, TypeError) as error:
-            raise self.not_understood(f"HTTP {response.status_code}") from error
+            raise self.error("not understood", f"HTTP {response.status_code}") from error
         if response.status_code == httpx2.codes.NOT_FOUND:
-            raise self.not_found(reason)
+            raise self.error("not found", reason)
         if reason is not None:
-            raise self.refused(reason)
+            raise self.error("refused", reason)
         return answer
 
 

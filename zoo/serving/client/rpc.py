@@ -19,6 +19,13 @@ from zoo.errors import UserError
 from zoo.serving.arrays import output_values
 from zoo.serving.client.transport import SIGNATURE_DEF, Transport
 
+_KINDS = {
+    grpc.StatusCode.UNAVAILABLE: "unreachable",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "timed out",
+    grpc.StatusCode.NOT_FOUND: "not found",
+    grpc.StatusCode.UNIMPLEMENTED: "not understood",
+}
+
 
 class Grpc(Transport):
     """gRPC; the address is `host:port`."""
@@ -47,7 +54,7 @@ class Grpc(Transport):
                 for name in outputs
             }
         except (TypeError, ValueError) as error:
-            raise self.not_understood(error) from error
+            raise self.error("not understood", error) from error
 
     def status(self) -> dict[str, Any]:
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=self._spec(None))
@@ -60,7 +67,7 @@ class Grpc(Transport):
         response = self._call(self._predictions.GetModelMetadata, request)
         signatures = get_model_metadata_pb2.SignatureDefMap()
         if not response.metadata[SIGNATURE_DEF].Unpack(signatures):
-            raise self.not_understood("no signatures")
+            raise self.error("not understood", "no signatures")
         spec, found = _document(response.model_spec), _document(signatures)
         return {"model_spec": spec, "metadata": {SIGNATURE_DEF: found}}
 
@@ -77,16 +84,8 @@ class Grpc(Transport):
         try:
             return method(request, timeout=self._timeout)
         except grpc.RpcError as error:
-            code, details = error.code(), error.details() or error.code().name
-            if code is grpc.StatusCode.UNAVAILABLE:
-                raise self.unreachable(details) from error
-            if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-                raise self.timed_out() from error
-            if code is grpc.StatusCode.NOT_FOUND:
-                raise self.not_found(details) from error
-            if code is grpc.StatusCode.UNIMPLEMENTED:
-                raise self.not_understood(details) from error
-            raise self.refused(details) from error
+            kind = _KINDS.get(error.code(), "refused")
+            raise self.error(kind, error.details() or error.code().name) from error
 
 
 def _document(content: message.Message) -> dict[str, Any]:

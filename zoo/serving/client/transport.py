@@ -1,6 +1,5 @@
 """What every way to a model server has: an address, a model, and words for what goes wrong."""
 
-from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -8,9 +7,20 @@ import numpy as np
 from zoo.errors import UserError
 
 SIGNATURE_DEF = "signature_def"
+_WORDS = {
+    "unreachable": "no model server answers at {address} ({reason}): start one, with "
+    "`python -m zoo serve` for example, or give another address",
+    "timed out": "{address} did not answer within {timeout:g} seconds: allow more time, or look at "
+    "the server's log",
+    "not found": "{address} does not serve model '{model}' as asked for ({reason}): check its name "
+    "and version, and that it is loaded",
+    "refused": "{address} refused the request: {reason}",
+    "not understood": "{address} does not answer like a model server ({reason}): give the address "
+    "of one",
+}
 
 
-class Transport(ABC):
+class Transport:
     """A connection to a server.
 
     Args:
@@ -19,7 +29,7 @@ class Transport(ABC):
         timeout: seconds to wait for an answer.
 
     Raises:
-        UserError: the address cannot be one.
+        UserError: the address cannot be one; later, what `_WORDS` tells.
     """
 
     def __init__(self, address: str, model: str, timeout: float):
@@ -27,66 +37,25 @@ class Transport(ABC):
         self._model = model
         self._timeout = timeout
 
-    @abstractmethod
     def predict(
         self, inputs: dict[str, np.ndarray], outputs: list[str], signature: str, version: int | None
     ) -> dict[str, Any]:
-        """Runs a signature.
+        """The outputs of a signature of a version (None: the latest), as nested lists by name."""
+        raise NotImplementedError
 
-        Args:
-            inputs: arrays by name.
-            outputs: names of the outputs.
-            signature: its name.
-            version: of the model; None for the latest.
-
-        Returns:
-            Nested lists by name; strings are `str`, or `bytes` if the name ends in "_bytes".
-        """
-
-    @abstractmethod
     def status(self) -> dict[str, Any]:
         """The states of the versions, as the JSON of a `GetModelStatusResponse`."""
+        raise NotImplementedError
 
-    @abstractmethod
     def metadata(self, version: int | None) -> dict[str, Any]:
         """The signatures, as the JSON that `/metadata` answers."""
+        raise NotImplementedError
 
-    @abstractmethod
     def close(self) -> None:
         """Closes the connection."""
+        raise NotImplementedError
 
-    def unreachable(self, reason: object) -> UserError:
-        """Nobody answers."""
-        return UserError(
-            f"no model server answers at {self._address} ({_one_line(reason)}): start one, with "
-            "`python -m zoo serve` for example, or give another address"
-        )
-
-    def timed_out(self) -> UserError:
-        """The answer takes too long."""
-        return UserError(
-            f"{self._address} did not answer within {self._timeout:g} seconds: allow more time, or "
-            "look at the server's log"
-        )
-
-    def not_found(self, reason: object) -> UserError:
-        """There is no such model or version."""
-        return UserError(
-            f"{self._address} does not serve model '{self._model}' as asked for "
-            f"({_one_line(reason)}): check its name and version, and that it is loaded"
-        )
-
-    def refused(self, reason: object) -> UserError:
-        """The server objects."""
-        return UserError(f"{self._address} refused the request: {_one_line(reason)}")
-
-    def not_understood(self, reason: object) -> UserError:
-        """What answers is no model server."""
-        return UserError(
-            f"{self._address} does not answer like a model server ({_one_line(reason)}): give the "
-            "address of one"
-        )
-
-
-def _one_line(reason: object) -> str:
-    return " ".join(str(reason).split())
+    def error(self, kind: str, reason: object = "") -> UserError:
+        """What to raise, in one line; `kind` is a key of `_WORDS`."""
+        words = {"address": self._address, "model": self._model, "timeout": self._timeout}
+        return UserError(_WORDS[kind].format(**words, reason=" ".join(str(reason).split())))

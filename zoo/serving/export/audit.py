@@ -14,7 +14,7 @@ from tensorflow.python.framework import op_def_registry  # there is no public li
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from zoo.serving.export import warmup
-from zoo.serving.export.loaders import Loaded, SavedModel, SessionModel
+from zoo.serving.export.loaders import SavedModel, SessionModel
 from zoo.serving.export.signatures import Signature, read_meta_graph, read_signatures
 
 TOLERANCE = 1e-5  # absolute and relative, of every number against Keras
@@ -103,7 +103,7 @@ def _requests(signatures: Mapping[str, Signature], logs: Logs) -> Iterator[str]:
             yield f"{name}: no warm-up requests of two sizes, so it is not known to take any size"
 
 
-def _answers(model: Loaded, logs: Logs) -> Iterator[str]:
+def _answers(model: SavedModel | SessionModel, logs: Logs) -> Iterator[str]:
     """Answers that differ from those of Keras."""
     for number, log in enumerate(logs, 1):
         request, kept = log.predict_log.request, log.predict_log.response.outputs

@@ -2,10 +2,11 @@
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from google.protobuf import text_format
-from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
 from zoo.errors import UserError
 
@@ -44,45 +45,42 @@ def update(folder: str | Path) -> None:
     """
     folder = Path(folder).resolve()  # the server wants absolute paths
     while True:  # another export may replace the file between reading and writing it
-        config = read_models(folder)
-        models = config.model_config_list.config
-        missing = _exported(folder) - {model.name for model in models}
+        models = read_models(folder / MODELS_NAME)
+        exported = {path.parents[1].name for path in folder.glob("*/[0-9]*/saved_model.pb")}
+        missing = exported - {model.name for model in models}
         if not missing:
             break
-        for name in sorted(missing):
-            models.add(name=name, base_path=str(folder / name), model_platform="tensorflow")
-        _replace(folder / MODELS_NAME, text_format.MessageToString(config))
+        models += [model_config(name, folder / name) for name in sorted(missing)]
+        _replace(folder / MODELS_NAME, models_config(models))
     for name, content in ((BATCHING_NAME, _BATCHING), (MONITORING_NAME, _MONITORING)):
         if not (folder / name).exists():
             _replace(folder / name, content)
 
 
-def _exported(folder: Path) -> set[str]:
-    """The names of the models in a folder."""
-    return {path.parents[1].name for path in folder.glob("*/[0-9]*/saved_model.pb")}
-
-
-def read_models(folder: str | Path) -> ModelServerConfig:
-    """Reads `models.config` of a folder, which need not be there.
+def read_models(path: Path) -> list[ModelConfig]:
+    """The models that a `models.config` lists; none if it is not there.
 
     Raises:
-        UserError: the file is there and cannot be read.
-    """
-    path = Path(folder) / MODELS_NAME
-    return read(path) if path.exists() else ModelServerConfig()
-
-
-def read(path: str | Path) -> ModelServerConfig:
-    """Reads `models.config`.
-
-    Raises:
-        UserError: the file cannot be read or is none.
+        UserError: the file cannot be read or is no such list.
     """
     try:
-        content = Path(path).read_text(encoding="utf-8")
-        return text_format.Parse(content, ModelServerConfig())
+        content = path.read_text(encoding="utf-8") if path.exists() else ""
+        return list(text_format.Parse(content, ModelServerConfig()).model_config_list.config)
     except (OSError, ValueError, text_format.ParseError) as error:
         raise UserError(f"{path}: not a list of models to serve ({error}): mend it") from error
+
+
+def model_config(name: str, folder: Path) -> ModelConfig:
+    """The entry of a model, whose versions lie in `folder`."""
+    return ModelConfig(name=name, base_path=str(folder), model_platform="tensorflow")
+
+
+def models_config(models: Sequence[ModelConfig]) -> str:
+    """The content of a `models.config`."""
+    config = ModelServerConfig()
+    config.model_config_list.config.extend(models)
+    content: str = text_format.MessageToString(config)
+    return content
 
 
 def _replace(path: Path, content: str) -> None:

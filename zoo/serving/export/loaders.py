@@ -2,20 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from zoo.serving.export.signatures import TAG, read_meta_graph, read_signatures
-
-
-class Loaded(Protocol):
-    """An exported model in memory."""
-
-    def run(self, signature: str, inputs: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
-        """The outputs of a signature, by name; strings are object arrays of `bytes`."""
 
 
 class SavedModel:
@@ -38,7 +30,7 @@ class SavedModel:
         self._model = tf.saved_model.load(str(folder))  # holds the variables
 
     def run(self, signature: str, inputs: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
-        """The outputs of a signature.
+        """The outputs of a signature by name; strings are object arrays of `bytes`.
 
         Raises:
             KeyError: there is no such signature or input.

@@ -57,7 +57,9 @@ def write(predictor: Exportable, name: str, folder: str | Path) -> Path:
             f"a SavedModel is written by TensorFlow, and Keras runs on {keras.backend.backend()}: "
             "set KERAS_BACKEND=tensorflow (models trained on any backend load there)"
         )
-    configuration.read_models(folder)  # a damaged one is refused before there is a version
+    configuration.read_models(
+        Path(folder) / configuration.MODELS_NAME
+    )  # a damaged one is refused before there is a version
     versions = Path(folder) / name
     try:
         version = _write_version(predictor, name, versions)

@@ -75,15 +75,16 @@ def application(models: Sequence[Model], request_bytes: int = REQUEST_BYTES) -> 
     def malformed(request: Request) -> Response:
         raise HTTPException(400, f"Malformed request: {request.method} {request.url.path}")
 
-    routes = [Route("/healthz", health)]
-    for version in ("", "/versions/{version:int}"):
-        path = f"/v1/models/{{name}}{version}"
-        routes += [
-            Route(f"{path}:predict", answering(_predict), methods=["POST"]),
-            Route(f"{path}/metadata", answering(_metadata)),
-            Route(path, answering(lambda model, number, _: model.status(number))),
-        ]
-    routes.append(Route("/v1/{path:path}", malformed, methods=_METHODS))
+    paths = [f"/v1/models/{{name}}{version}" for version in ("", "/versions/{version:int}")]
+    status = answering(lambda model, number, _: model.status(number))
+    routes = [
+        Route("/healthz", health),
+        *(Route(f"{path}:predict", answering(_predict), methods=["POST"]) for path in paths),
+        Route("/v1/models/{name}:{method}", malformed, methods=_METHODS),
+        *(Route(f"{path}/metadata", answering(_metadata)) for path in paths),
+        *(Route(path, status) for path in paths),
+        Route("/v1/{path:path}", malformed, methods=_METHODS),
+    ]
     handlers: Any = dict.fromkeys((*_STATUS, HTTPException, Exception), _failure)
     return Starlette(routes=routes, exception_handlers=handlers)
 

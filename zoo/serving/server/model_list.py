@@ -38,7 +38,9 @@ def resolve(
         exported = _exported(Path(model))
         if exported is None:
             folder = catalogue.find_model(model).resolve()
-            exported = [_config(folder.name, Path(exports).resolve() / folder.name)]
+            exported = [
+                configuration.model_config(folder.name, Path(exports).resolve() / folder.name)
+            ]
             to_export[folder.name] = folder
         configs += exported
     _require_distinct(configs)
@@ -56,14 +58,14 @@ def _exported(path: Path) -> list[ModelConfig] | None:
         path = path.resolve().parent
     if any(path.glob(f"[0-9]*/{_GRAPH_NAME}")):
         path = path.resolve()
-        return [_config(path.name, path)]
+        return [configuration.model_config(path.name, path)]
     return None
 
 
 def _listed(folder: Path) -> list[ModelConfig]:
     """The models of `models.config`."""
     path = folder / configuration.MODELS_NAME
-    configs = list(configuration.read(path).model_config_list.config)
+    configs = configuration.read_models(path)
     if not configs:
         raise UserError(f"{path} lists no models: export one to this folder")
     for config in configs:
@@ -74,10 +76,6 @@ def _listed(folder: Path) -> list[ModelConfig]:
                 "mend its base_path"
             )
     return configs
-
-
-def _config(name: str, folder: Path) -> ModelConfig:
-    return ModelConfig(name=name, base_path=str(folder), model_platform="tensorflow")
 
 
 def _require_distinct(configs: Sequence[ModelConfig]) -> None:

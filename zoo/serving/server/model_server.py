@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from google.protobuf import text_format
-from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
+from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
 from zoo.errors import UserError
 from zoo.serving.export import configuration
@@ -48,10 +47,8 @@ def command(
         port: of gRPC.
         rest_port: of REST.
     """
-    listed = ModelServerConfig()
-    listed.model_config_list.config.extend(configs)
     path = Path(folder) / configuration.MODELS_NAME
-    path.write_text(text_format.MessageToString(listed), encoding="utf-8")
+    path.write_text(configuration.models_config(configs), encoding="utf-8")
     configuration.update(folder)
     words = [
         program,

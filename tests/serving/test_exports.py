@@ -1,0 +1,288 @@
+"""Every kind of model as a server has it: batches, padding, and answers as the predictor's own."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from support.exports import KINDS, OTHERS, assert_alike
+from support.music_pieces import piece_of
+
+from zoo.predictors import language_model_endpoints
+from zoo.predictors.endpoints import request
+
+SCORE = {"log_probability", "token_count"}
+STATES = ("state_0", "state_1")  # of a layer of LSTM
+LANGUAGE_MODEL = {
+    "serving_default": ({"text"}, SCORE),
+    "score": ({"text"}, SCORE),
+    "generate": ({"prompt", "temperature", "seed", "max_length"}, {"text", *SCORE}),
+    "decode_step": (
+        {"token_ids", *STATES},
+        {"log_probabilities", *(f"next_{name}" for name in STATES)},
+    ),
+}
+WRITE_MUSIC = (
+    {"seed_chord", "key", "temperature", "seed", "max_length"},
+    {"pitches", "onsets", "step_count"},
+)
+ENTITY = ("type", "text", "start", "end", "probability")
+SIGNATURES = {  # by the last word of a kind, or all of it
+    "classifier": {
+        "serving_default": ({"text"}, {"label", "probabilities"}),
+        "token_ids": ({"token_ids", "length"}, {"label", "probabilities"}),
+    },
+    "tagger": {"serving_default": ({"text"}, {f"entity_{name}" for name in ENTITY})},
+    "model": LANGUAGE_MODEL,
+    "music": {
+        "serving_default": WRITE_MUSIC,
+        "generate": WRITE_MUSIC,
+        "score": ({"notes", "struck"}, {"log_probability", "length"}),
+    },
+    "translator": {"serving_default": ({"text"}, {"translation", "log_probability"})},
+}
+TEXTS = ["The king is dead.", "A", "A zebra? Well, Ann met Köln!", "Nobody loves the sea. " * 8]
+
+
+@pytest.fixture(scope="module", params=(*KINDS, *OTHERS))
+def export(request, exports):
+    return exports(request.param)
+
+
+def of(*kinds):
+    return pytest.mark.parametrize("export", kinds, indirect=True)
+
+
+@pytest.fixture(scope="module")
+def model(export):
+    return export.model
+
+
+@pytest.fixture(scope="module")
+def predictor(export):
+    return export.predictor
+
+
+def test_signatures(model, request):
+    kind = request.node.callspec.params["export"]
+    found = {name: tuple(map(set, signature)) for name, signature in model.signatures.items()}
+    assert found == next(SIGNATURES[word] for word in kind.split() if word in SIGNATURES)
+
+
+@of("classifier", "tagger", "character model", OTHERS[0])
+def test_a_batch_of_no_rows(model, predictor):
+    for endpoint in predictor.endpoints():
+        inputs = {name: array[:0] for name, array in endpoint.examples[-1].items()}
+        outputs = model.run(endpoint.name, inputs)
+        assert {name: len(array) for name, array in outputs.items()} == dict.fromkeys(outputs, 0)
+
+
+def test_rows_do_not_depend_on_those_beside_them(model, predictor):
+    """A row that is alone answers the same but for padding. (Of texts that are drawn, too: they are
+    so short that the rounding of other batch sizes does not decide on a token.)"""
+    for endpoint in predictor.endpoints():
+        inputs = max(endpoint.examples, key=lambda inputs: min(map(len, inputs.values())))
+        together = model.run(endpoint.name, inputs)
+        for i in range(min(3, len(next(iter(inputs.values()))))):
+            alone = model.run(endpoint.name, {k: array[i : i + 1] for k, array in inputs.items()})
+            for name, array in alone.items():
+                row = together[name][i : i + 1]
+                within = row[:, : array.shape[1]] if array.ndim > 1 else row
+                assert_alike({name: within}, {name: array}, 1e-4)
+
+
+def test_the_vocabularies_are_assets(export):
+    for asset in (export.version / "assets").iterdir():
+        assert asset.read_bytes() == (export.saved / asset.name).read_bytes()
+
+
+@of("classifier", "tagger")
+def test_every_weight_is_kept_once(export):
+    stored = tf.train.list_variables(str(export.version / "variables" / "variables"))
+    sizes = [math.prod(shape) for name, shape in stored if "VARIABLE_VALUE" in name]
+    assert sum(sizes) == export.predictor.model.count_params()
+
+
+@of("classifier")
+def test_labels(model, predictor):
+    ids = predictor.tokenizer.ragged(TEXTS)
+    inputs = {
+        "serving_default": {"text": TEXTS},
+        "token_ids": {"token_ids": ids.to_tensor(), "length": tf.cast(ids.row_lengths(), "int32")},
+    }
+    expected = request(
+        label=[row["label"] for row in predictor.predict(TEXTS)],
+        probabilities=predictor.probabilities(TEXTS),
+    )
+    for name, given in inputs.items():
+        assert_alike(model.run(name, given), expected)
+
+
+@of("classifier")
+def test_what_stands_behind_the_length_does_not_count(model):
+    """Servers pad rows with their first id, not with 0."""
+    alone = model.run("token_ids", {"token_ids": [[4, 5, 2]], "length": [3]})
+    ids = [[4, 5, 2, 4, 4], [3, 3, 3, 3, 2]]
+    padded = model.run("token_ids", {"token_ids": ids, "length": [3, 5]})
+    assert_alike({name: array[:1] for name, array in padded.items()}, alone)
+    empty = {"token_ids": np.zeros((1, 0), "int32"), "length": [0]}
+    assert np.isfinite(model.run("token_ids", empty)["probabilities"]).all()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="one for each row"):
+        model.run("token_ids", {"token_ids": [[4, 5]], "length": [2, 2]})
+
+
+def entities_of(answer):
+    """The rows of an answer, read as a client reads them: a start of -1 is padding."""
+    found = []
+    for row in zip(*(answer[f"entity_{name}"] for name in ENTITY), strict=True):
+        entities = [e for e in zip(*row, strict=True) if e[2] >= 0]
+        found.append([(kind.decode(), text.decode(), *rest) for kind, text, *rest in entities])
+    return found
+
+
+def assert_entities(answer, predictions):
+    expected = [[tuple(e[name] for name in ENTITY) for e in p["entities"]] for p in predictions]
+    for entities, others in zip(entities_of(answer), expected, strict=True):
+        assert [e[:-1] for e in entities] == [e[:-1] for e in others]
+        np.testing.assert_allclose([e[-1] for e in entities], [e[-1] for e in others], atol=1e-5)
+
+
+@of("tagger")
+def test_entities(model, predictor):
+    texts = [
+        "Ann Lee met Bob in Rome, and Bob met Ann.",
+        "",
+        " \n\t ",
+        "\U0001f600 Joe, e\u0301te\u0301 in Ko\u0308ln\n\nand New\u00a0York\x00Rome",
+        "Eva Maria Kohl went to Bonn . " * 30,
+    ]
+    expected = predictor.predict(texts)
+    assert {e["type"] for p in expected for e in p["entities"]} == {"LOC", "PER"}, "or little shows"
+    answer = model.run("serving_default", {"text": texts})
+    assert_entities(answer, expected)
+    padding = answer["entity_start"] < 0
+    assert padding[1].all()
+    assert set(answer["entity_type"][padding]) == set(answer["entity_text"][padding]) == {b""}
+    assert (answer["entity_end"][padding] == -1).all()
+    assert (answer["entity_probability"][padding] == 0).all()
+    answer = model.run("serving_default", {"text": [b"\xff Ann Lee met \xc3 Bob"]})
+    assert_entities(answer, predictor.predict(["\ufffd Ann Lee met \ufffd Bob"]))
+    assert entities_of(answer)[0], "or nothing is shown"
+
+
+language_models = of("character model", OTHERS[0])
+
+
+@language_models
+def test_scores_of_texts(model, predictor):
+    expected = predictor.score(TEXTS)
+    for signature in ("serving_default", "score"):
+        answer = model.run(signature, {"text": TEXTS})
+        found = [score["log_probability"] for score in expected]
+        np.testing.assert_allclose(answer["log_probability"], found, 1e-5, 1e-6)
+        assert answer["token_count"].tolist() == [len(score["tokens"]) for score in expected]
+    nothing = model.run("score", {"text": [""]})
+    end = predictor.level == "word"  # of a text that has no tokens
+    assert (nothing["token_count"][0], nothing["log_probability"][0] == 0) == (end, not end)
+
+
+def asked(*rows):
+    """Inputs of `generate`: prompt, temperature, seed and length of each row."""
+    names = ("prompt", "temperature", "seed", "max_length")
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+
+
+@language_models
+def test_texts_are_those_of_the_predictor(model, predictor):
+    rows = [("The king", 1.0, 7, 12), ("A ", 0.0, 7, 12), ("Nobody", 0.3, 2**40, 5)]
+    answer = model.run("generate", asked(*rows))
+    for i, (prompt, temperature, seed, length) in enumerate(rows):
+        how = {"temperature": temperature} if temperature else {"greedy": True}
+        (text,) = predictor.generate([prompt], seed=seed, length=length, **how)
+        assert answer["text"][i].decode() == text["text"].removeprefix(prompt)
+        assert answer["token_count"][i] == text["tokens"] <= length
+        assert answer["log_probability"][i] == pytest.approx(text["log_probability"], rel=1e-4)
+    other = model.run("generate", asked(("The king", 1.0, 8, 12)))
+    assert other["text"][0] != answer["text"][0], "another seed"
+
+
+@language_models
+def test_numbers_that_make_no_sense(model):
+    """They do not break the batch; what is too long is cut off."""
+    strange = [("A", -1.0, 1, 9), ("A", np.nan, 2, 9), ("A", np.inf, 3, 9), ("A", 1.0, -4, -5)]
+    answer = model.run("generate", asked(*strange, ("A", 0.0, 0, 9), ("\u2603 %", 1.0, 1, 20)))
+    assert answer["text"][0] == answer["text"][1] == answer["text"][4]
+    assert answer["token_count"][2] > answer["token_count"][3] == 0
+    assert "\ufffd" not in answer["text"][5].decode()
+    assert "<UNK>" not in answer["text"][5].decode()
+    longest = model.run("generate", asked(("", 1.0, 1, 2**31 - 1), ("", 1.0, 2, 2**31 - 1)))
+    assert (longest["token_count"] <= language_model_endpoints.LONGEST).all()
+
+
+@language_models
+def test_steps_chained_by_hand_are_the_score(model, predictor):
+    text = "Nobody sees Köln."
+    (ids,) = predictor.tokenizer.ragged([text], end=True).to_list()
+    states = {name: np.zeros((1, 4), "float32") for name in STATES}
+    total, before = 0.0, predictor.tokenizer.start_id
+    for token_id in ids:
+        answer = model.run("decode_step", {"token_ids": [before], **states})
+        row = answer["log_probabilities"][0]
+        assert np.exp(row.astype("float64")).sum() == pytest.approx(1, abs=1e-5)
+        total += row[token_id]
+        states = {name: answer[f"next_{name}"] for name in STATES}
+        before = token_id
+    (score,) = predictor.score([text])
+    assert total == pytest.approx(score["log_probability"], rel=1e-5)
+
+
+music = of("music of parts", OTHERS[1])
+REST = -1
+
+
+def composed(model, *rows):
+    """Pieces of the seed chord, key, temperature, seed and length of each row."""
+    names = ("seed_chord", "key", "temperature", "seed", "max_length")
+    return model.run("generate", dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+
+
+@music
+def test_pieces_are_those_of_the_predictor(model, predictor):
+    any_chord = (REST,) * 4
+    row, chord = ((72, *any_chord[1:]), "G major", 1.0, 7, 12), (72, 67, 64, 48)
+    found = composed(model, row, (chord, "C minor", 0.0, 7, 8), ((0,) * 4, "A minor", 1.0, 1, 1))
+    (piece,) = predictor.generate("C5", key="G major", length=12, seed=7)
+    steps = len(piece["score"])
+    assert found["step_count"][0] == steps
+    np.testing.assert_array_equal(found["pitches"][0, :steps], piece["score"].pitches)
+    np.testing.assert_array_equal(found["onsets"][0, :steps], piece["score"].onsets)
+    assert (found["pitches"][0, steps:] == -1).all()
+    assert found["pitches"][1:, 0].tolist() == [list(chord), [0] * 4], "the seed chords are kept"
+    assert (found["step_count"] <= [12, 8, 1]).all()
+    other = composed(model, (row[0], "G major", 1.0, 8, 12), ((500, 3, -7, 60), "", 1.0, 1, -3))
+    assert other["pitches"][0].tolist() != found["pitches"][0, : other["pitches"].shape[1]].tolist()
+    assert other["step_count"][1] == 1, "nonsense does not fail, and a length below one is one"
+
+
+@music
+def test_probabilities_of_pieces(model, predictor):
+    kind = "ranked" if predictor.encoder.ranked else "parts"
+    scores = [piece_of(kind, steps=5 + 6 * i, seed=i, first=0) for i in range(3)]
+    notes = np.full((3, max(map(len, scores)), 4), -1, "int32")
+    struck = np.zeros_like(notes)
+    for i, score in enumerate(scores):
+        notes[i, : len(score)], struck[i, : len(score)] = score.pitches, score.onsets
+    found = model.run("score", {"notes": notes, "struck": struck})
+    expected = [values[:-1].sum() for values in predictor.log_probabilities(scores)]
+    np.testing.assert_allclose(found["log_probability"], expected, rtol=1e-4)
+    assert found["length"].tolist() == [len(score) for score in scores]
+
+
+@of("subword translator", OTHERS[2])
+def test_translations(model, predictor):
+    texts = ["the cat.", "", "the big dog sees the old cat and hears.", "Köln 😀", "\u200b"]
+    found = model.run("serving_default", {"text": texts})
+    expected = predictor.predict(texts)
+    assert [t.decode() for t in found["translation"]] == [e["translation"] for e in expected]
+    totals = [sum(h["log_probability"] for h in e["hypotheses"]) for e in expected]
+    np.testing.assert_allclose(found["log_probability"], totals, rtol=1e-4)

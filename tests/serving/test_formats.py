@@ -1,0 +1,263 @@
+"""ONNX and LiteRT: every network, run by the plain engine, answers as Keras does, or is refused."""
+
+import re
+import sys
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from support.classifiers import EVERY_KIND, TEXTS, assert_answers_alike, classifier, name_of
+
+from zoo.errors import UserError
+from zoo.predictors import TextClassifier
+from zoo.serving import ExportError, export_model
+from zoo.serving.export import litert, single_file
+from zoo.serving.export import onnx as onnx_export
+from zoo.serving.export.network import Network
+
+LABELS = ("bad", "quite fair", "schön")
+FILES = ["README.md", "labels.txt", "model.onnx", "vocabulary.txt"]
+
+
+def onnx_runner(content):
+    session = onnxruntime.InferenceSession(content)
+    return lambda ids: session.run(["probabilities"], {"token_ids": ids})[0]
+
+
+def litert_runner(content):
+    network = Interpreter(model_content=content).get_signature_runner()
+    return lambda ids: network(token_ids=ids)["probabilities"]
+
+
+FORMATS = {
+    "onnx": (onnx_export, onnx_runner, (1, 2, 5)),
+    "litert": (litert, litert_runner, (1,)),
+}
+each_format = pytest.mark.parametrize("name", FORMATS)
+
+
+def assert_converts(name, predictor, original=None):
+    module, runner, batches = FORMATS[name]
+    content, difference = module.convert(predictor)
+    assert 0 <= difference <= 1e-5
+    assert_answers_alike(runner(content), original or predictor, batches)
+
+
+@each_format
+def test_a_deep_network_answers_as_keras_does(name):
+    options = {"layers": 2, "residual": True, "pooling": "last", "adversarial": 0.02}
+    assert_converts(name, classifier(cell="gru", bidirectional=False, **options))
+
+
+@pytest.mark.long
+@each_format
+@pytest.mark.parametrize("options", EVERY_KIND, ids=name_of)
+def test_every_kind_answers_as_keras_does(name, options):
+    assert_converts(name, classifier(**options))
+
+
+@pytest.mark.parametrize("name", ["onnx", pytest.param("litert", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.long)]
+)
+def test_mixed_precision_becomes_float32(name, policy):
+    options = {"cell": "simplified_gru", "bidirectional": False}
+    mixed = classifier(policy=policy, **options)
+    assert_converts(name, mixed, classifier(**options))
+    assert mixed.model.get_layer("recurrence").compute_dtype == policy.removeprefix("mixed_")
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    """In both directions, and of the last 9 tokens."""
+    return classifier(LABELS, max_length=9)
+
+
+@pytest.fixture(scope="module", params=FORMATS)
+def written(request, predictor, tmp_path_factory):
+    return export_model(predictor, "tiny", tmp_path_factory.mktemp("out"), request.param)
+
+
+def test_the_example_of_the_readme_runs(written, predictor, monkeypatch, capsys):
+    monkeypatch.chdir(written)
+    readme = Path("README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    ours = {}
+    exec(code, ours)
+    (expected,) = predictor.predict([re.search(r'token_ids\("(.*?)"\)', code)[1]])
+    label, probability = capsys.readouterr().out.rsplit(maxsplit=1)
+    assert label == expected["label"]
+    assert float(probability) == pytest.approx(expected["probability"], abs=1e-5)
+    for text in TEXTS:
+        assert ours["token_ids"](text) == predictor.tokenizer([text]).numpy()[0].tolist()
+
+
+def test_inputs_and_outputs_of_onnx(predictor):
+    content, _ = onnx_export.convert(predictor)
+    session = onnxruntime.InferenceSession(content)
+    (ids,), (probabilities,) = session.get_inputs(), session.get_outputs()
+    assert (ids.name, ids.type, ids.shape) == ("token_ids", "tensor(int32)", ["batch", "timesteps"])
+    assert (probabilities.name, probabilities.type) == ("probabilities", "tensor(float)")
+    assert probabilities.shape == ["batch", len(LABELS)]
+    model = onnx.load_from_string(content)
+    assert {node.domain for node in model.graph.node} == {""}  # standard operators only
+    padding = np.array([[3, 4, 2], [0, 0, 0]], dtype="int32")
+    expected = Network(predictor).function(padding)["probabilities"]
+    np.testing.assert_allclose(onnx_runner(content)(padding), expected, atol=1e-5)
+
+
+def test_inputs_and_outputs_of_litert(predictor):
+    content, _ = litert.convert(predictor)
+    interpreter = Interpreter(model_content=content)
+    (ids,) = interpreter.get_input_details()
+    assert (ids["dtype"], ids["shape_signature"].tolist()) == (np.int32, [1, -1])
+    for timesteps in (5, 1):  # without signatures, as on a device
+        interpreter.resize_tensor_input(ids["index"], (1, timesteps))
+        interpreter.allocate_tensors()
+        rows = np.arange(1, timesteps + 1, dtype="int32")[None]
+        interpreter.set_tensor(ids["index"], rows)
+        interpreter.invoke()
+        answer = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+        expected = Network(predictor).function(rows)["probabilities"]
+        np.testing.assert_allclose(answer, expected, atol=1e-5)
+
+
+class UntrackedVariables(Network):
+    """The network as LiteRT's converter leaves it without weights: found through a Keras layer."""
+
+    def __init__(self, predictor, batch):
+        super().__init__(predictor, batch)
+        self.model = self.function.python_function.__closure__[0].cell_contents
+        del self.weights
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "fault"),
+    [
+        (onnx_export, "_keep_selections", lambda graph, operations: operations),
+        (litert, "Network", UntrackedVariables),
+    ],
+)
+def test_the_converters_fault_is_noticed(module, name, fault, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, name, fault)
+    with pytest.raises(ExportError, match="differs from the Keras model by nan"):
+        module.write(classifier(bidirectional=False), "tiny", tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_format_cannot_express_is_refused(tmp_path):
+    gelu = classifier(bidirectional=False, cell_options={"activation": "gelu"})
+    ids = keras.Input((None,), dtype="int32")
+    vectors = keras.layers.Embedding(len(gelu.tokenizer.vocabulary), 3)(ids)
+    total = keras.ops.erfinv(keras.ops.tanh(keras.ops.sum(vectors, axis=1)))
+    erfinv = TextClassifier(keras.Model(ids, total), gelu.tokenizer, LABELS)
+    for module, predictor, message in (
+        (onnx_export, gelu, r"ONNX cannot express this network \(.*Erfc"),
+        (litert, erfinv, r"built-in operations cannot express .* \(.+\)"),
+    ):
+        with pytest.raises(ExportError, match=message):
+            module.write(predictor, "tiny", tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [("onnx", "onnx"), ("onnx", "onnxruntime"), ("litert", "ai_edge_litert.interpreter")],
+)
+def test_a_missing_package_is_named(name, package, predictor, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UserError, match=rf"{package}.*requirements-formats\.txt"):
+        export_model(predictor, "tiny", tmp_path, name)
+    assert not list(tmp_path.iterdir())
+
+
+def write(predictor, folder, content=b"network", overwrite=False):
+    convert = lambda predictor: (content, 3e-8)  # noqa: E731
+    return single_file.write(onnx_export.FORMAT, convert, predictor, "tiny", folder, overwrite)
+
+
+def test_what_lies_in_the_folder(predictor, tmp_path):
+    folder = write(predictor, tmp_path)
+    assert folder == tmp_path / "tiny" / "onnx"
+    assert [*tmp_path.rglob("*.onnx")] == [folder / "model.onnx"]
+    assert sorted(path.name for path in folder.iterdir()) == FILES
+    assert (folder / "labels.txt").read_text(encoding="utf-8") == "bad\nquite fair\nschön\n"
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert "at most 3e-08" in readme
+    assert "$" not in readme
+
+
+def test_an_earlier_export_stays_unless_it_is_to_be_overwritten(predictor, tmp_path):
+    folder = write(predictor, tmp_path, b"first")
+    (folder / "notes").write_text("mine")
+    with pytest.raises(UserError, match="is there already"):
+        write(predictor, tmp_path, b"second")
+    assert (folder / "model.onnx").read_bytes() == b"first"
+    write(predictor, tmp_path, b"second", overwrite=True)
+    assert (folder / "model.onnx").read_bytes() == b"second"
+    assert sorted(path.name for path in folder.iterdir()) == FILES
+    (folder / "model.onnx").unlink()
+    with pytest.raises(UserError, match="is not an export, so it stays"):
+        write(predictor, tmp_path, overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("method", "at"), [("write_bytes", 1), ("write_text", 2), ("rename", 1), ("rename", 2)]
+)
+def test_a_failure_leaves_the_earlier_export(method, at, predictor, tmp_path, monkeypatch):
+    folder = write(predictor, tmp_path, b"first")
+    original = getattr(Path, method)
+    calls = []
+
+    def fails_once(path, *arguments, **options):
+        calls.append(path)
+        if len(calls) == at:
+            raise OSError(28, "No space left on device")
+        return original(path, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, method, fails_once)
+        with pytest.raises(UserError, match="No space left on device"):
+            write(predictor, tmp_path, b"second", overwrite=True)
+    assert (folder / "model.onnx").read_bytes() == b"first"
+    assert [*folder.parent.iterdir()] == [folder]
+    assert sorted(path.name for path in folder.iterdir()) == FILES
+
+
+def test_predictors_and_folders_that_do_not_fit(predictor, tmp_path):
+    with pytest.raises(UserError, match="export it as a saved_model"):
+        write(SimpleNamespace(kind="entity_tagger"), tmp_path)
+    with pytest.raises(UserError, match=r"'a\\nb' does not fit on a line"):
+        write(SimpleNamespace(kind="text_classifier", label_names=["a\nb", "c"]), tmp_path)
+    assert [*tmp_path.iterdir()] == []
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(UserError, match=r"cannot write .*: give another folder"):
+        write(predictor, tmp_path / "file")
+
+
+def test_another_answer_is_noticed(predictor):
+    network = Network(predictor)
+
+    def run(fault, ids):
+        return fault(ids, network.function(ids)["probabilities"].numpy())
+
+    def of_padding(ids, answer):  # as if the mask were lost
+        return answer + np.float32(0.01) * (ids[:, -1] == 0).any()
+
+    answer = network.function(predictor.tokenizer(TEXTS))["probabilities"]
+    np.testing.assert_allclose(answer, predictor.probabilities(TEXTS), atol=1e-6)
+    assert network.largest_difference(partial(run, lambda ids, answer: answer), (1, 3)) <= 1e-6
+    for fault, message in (
+        (lambda ids, answer: answer + np.float32(1e-4), r"by 1\.0e-04"),
+        (lambda ids, answer: answer * np.float32("nan"), "by nan"),
+        (lambda ids, answer: answer[:, :2], r"answers \(1, 2\) instead of \(1, 3\)"),
+        (of_padding, r"by 1\.0e-02"),
+    ):
+        with pytest.raises(ExportError, match=message):
+            network.largest_difference(partial(run, fault), (1, 3))

@@ -1,0 +1,223 @@
+"""`export_model`: versions that a server can read, checked, all of them or nothing."""
+
+import errno
+import json
+import stat
+import subprocess
+import sys
+import threading
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+from support.classifiers import TEXTS, classifier
+from support.command_lines import ROOT, clean_environment
+from support.exports import audit_here
+
+from zoo.errors import UserError
+from zoo.predictors import presets
+from zoo.serving import ExportError, export_model
+from zoo.serving.export import configuration, saved_model
+from zoo.serving.export.loaders import SavedModel
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Exports that write next to nothing, for tests of folders and names."""
+
+    def write_graph(predictor, endpoints, folder):
+        (folder / "saved_model.pb").touch()
+
+    monkeypatch.setattr(saved_model, "_write_graph", write_graph)
+    monkeypatch.setattr(saved_model.warmup, "write", lambda *arguments: None)
+    monkeypatch.setattr(saved_model, "_audit", lambda folder: None)
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return classifier()
+
+
+def test_what_lies_there(served):
+    versions, folder = served.version.parent, served.version.parents[1]
+    assert [path.name for path in versions.iterdir()] == ["1"]
+    assert (served.version / "assets.extra" / "tf_serving_warmup_requests").stat().st_size > 0
+    assert stat.S_IMODE(served.version.stat().st_mode) == 0o755
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"tiny", "models.config", "batching.config", "monitoring.config"}
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_versions_count_up(predictor, tmp_path):
+    (tmp_path / "tiny" / "7").mkdir(parents=True)
+    (tmp_path / "tiny" / "9a").mkdir()
+    assert export_model(predictor, "tiny", tmp_path).name == "8"
+    assert export_model(predictor, "tiny", tmp_path).name == "9"
+
+
+def test_publishing_at_the_same_time(tmp_path):
+    """Each of many exporters gets a version of its own."""
+    news = [tmp_path / f".exporting-{number}" for number in range(16)]
+    for new in news:
+        new.mkdir()
+        (new / "saved_model.pb").write_text(new.name)
+    threads = [threading.Thread(target=saved_model._publish, args=(n, tmp_path)) for n in news]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {path.name for path in tmp_path.iterdir()} == {str(n) for n in range(1, 17)}
+    assert len({path.read_text() for path in tmp_path.glob("*/saved_model.pb")}) == 16
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "raised", "message"),
+    [
+        ("_audit", KeyboardInterrupt(), KeyboardInterrupt, ""),
+        ("_audit", ExportError("not exported: because"), ExportError, "because"),
+        ("_write_graph", OSError(errno.ENOSPC, "No space left"), UserError, "cannot write to .*No"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_a_failed_export_leaves_nothing(
+    function, error, raised, message, predictor, tmp_path, monkeypatch
+):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(saved_model, function, fail)
+    with pytest.raises(raised, match=message):
+        export_model(predictor, "tiny", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_for_tensorflow(predictor, tmp_path, monkeypatch):
+    def fail(*arguments, **options):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(type(keras.export.ExportArchive()), "write_out", fail)
+    with pytest.raises(UserError, match=r"cannot write to .*No space left"):
+        export_model(predictor, "tiny", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_answers_otherwise_is_not_exported(tmp_path):
+    predictor = classifier()
+    default, ids = predictor.endpoints()
+    right = default.expected
+
+    def wrong(inputs):
+        answer = right(inputs)
+        return answer | {"probabilities": answer["probabilities"] + np.float32(1e-3)}
+
+    object.__setattr__(default, "expected", wrong)
+    predictor.endpoints = lambda: (default, ids)
+    with pytest.raises(ExportError, match=r"probabilities differs from Keras by up to 1\.0e-03"):
+        export_model(predictor, "tiny", tmp_path)  # as the process of the audit finds
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", ".hidden", "with space"])
+@pytest.mark.parametrize("format", ["saved_model", "onnx"])
+def test_names_that_cannot_be(predictor, tmp_path, name, format):
+    with pytest.raises(UserError, match="cannot name an exported model"):
+        export_model(predictor, name, tmp_path, format)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_folders_that_do_not_do(predictor, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write to"):
+        export_model(predictor, "tiny", tmp_path / "file" / "in it")
+    (tmp_path / configuration.MODELS_NAME).write_text("models: many\n")
+    with pytest.raises(UserError, match=r"models\.config: not a list of models"):
+        export_model(predictor, "tiny", tmp_path)
+    assert not (tmp_path / "tiny").exists(), "refused before there is a version"
+    with pytest.raises(ValueError, match="`format` must be one of saved_model, onnx, litert"):
+        export_model(predictor, "tiny", tmp_path, "pickle")
+
+
+def test_mixed_precision(tmp_path, monkeypatch):
+    monkeypatch.setattr(saved_model, "_audit", audit_here)
+    predictor = classifier(policy="mixed_bfloat16", cell="gru", pooling="last")
+    model = SavedModel(export_model(predictor, "tiny", tmp_path))
+    assert model.run("serving_default", {"text": TEXTS})["probabilities"].shape == (5, 2)
+
+
+def make_version(versions):
+    (versions / "1").mkdir(parents=True)
+    (versions / "1" / "saved_model.pb").touch()
+
+
+def test_configuration_of_exports_at_the_same_time(tmp_path, monkeypatch):
+    """None of them drops the model of another from the list."""
+    replace = configuration._replace
+
+    def replace_late(path, content):
+        monkeypatch.setattr(configuration, "_replace", replace)
+        make_version(tmp_path / "two")
+        configuration.update(tmp_path)
+        replace(path, content)  # which knows nothing of "two"
+
+    make_version(tmp_path / "one")
+    monkeypatch.setattr(configuration, "_replace", replace_late)
+    configuration.update(tmp_path)
+    models = configuration.read_models(tmp_path / configuration.MODELS_NAME)
+    assert {model.name for model in models} == {"one", "two"}
+
+
+def test_configuration_keeps_what_is_there(tmp_path):
+    make_version(tmp_path / "one")
+    configuration.update(tmp_path)
+    path = tmp_path / configuration.MODELS_NAME
+    (model,) = configuration.read_models(path)
+    assert (model.name, model.base_path) == ("one", str(tmp_path / "one"))
+    assert model.model_platform == "tensorflow"
+
+    model.model_version_policy.specific.versions.append(1)
+    model.version_labels["stable"] = 1
+    path.write_text(
+        f"# ours\nmodel_config_list {{ config {{ {text_format.MessageToString(model)} }} }}"
+    )
+    configuration.update(tmp_path)
+    assert path.read_text().startswith("# ours\n"), "nothing is to be added"
+    (tmp_path / configuration.BATCHING_NAME).write_text("max_batch_size { value: 8 }\n")
+    make_version(tmp_path / "two")
+    configuration.update(tmp_path)
+    first, second = configuration.read_models(path)
+    assert (first, second.name) == (model, "two")
+    batching = (tmp_path / configuration.BATCHING_NAME).read_text()
+    assert batching == "max_batch_size { value: 8 }\n"
+
+
+def test_model_of_another_backend(tmp_path, monkeypatch):
+    """A network made under JAX is loaded and exported under TensorFlow."""
+    code = (
+        "import json, sys; sys.path[:0] = ['tests', '.']\n"
+        "import zoo, keras; assert keras.backend.backend() == 'jax'\n"
+        "from support.classifiers import TEXTS, classifier\n"
+        "predictor = classifier()\n"
+        "print(json.dumps(predictor.probabilities(TEXTS).tolist()))\n"
+        "zoo.predictors.presets.save(predictor, sys.argv[1], {})\n"
+        "try: zoo.serving.export_model(predictor, 'tiny', sys.argv[1] + '/never')\n"
+        "except zoo.errors.UserError as error: assert 'KERAS_BACKEND=tensorflow' in str(error)\n"
+        "else: raise AssertionError('exported')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "model")],
+        cwd=ROOT,
+        env=clean_environment(KERAS_BACKEND="jax", TF_CPP_MIN_LOG_LEVEL="3"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "model" / "never").exists()
+    monkeypatch.setattr(saved_model, "_audit", audit_here)
+    version = export_model(presets.load(tmp_path / "model"), "tiny", tmp_path / "served")
+    answer = SavedModel(version).run("serving_default", {"text": TEXTS})
+    of_jax = json.loads(done.stdout.splitlines()[-1])
+    np.testing.assert_allclose(answer["probabilities"], of_jax, atol=1e-5)
