@@ -44,7 +44,12 @@ def reference(row, u, limit=STEPS, end_id=END, **settings):
     while len(tokens) < limit and token != (end_id if tokens else None):
         log_p, state = MODEL.numpy_step(token, state)
         p = kept(log_p, **settings)
-        token = p.argmax() if u is None else np.searchsorted(p.cumsum(), u[len(tokens)], "right")
+        if u is None:
+            token, margin = p.argmax(), np.diff(np.sort(p)[-2:])
+        else:
+            token = np.searchsorted(p.cumsum(), u[len(tokens)], "right")
+            margin = np.abs(p.cumsum() - u[len(tokens)]).min()
+        assert margin > 1e-5, "or rounding would choose"
         tokens.append(token)
         log_probabilities.append(log_p[token])
     return tokens, log_probabilities, state
@@ -106,10 +111,12 @@ def test_in_two_pieces_or_at_once(cut):
     other = run(first_step=cut, steps=STEPS - cut, **going_on)
     for name in ("tokens", "log_probabilities"):
         pieces = [getattr(one, name), getattr(other, name)]
-        np.testing.assert_array_equal(np.concatenate(pieces, axis=1), getattr(whole, name))
+        pieces = np.concatenate(pieces, axis=1)
+        np.testing.assert_allclose(pieces, getattr(whole, name), atol=1e-5)
     np.testing.assert_array_equal(one.lengths + other.lengths, whole.lengths)
     np.testing.assert_array_equal(other.finished, whole.finished)
-    keras.tree.map_structure(np.testing.assert_array_equal, other.state, whole.state)
+    for one, same in zip(*map(keras.tree.flatten, (other.state, whole.state)), strict=True):
+        np.testing.assert_allclose(one, same, atol=1e-5)
 
 
 def test_limits_of_rows():
@@ -216,8 +223,10 @@ def test_two_layers_of_lstm():
         chosen = np.take_along_axis(log_p, result.tokens.numpy()[..., None], axis=-1)[..., 0]
         np.testing.assert_allclose(result.log_probabilities, chosen, atol=1e-5)
         sums = np.exp(log_p).cumsum(axis=-1)
-        expected = (sums <= u.numpy()[..., None]).sum(axis=-1)
-        np.testing.assert_array_equal(result.tokens, expected)
+        distances = sums - u.numpy()[..., None]
+        sure = np.abs(distances).min(axis=-1) > 1e-5  # where rounding does not choose
+        assert sure.mean() > 0.9
+        np.testing.assert_array_equal(result.tokens[sure], (distances <= 0).sum(axis=-1)[sure])
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,6 @@ from zoo.layers import Perturbation
 from zoo.layers.perturbation import adversarial_offset
 from zoo.networks import AdversarialModel, many_to_one
 from zoo.predictors import TextClassifier
-from zoo.predictors.presets import load, save
-from zoo.text.words import WordTokenizer
 from zoo.training import ClippedAdam
 
 IDS = np.array([[3, 4, 5, 2], [6, 2, 0, 0]] * 4, dtype="int32")
@@ -64,19 +62,6 @@ def test_a_small_change_trains_like_none_and_leaves_no_trace():
     (place,) = (layer for layer in adversarial.layers if isinstance(layer, Perturbation))
     assert place.offset is None
     np.testing.assert_allclose(plain(IDS), adversarial(IDS), atol=1e-4)
-
-
-def test_what_is_saved_needs_no_adversarial_training(tmp_path):
-    tokenizer = WordTokenizer.from_texts(["a b c d e"])
-    predictor = TextClassifier(compiled(small_network(0.1)), tokenizer, ("no", "yes"))
-    assert isinstance(predictor.model, AdversarialModel)
-    save(predictor, tmp_path / "model", {})
-    loaded = load(tmp_path / "model")
-    assert not isinstance(loaded.model, AdversarialModel)
-    texts = ["a b", "e", ""]
-    np.testing.assert_allclose(
-        loaded.probabilities(texts), predictor.probabilities(texts), atol=1e-6
-    )
 
 
 def test_another_backend_is_refused(monkeypatch):

@@ -8,10 +8,8 @@ import pytest
 from keras import ops
 from support.music_pieces import encoder_of, piece_of, predictor_of
 
-from zoo.cells import CELLS
 from zoo.music.chords import END_ID, FIRST_KEY_ID, HIGHEST, LOWEST, REST_ID
 from zoo.networks import chord_model
-from zoo.networks.chord_model import step_models
 from zoo.text.special_tokens import PADDING_ID
 
 KEYBOARD = HIGHEST - LOWEST + 1
@@ -80,34 +78,6 @@ def test_nothing_comes_after_the_end(kind):
     np.testing.assert_allclose(found, (chords == END_ID).all(axis=1), atol=1e-6)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("kind", KINDS)
-def test_one_step_at_a_time(kind, cell):
-    predictor = predictor_of(kind, cell=cell, layers=2, residual=True)
-    scores = [piece_of(kind, seed=i) for i in range(2)]
-    ((inputs, _, _),) = predictor.batches(scores, 2).dataset()
-    logits = ops.convert_to_numpy(predictor.model(inputs))
-    step, heads = step_models(predictor.model)
-    chords = inputs["chords"].numpy()
-    state = {
-        name: np.zeros((2, tensor.shape[-1]), "float32")
-        for name, tensor in step.input.items()
-        if name.startswith("state_")
-    }
-    before = np.zeros_like(chords[:, 0])
-    for t in range(chords.shape[1]):
-        arrays = {n: inputs[n].numpy()[:, t] for n in ("positions", "keys") if n in step.input}
-        arrays = {"before": before, **arrays, **state}
-        state = dict(step({n: ops.convert_to_tensor(array) for n, array in arrays.items()}))
-        hidden = state.pop("hidden")
-        for v, head in enumerate(heads):
-            arrays = {"before": before, "chord": chords[:, t]}
-            arrays = {name: ops.convert_to_tensor(array) for name, array in arrays.items()}
-            found = head({"hidden": hidden, **arrays})
-            np.testing.assert_allclose(found, logits[:, t, v], rtol=1e-4, atol=1e-5)
-        before = chords[:, t]
-
-
 def test_a_voice_does_not_see_the_voices_below():
     predictor = predictor_of("parts")
     chords = predictor.encoder.encode(piece_of())[None]
@@ -131,23 +101,6 @@ def test_learns_a_piece_by_heart():
     last = predictor.evaluate(pieces)["nll_per_step"]
     assert first > 10
     assert last < 0.5
-
-
-def test_dropout_is_in_training_only():
-    predictor = predictor_of("ranked", dropout=0.5, layers=2)
-    inputs = {"chords": predictor.encoder.encode(piece_of("ranked"))[None]}
-    same = [ops.convert_to_numpy(predictor.model(inputs)) for _ in range(2)]
-    np.testing.assert_array_equal(*same)
-    other = [ops.convert_to_numpy(predictor.model(inputs, training=True)) for _ in range(2)]
-    assert (other[0] != other[1]).any()
-
-
-def test_a_file(tmp_path):
-    predictor = predictor_of("parts", dropout=0.2)
-    predictor.model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    ((inputs, _, _),) = predictor.batches([piece_of()], 1).dataset()
-    np.testing.assert_array_equal(predictor.model(inputs), loaded(inputs))
 
 
 def test_its_size_is_that_of_its_voices_and_symbols():

@@ -1,19 +1,12 @@
-"""The language model: its layers by hand, its states, one step, files, precision, backends."""
-
-import importlib.util
-import warnings
-from pathlib import Path
+"""The language model: its layers by hand, its states, what its logits depend on."""
 
 import keras
 import numpy as np
 import pytest
-from support import language_models
-from support.language_models import UNITS, VOCABULARY, array, logits_and_states, numbers, stream
-from support.processes import run_script
+from support.language_models import UNITS, VOCABULARY, array, logits_and_states, stream
 from support.sequences import randomize
 
-from zoo.cells import CELLS
-from zoo.networks import initial_states, language_model, step_model
+from zoo.networks import initial_states, language_model
 
 VARIANTS = {
     "embedding": {"embedding_dim": 4},
@@ -112,7 +105,7 @@ def test_no_token_after_a_step_matters_and_every_one_before_does(variant):
     changed = IDS.copy()
     changed[:, 5] = changed[:, 5] % (VOCABULARY - 1) + 1
     others, _ = logits_and_states(model, changed)
-    np.testing.assert_array_equal(others[:, :5], logits[:, :5])
+    np.testing.assert_allclose(others[:, :5], logits[:, :5], atol=1e-6)
     assert (np.abs(others - logits)[:, 5:].max(axis=-1) > 1e-7).all()
 
 
@@ -132,31 +125,6 @@ def test_padding_changes_no_state():
     assert np.isfinite(logits).all()
 
 
-@pytest.mark.parametrize(
-    ("variant", "cell"),
-    [*((variant, "lstm") for variant in VARIANTS), *(("embedding", cell) for cell in CELLS)],
-)
-def test_steps_are_the_sequence(variant, cell):
-    model = network(variant, cell=cell, layers=2, residual=True, dropout=0.5, variational=True)
-    step, states = step_model(model), random_states(model)
-    logits, final = logits_and_states(model, IDS[:, :3], states)
-    for t in range(3):
-        at_t, states = logits_and_states(step, IDS[:, t], states)
-        np.testing.assert_allclose(at_t, logits[:, t], atol=1e-5)
-    assert states.keys() == final.keys()
-    for name, state in states.items():
-        np.testing.assert_allclose(state, final[name], atol=1e-5)
-
-
-def test_step_model_shares_the_weights_and_has_no_loop():
-    model = network()
-    step = step_model(model)
-    assert {id(w) for w in step.trainable_weights} == {id(w) for w in model.trainable_weights}
-    assert initial_states(step, 2).keys() == initial_states(model, 2).keys()
-    assert step.output["logits"].shape == (None, VOCABULARY)
-    assert not any(isinstance(layer, keras.layers.RNN) for layer in step._flatten_layers())
-
-
 @pytest.mark.parametrize("variational", [False, True])
 @pytest.mark.parametrize("dropped", ["embedding_dropout", "dropout"])
 def test_dropout(dropped, variational):
@@ -173,71 +141,6 @@ def test_dropout(dropped, variational):
     np.testing.assert_allclose(model(inputs)["logits"], undropped, atol=1e-6)
 
 
-def test_seed_fixes_the_weights():
-    one, same, other = (network(random=False, seed=s).get_weights() for s in (3, 3, 4))
-    assert all(np.array_equal(*pair) for pair in zip(one, same, strict=True))
-    assert not all(np.array_equal(*pair) for pair in zip(one, other, strict=True))
-
-
-@pytest.mark.parametrize("variant", ["one-hot", "tied, projected"])
-def test_mixed_precision_and_a_file_of_it(variant, tmp_path):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = network(variant, layers=2)
-        step = step_model(model)
-    finally:
-        keras.config.set_dtype_policy(before)
-    assert model.get_layer("recurrence").compute_dtype == "bfloat16"
-    assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
-    logits, states = logits_and_states(model, IDS)
-    at_first, _ = logits_and_states(step, IDS[:, 0])
-    assert {value.dtype.name for value in (logits, at_first, *states.values())} == {"float32"}
-    np.testing.assert_allclose(at_first, logits[:, 0], atol=0.05)
-    single = network(variant, layers=2)
-    np.testing.assert_allclose(logits, logits_and_states(single, IDS)[0], atol=0.3)
-
-    model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(logits_and_states(again, IDS)[0], logits)
-
-
-@EACH_VARIANT
-def test_no_warnings(variant):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        model = network(variant)
-        logits_and_states(model, IDS)
-        logits_and_states(step_model(model), IDS[:, 0])
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"embedding_dim": None, "tie_weights": True}, "one-hot"),
-        ({"cell": "elman"}, "one of rnn"),
-        ({"layers": 0}, "at least 1"),
-    ],
-)
-def test_wrong_arguments_are_refused(wrong, message):
-    with pytest.raises(ValueError, match=message):
-        network(**wrong)
-
-
-@pytest.mark.parametrize(
-    ("backend", "variant"),
-    [("tensorflow", "tied, projected"), ("jax", "tied, projected"), ("torch", "one-hot")],
-)
-def test_a_file_in_a_new_process(backend, variant, tmp_path):
-    """Loaded by `zoo.networks` alone, it gives, generates and trains the same on any backend."""
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    model = network(variant, cell="lstm", layers=2, residual=True)
-    model.save(tmp_path / "model.keras")
-    script = Path(language_models.__file__)
-    run_script(script, tmp_path, KERAS_BACKEND=backend, JAX_DISABLE_MOST_OPTIMIZATIONS="1")
-    expected = numbers(model)
-    with np.load(tmp_path / f"{backend}.npz") as found:
-        assert set(found) == set(expected)
-        for name, values in expected.items():
-            np.testing.assert_allclose(found[name], values, atol=1e-4, rtol=1e-4, err_msg=name)
+def test_one_hot_vectors_cannot_be_tied():
+    with pytest.raises(ValueError, match="one-hot"):
+        network(embedding_dim=None, tie_weights=True)

@@ -1,4 +1,4 @@
-"""The many-to-one network: its shapes, its masks, its seed and what it refuses."""
+"""The many-to-one network: its shapes, its pooling and what it refuses."""
 
 import keras
 import numpy as np
@@ -22,31 +22,6 @@ def test_logits(classes, outputs):
     assert model(IDS).dtype == "float32"
 
 
-@pytest.mark.parametrize("pooling", ["max", "mean", "last"])
-def test_padding_changes_nothing(pooling):
-    model = network(pooling=pooling, layers=2, residual=True)
-    together = np.array(model(IDS))
-    for row, ids in enumerate(IDS):
-        alone = np.array(model(ids[None, ids != 0]))
-        np.testing.assert_allclose(together[row : row + 1], alone, atol=1e-6)
-    longer = np.pad(IDS, ((0, 0), (0, 3)))
-    np.testing.assert_allclose(model(longer), together, atol=1e-6)
-
-
-def test_dropout_is_in_training_only():
-    model = network(word_dropout=0.5)
-    np.testing.assert_array_equal(model(IDS), model(IDS))
-    assert not np.allclose(model(IDS, training=True), model(IDS, training=True))
-    without = network(dropout=0, embedding_dropout=0)
-    np.testing.assert_allclose(without(IDS, training=True), without(IDS), atol=1e-6)
-
-
-def test_seed_fixes_the_weights():
-    one, same, other = (network(seed=seed).get_weights() for seed in (3, 3, 4))
-    assert all(np.array_equal(*pair) for pair in zip(one, same, strict=True))
-    assert not all(np.array_equal(*pair) for pair in zip(one, other, strict=True))
-
-
 def test_number_of_parameters():
     """Embedding, two directions of an LSTM, and the logits, counted by hand."""
     lstm = 4 * (4 + 3 + 1) * 3
@@ -56,19 +31,10 @@ def test_number_of_parameters():
     assert network(layers=2).count_params() == network().count_params() + 2 * second
 
 
-def test_configuration_round_trip():
-    model = network(cell="gru", layers=2, residual=True, pooling="mean", name="mine")
-    again = keras.Model.from_config(model.get_config())
-    again.set_weights(model.get_weights())
-    np.testing.assert_allclose(again(IDS), model(IDS), atol=1e-6)
-    assert again.name == "mine"
-
-
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"classes": 1}, "at least 2"),
-        ({"cell": "elman"}, "one of rnn"),
         ({"pooling": "sum"}, "sum"),
     ],
 )

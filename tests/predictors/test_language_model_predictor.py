@@ -1,21 +1,16 @@
 """`LanguageModel`: probabilities as the network's logits have them, and what it writes."""
 
 import itertools
-import json
 import math
-from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from support.language_modelling import predictor_of, text
-from support.processes import run_script
 
 from zoo.cells import CELLS
 from zoo.errors import UserError
-from zoo.networks import initial_states, language_model
-from zoo.predictors import LanguageModel, presets
+from zoo.networks import initial_states
 from zoo.predictors import language_model as module
 from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 
@@ -94,16 +89,6 @@ def test_scores_are_the_products_of_the_factors(predictor, scores):
     assert any(token["token"] == "<UNK>" for token in scores[2]["tokens"])
 
 
-def test_a_score_is_that_of_the_text_alone(predictor, scores, monkeypatch):
-    monkeypatch.setattr(module, "_BATCH_SIZE", 3)
-    texts = TEXTS[predictor.level]
-    alone = [predictor.score([given])[0] for given in texts]
-    for one, *others in zip(scores, alone, predictor.score(texts), strict=True):
-        for other in others:
-            assert one["log_probability"] == pytest.approx(other["log_probability"], rel=1e-5)
-            assert len(one["tokens"]) == len(other["tokens"])
-
-
 def test_probabilities_of_all_next_tokens_sum_to_one(characters):
     """P(a beginning and any character) = P(the beginning), less what else could follow it."""
     tokens = characters.tokenizer.vocabulary.tokens[END_ID + 1 :]
@@ -135,7 +120,7 @@ def test_nothing_to_score(predictor):
     for nothing in ("", " \n"):
         with pytest.raises(UserError, match=r"text 2 is empty"):
             predictor.score(["A", nothing])
-    for call in (predictor.score, predictor.generate, predictor.predict):
+    for call in (predictor.score, predictor.generate):
         with pytest.raises(TypeError, match="list of strings"):
             call("The king")
 
@@ -190,6 +175,7 @@ def test_predictions_are_the_likeliest_tokens(predictor):
         probabilities[[PADDING_ID, UNKNOWN_ID]] = 0
         probabilities /= probabilities.sum()
         best = np.argsort(-probabilities)[:5]
+        assert (np.diff(np.log(np.sort(probabilities)[-6:])) > 1e-4).all(), "or rounding chooses"
         names = [predictor.tokenizer.vocabulary.tokens[i] for i in best]
         assert [n["token"] for n in found["next"]] == names
         values = [n["probability"] for n in found["next"]]
@@ -202,6 +188,7 @@ def test_greedy_text_is_the_likeliest_token_each_time(predictor):
     for _ in range(20):
         row = log_probabilities(predictor, written)[-1]
         row[[PADDING_ID, UNKNOWN_ID]] = -np.inf
+        assert np.diff(np.sort(row)[-2:]) > 1e-3, "or rounding would choose"
         total += row.max()
         written.append(int(row.argmax()))
         if written[-1] == END_ID:
@@ -219,20 +206,6 @@ def test_the_probability_of_what_was_written_is_its_score(characters):
     whole, beginning = characters.score([found["text"], "The"])
     expected = whole["log_probability"] - beginning["log_probability"]
     assert found["log_probability"] == pytest.approx(expected, rel=1e-4)
-
-
-def test_rows_are_independent(predictor):
-    prompts = ["The king", "", "My lord sees the sea", "A"]
-    options = {"length": 30, "temperature": 1.2, "top_k": 9, "top_p": 0.95}
-    together = predictor.generate(prompts, seed=5, **options)
-    for row, (prompt, found) in enumerate(zip(prompts, together, strict=True)):
-        (alone,) = predictor.generate([prompt], seed=5 + row, **options)
-        assert alone["text"] == found["text"]
-        assert found["text"].startswith(prompt)
-        assert alone["log_probability"] == pytest.approx(found["log_probability"], rel=1e-4)
-    assert len({found["text"] for found in together}) == 4
-    assert predictor.generate(prompts, seed=5, **options) == together
-    assert predictor.generate(prompts, seed=6, **options) != together
 
 
 @pytest.mark.parametrize("past_end", [False, True])
@@ -409,14 +382,12 @@ def test_every_word_may_be_unknown_and_every_character_known(characters, words):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_cells(cell, tmp_path):
-    """Deep networks of each cell: saved, loaded, the same texts; steps say what sequences say."""
+def test_cells(cell):
+    """Deep networks of each cell: steps say what sequences say."""
     predictor = with_bias("character", end=-20.0, cell=cell, layers=2, units=3)
-    presets.save(predictor, tmp_path / "model", {})
-    loaded = presets.load(tmp_path / "model")
     (found,) = predictor.generate(["The"], length=12, seed=2)
     assert found["tokens"] == 12
-    whole, beginning = loaded.score([found["text"], "The"])
+    whole, beginning = predictor.score([found["text"], "The"])
     expected = whole["log_probability"] - beginning["log_probability"]
     assert found["log_probability"] == pytest.approx(expected, rel=1e-4)
 
@@ -428,50 +399,3 @@ def test_tied_and_one_hot():
         (score,) = predictor.score(["The king is dead."])
         expected = expected_factors(predictor, ids).sum()
         assert score["log_probability"] == pytest.approx(expected, rel=1e-4)
-
-
-def test_another_vocabulary_is_refused(characters):
-    model = language_model(7, embedding_dim=2, units=2)
-    with pytest.raises(ValueError, match=r"tokens for a model of 7"):
-        LanguageModel(model, characters.tokenizer)
-
-
-def test_jax(tmp_path):
-    """Scores and greedy texts are those of TensorFlow, and so are drawn ones."""
-    asked = {}
-    for level in ("character", "word"):
-        predictor = predictor_of(level, cell="gru", scale=1.0)
-        presets.save(predictor, tmp_path / level, {})
-        prompts = ["The king", ""]
-        asked[level] = {
-            "scores": predictor.score(TEXTS[level]),
-            "loss": predictor.evaluate([text(10)])["loss"],
-            "greedy": predictor.generate(prompts, length=8, greedy=True),
-            "drawn": predictor.generate(prompts, length=8, seed=3, top_k=5),
-            "beams": predictor.generate(prompts, length=8, beams=2),
-            "stream": "".join(predictor.stream("The", length=8, seed=3)),
-            "next": predictor.predict(prompts),
-        }
-    (tmp_path / "texts.json").write_text(json.dumps(TEXTS | {"document": text(10)}))
-    script = Path(__file__).parents[1] / "support" / "write_texts.py"
-    run_script(script, tmp_path, KERAS_BACKEND="jax")
-    answer = json.loads((tmp_path / "answer.json").read_text())
-    assert answer.pop("backend") == "jax" != keras.backend.backend()
-    assert_close(answer, asked)
-
-
-def assert_close(found, expected):
-    """Nests with the same strings, and the same numbers but for rounding."""
-    assert type(found) is type(expected)
-    if isinstance(expected, dict):
-        assert found.keys() == expected.keys()
-        for key, value in expected.items():
-            assert_close(found[key], value)
-    elif isinstance(expected, list):
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
-            assert_close(one, other)
-    elif isinstance(expected, float):
-        assert found == pytest.approx(expected, rel=1e-4, abs=1e-4)
-    else:
-        assert found == expected

@@ -7,7 +7,6 @@ from support.music_pieces import piece_of, predictor_of
 from zoo.errors import UserError
 from zoo.music import parse_pitch
 from zoo.music.chords import END_ID, FIRST_KEY_ID, LOWEST
-from zoo.predictors import presets
 
 KINDS = ("ranked", "parts")
 
@@ -106,19 +105,17 @@ def test_frequencies_are_those_of_the_model():
     assert min(counts) > 5
 
 
-@pytest.mark.parametrize("chord", ["C5", "C5 G4 E4 C3", "C5 G4 E4 C3 | D5"])
-def test_seed(predictor, chord):
-    (piece,) = predictor.generate(chord, length=6, seed=2)
+@pytest.mark.parametrize(
+    ("chord", "length"), [("C5", 6), ("C5 G4 E4 C3", 6), ("C5 G4 E4 C3 | D5", 6), ("C5 | D5", 1)]
+)
+def test_seed(predictor, chord, length):
+    """It begins the piece, which is no shorter."""
+    (piece,) = predictor.generate(chord, length=length, seed=2)
     names = [line.split() for line in chord.split("|")]
     pitches = {"C5": 72, "G4": 67, "E4": 64, "C3": 48, "D5": 74}
     for row, line in zip(piece["score"].pitches, names, strict=False):
         assert row[: len(line)].tolist() == [pitches[name] for name in line]
-    assert len(piece["score"]) <= 6
-
-
-def test_a_seed_longer_than_the_piece(predictor):
-    (piece,) = predictor.generate("C5 | D5 | E5", length=1)
-    assert piece["score"].pitches[:, 0].tolist() == [72, 74, 76]
+    assert len(names) <= len(piece["score"]) <= max(length, len(names))
 
 
 def test_the_first_chord_is_drawn_given_the_seed():
@@ -194,14 +191,6 @@ def test_training_pieces():
         np.testing.assert_array_equal(weights, np.array(y) != 0)
 
 
-def test_saved_and_loaded(kind, predictor, tmp_path):
-    presets.save(predictor, tmp_path, {})
-    loaded = presets.load(tmp_path)
-    scores = pieces_of(kind)
-    assert loaded.evaluate(scores) == predictor.evaluate(scores)
-    assert loaded.encoder.get_config() == predictor.encoder.get_config()
-
-
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
@@ -225,12 +214,5 @@ def test_wrong_inputs(kind, predictor):
     other = "parts" if kind == "ranked" else "ranked"
     with pytest.raises(UserError, match="the model is one of"):
         predictor.evaluate([piece_of(other)])
-    with pytest.raises(TypeError, match="a list of strings"):
-        predictor.predict("C5")
     with pytest.raises(UserError, match="give the 4 notes of each chord"):
         predictor.predict(["C5"])
-
-
-def test_a_model_of_another_size(predictor):
-    with pytest.raises(ValueError, match="voices and symbols"):
-        type(predictor)(predictor_of("ranked", voices=2).model, predictor.encoder)

@@ -9,9 +9,8 @@ from support.translation_pairs import pairs, predictor_of
 
 from zoo.datasets.parallel_text import Pairs
 from zoo.errors import UserError
-from zoo.evaluation.translation import translation_metrics
 from zoo.networks import encoder_decoder
-from zoo.predictors import presets, translator
+from zoo.predictors import translator
 from zoo.predictors.translator import encoded
 from zoo.text.characters import CharacterTokenizer
 from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
@@ -42,17 +41,6 @@ def test_ids_end_once(predictor):
         assert row[-1] == END_ID
         assert row.count(END_ID) == 1
     assert len(ids[-1]) == 1
-
-
-@pytest.mark.parametrize("beams", [1, 4])
-def test_alone_and_together(predictor, beams):
-    together = predictor.predict(TEXTS, beams=beams, n_best=beams)
-    for text, found in zip(TEXTS, together, strict=True):
-        (alone,) = predictor.predict([text], beams=beams, n_best=beams)
-        assert alone["translation"] == found["translation"] == found["hypotheses"][0]["text"]
-        assert len(found["hypotheses"]) == beams
-        for one, other in zip(alone["hypotheses"], found["hypotheses"], strict=True):
-            assert one["log_probability"] == pytest.approx(other["log_probability"], rel=1e-4)
 
 
 def test_scores_are_those_of_the_network():
@@ -100,27 +88,14 @@ def test_the_best_of_all_translations(options, monkeypatch):
     totals = {tokens: log_probability(predictor, "ba", tokens) for tokens in candidates}
     for penalty in (0.0, 1.0):
         ranked = sorted(totals, key=lambda t: totals[t] / len(t) ** penalty, reverse=True)
+        gaps = np.diff([totals[t] / len(t) ** penalty for t in ranked])
+        assert (gaps < -1e-5).all(), "or rounding would choose"
         (found,) = predictor.predict(["ba"], beams=40, n_best=40, length_penalty=penalty)
         assert len(found["hypotheses"]) == len(ranked)
         for hypothesis, tokens in zip(found["hypotheses"], ranked, strict=True):
             (text,) = tokenizer.join([tokens]).numpy()
             assert hypothesis["text"] == text.decode()
             assert hypothesis["log_probability"] == pytest.approx(totals[tokens], rel=1e-4)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"attention": "multiplicative", "cell": "lstm", "layers": 2},
-        {"attention": None},
-        {"input_feeding": True},
-    ],
-)
-def test_other_networks(options):
-    predictor = predictor_of("character", **options)
-    together = predictor.predict(TEXTS[:2])
-    alone = [predictor.predict([text])[0] for text in TEXTS[:2]]
-    assert [f["translation"] for f in together] == [f["translation"] for f in alone]
 
 
 def test_learns_pairs_by_heart():
@@ -187,7 +162,6 @@ def test_blank_texts_and_odd_characters(predictor):
     assert found[0] == found[1] == {"translation": "", "hypotheses": []}
     assert found[2]["translation"] == predictor.predict(["the cat."])[0]["translation"]
     assert len(found) == 5
-    assert predictor.predict([]) == []
 
 
 def test_a_sentence_of_500_words():
@@ -199,26 +173,9 @@ def test_a_sentence_of_500_words():
     found = predictor.predict(texts, beams=2)
     assert [len(one["translation"].split()) for one in found] == [512, 16]
     for text, one in zip(texts, found, strict=True):
-        assert predictor.predict([text], beams=2)[0]["translation"] == one["translation"]
-
-
-def test_measured():
-    given = Pairs(("a", "b", "c"), ("x y z w", "1 2 3 4", "k"), ("one", "one", "two"))
-    of = (given.sources, given.targets, given.groups)
-    found = translation_metrics(["x y z w", "1 2 3 5", "k"], *of)
-    assert found["exact_match"] == pytest.approx(2 / 3)
-    assert found["exact_match_by_group"] == {"one": 0.5, "two": 1.0}
-    assert found["sentences"] == 3
-    assert 0 < found["bleu"] < 100
-    assert "version" in found["bleu_signature"]
-    assert translation_metrics(list(given.targets), *of)["chrf"] == pytest.approx(100)
-
-
-def test_saved_and_loaded(predictor, tmp_path):
-    presets.save(predictor, tmp_path, {})
-    loaded = presets.load(tmp_path)
-    assert loaded.predict(TEXTS, n_best=2) == predictor.predict(TEXTS, n_best=2)
-    assert loaded.level == predictor.level
+        (alone,) = predictor.predict([text], beams=2)
+        pair = [answer["hypotheses"][0]["log_probability"] for answer in (alone, one)]
+        assert pair[0] == pytest.approx(pair[1], rel=1e-4)
 
 
 @pytest.mark.parametrize("arguments", [{"beams": 0}, {"n_best": 0}, {"beams": 2, "n_best": 3}])
@@ -229,13 +186,7 @@ def test_wrong_numbers(arguments):
 
 def test_wrong_inputs():
     predictor = predictor_of("subword", attention=None)
-    with pytest.raises(TypeError, match="a list of strings"):
-        predictor.predict("the cat.")
     with pytest.raises(UserError, match="no attention to draw"):
         predictor.alignments(["a"], ["b"])
     with pytest.raises(UserError, match="nothing to measure"):
         predictor.evaluate(Pairs((), ()))
-    with pytest.raises(ValueError, match="tokens for a model of"):
-        type(predictor)(
-            predictor.model, predictor.source_tokenizer, predictor_of("character").target_tokenizer
-        )

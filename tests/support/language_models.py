@@ -1,15 +1,9 @@
-"""Small language models, streams in pieces, and the numbers of a saved one on the backend in use.
-
-python language_models.py FOLDER
-"""
-
-import sys
-from pathlib import Path
+"""Streams in pieces, and what a language model gives."""
 
 import keras
 import numpy as np
 
-from zoo.networks import StreamModel, initial_states, step_model
+from zoo.networks import initial_states
 
 VOCABULARY, UNITS = 11, 5
 
@@ -47,37 +41,3 @@ def logits_and_states(model, ids, states=None):
     states = {name: keras.ops.convert_to_tensor(state) for name, state in states.items()}
     outputs = {name: array(value) for name, value in model({"token_ids": ids, **states}).items()}
     return outputs.pop("logits"), outputs
-
-
-def numbers(model):
-    """{name: array}: logits and states of a sequence and of steps, and of training on a stream."""
-    from zoo.training import Perplexity, SequenceCrossentropy
-
-    ids, targets = stream()
-    ids[0, 7:] = 0
-    logits, states = logits_and_states(model, ids)
-    results = {"logits": logits, **states}
-    step, states = step_model(model), None
-    for t in range(3):
-        logits, states = logits_and_states(step, ids[:, t], states)
-        results |= {f"step {t} {name}": s for name, s in {"logits": logits, **states}.items()}
-
-    ids, targets = stream(seed=1)
-    trained = StreamModel(model, len(ids))
-    trained.compile(
-        keras.optimizers.SGD(0.5),
-        SequenceCrossentropy("mean_per_step"),
-        weighted_metrics=[Perplexity()],
-        run_eagerly=keras.backend.backend() == "tensorflow",  # sooner done
-    )
-    for i, (x, y, weights) in enumerate(pieces(ids, targets, 5)):
-        figures = trained.train_on_batch(x, y, sample_weight=weights, return_dict=True)
-        results |= {f"{name} {i}": value for name, value in figures.items()}
-    results |= {f"carried {name}": array(state) for name, state in trained.states.items()}
-    return results | {"after it": logits_and_states(model, ids)[0]}
-
-
-if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    model = keras.saving.load_model(folder / "model.keras")
-    np.savez(folder / f"{keras.backend.backend()}.npz", **numbers(model))

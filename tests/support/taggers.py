@@ -1,9 +1,4 @@
-"""Small taggers, sentences to tag, and the numbers of both on the backend in use.
-
-python taggers.py FILE.npz
-"""
-
-import sys
+"""Small taggers, and sentences to tag."""
 
 import keras
 import numpy as np
@@ -66,23 +61,3 @@ def decoded(model, ids, mask):
     if len(output.shape) == 4:
         return keras.ops.convert_to_numpy(viterbi(output, mask)[0])
     return keras.ops.convert_to_numpy(keras.ops.argmax(output, axis=-1)) * mask
-
-
-def numbers():
-    """{name: array}: outputs of both heads, and what a step of training reports and leaves."""
-    ids, mask = sentences()
-    tags = np.random.default_rng(1).choice([0, 1, 3], size=mask.shape)  # O and B-: always legal
-    convolutional = network("softmax", random=True, character_kind="convolutional")
-    results = {"softmax": convolutional(ids)}
-    model = network("crf", random=True, dropout=0)
-    results |= {"crf": model(ids), "tags": decoded(model, ids, mask)}
-    eagerly = keras.backend.backend() == "tensorflow"  # sooner done, if not on JAX
-    figures = compiled(model, run_eagerly=eagerly).train_on_batch(
-        ids, tags, sample_weight=mask.astype("float32"), return_dict=True
-    )
-    results |= figures | {"crf after it": model(ids)}
-    return {name: keras.ops.convert_to_numpy(values) for name, values in results.items()}
-
-
-if __name__ == "__main__":
-    np.savez(sys.argv[1], **numbers())

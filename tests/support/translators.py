@@ -1,10 +1,4 @@
-"""Small encoder-decoders, pairs of sentences, and the numbers of a saved one on the backend in use.
-
-python translators.py FOLDER
-"""
-
-import sys
-from pathlib import Path
+"""Pairs of sentences, and an encoder-decoder step by step."""
 
 import keras
 import numpy as np
@@ -39,34 +33,3 @@ def translator(model):
         return logits, state | outputs
 
     return step, state
-
-
-def numbers(model):
-    """{name: array}: logits, of steps too, and the losses of training. None at padding."""
-    from zoo.training import SequenceCrossentropy
-
-    real = TARGETS > 0
-    results = {"logits": logits_of(model)[real]}
-    step, state = translator(model)
-    state = state(SOURCES)
-    for t in range(2):
-        logits, state = step(TARGETS[:, t], state)
-        results |= {f"logits of step {t}": array(logits)}
-
-    model.compile(
-        keras.optimizers.SGD(0.5),
-        SequenceCrossentropy("mean_per_step"),
-        run_eagerly=keras.backend.backend() == "tensorflow",  # sooner done
-    )
-    inputs = {"source_ids": SOURCES, "target_ids": TARGETS}
-    following = np.array([[5, 3, 4, 2], [3, 2, 0, 0], [4, 4, 2, 0]])
-    for i in range(2):
-        loss = model.train_on_batch(inputs, following, sample_weight=real.astype("float32"))
-        results[f"loss {i}"] = loss
-    return results | {"after it": logits_of(model)[real]}
-
-
-if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    model = keras.saving.load_model(folder / "model.keras")
-    np.savez(folder / f"{keras.backend.backend()}.npz", **numbers(model))

@@ -1,0 +1,147 @@
+"""What holds of every predictor: order, empty input, files, endpoints, backends, refusals."""
+
+import importlib.util
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from support import predictor_case
+from support.predictor_case import CASES, answers, assert_alike, made
+from support.processes import run_script
+
+from zoo.predictors import PREDICTORS, presets
+from zoo.predictors import base as module
+from zoo.predictors.base import Predictor, batches_by_length, map_by_length
+
+EACH = pytest.mark.parametrize("name", CASES)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A folder of a saved model of each case."""
+    folder = tmp_path_factory.mktemp("saved")
+    for name in CASES:
+        presets.save(made(name), folder / name, {})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return {name: answers(name, made(name)) for name in CASES}
+
+
+def test_every_kind_is_here():
+    assert {type(made(name)) for name in CASES} == set(PREDICTORS.values())
+    assert all(issubclass(kind, Predictor) for kind in PREDICTORS.values())
+    assert all(kind.kind == name for name, kind in PREDICTORS.items())
+
+
+@EACH
+def test_answers_are_in_the_order_of_the_inputs_whatever_the_batch(name, expected, monkeypatch):
+    predictor, inputs = made(name), CASES[name].inputs
+    together = expected[name]["predict"]
+    assert len({json.dumps(answer) for answer in together}) > 1, "or the order would show nothing"
+    assert_alike([predictor.predict([one])[0] for one in inputs], together, 1e-4)
+    batches = batches_by_length
+    for size in (2, 3):  # of whatever batches a predictor makes
+        smaller = lambda lengths, _, most, size=size: batches(lengths, size, most)  # noqa: E731
+        monkeypatch.setattr(module, "batches_by_length", smaller)
+        assert_alike(predictor.predict(iter(inputs[::-1])), together[::-1], 1e-4)
+
+
+@EACH
+def test_no_inputs_have_no_answers_and_one_string_is_refused(name):
+    assert made(name).predict([]) == []
+    with pytest.raises(TypeError, match="give a list of strings, not one string"):
+        made(name).predict(CASES[name].inputs[0])
+
+
+@EACH
+def test_saved_and_loaded(name, saved, expected):
+    loaded = presets.load(saved / name)
+    assert type(loaded) is type(made(name))
+    assert_alike(answers(name, loaded), expected[name], 1e-6)
+    config = json.loads((saved / name / "config.json").read_text())
+    assert config["predictor"] == loaded.kind
+
+
+@EACH
+def test_endpoints_answer_as_the_predictor(name):
+    endpoints = made(name).endpoints()
+    assert endpoints[0].name == "serving_default"
+    assert len({endpoint.name for endpoint in endpoints}) == len(endpoints)
+    for endpoint in endpoints:
+        function = tf.function(endpoint.function, input_signature=endpoint.inputs)
+        assert all(spec.shape[0] is None for spec in endpoint.inputs)
+        for example in endpoint.examples:
+            given = [tf.constant(example[spec.name], spec.dtype) for spec in endpoint.inputs]
+            found = {key: value.numpy() for key, value in function(*given).items()}
+            assert_alike(found, {key: endpoint.expected(example)[key] for key in found}, 1e-4)
+
+
+@EACH
+def test_the_model_of_another_is_refused(name):
+    """Of other sizes than the vocabulary, the labels, tags or symbols have."""
+    predictor = made(name)
+    names = (
+        "source_tokenizer",
+        "target_tokenizer",
+        "tokenizer",
+        "encoder",
+        "label_names",
+        "tag_names",
+    )
+    given = [getattr(predictor, part) for part in names if hasattr(predictor, part)]
+    inputs = keras.Input((None,), dtype="int32")
+    outputs = keras.layers.Embedding(2, 77)(inputs)
+    outputs = {"logits": outputs} if predictor.kind == "language_model" else outputs
+    with pytest.raises(ValueError, match="for a model of"):
+        type(predictor)(keras.Model(inputs, outputs), *given)
+
+
+@EACH
+def test_compiled_it_trains_on_its_batches(name):
+    predictor, data = CASES[name].make(), CASES[name].data
+    of_stream = predictor.kind == "language_model"
+    model = predictor.compile(keras.optimizers.Adam(1e-3), *([4] if of_stream else []))
+    model.run_eagerly = True  # sooner done
+    batches = predictor.batches(*data, 4, *([8] if of_stream else []))
+    before = predictor.model.get_weights()
+    first, *_ = batches.dataset()
+    assert np.isfinite(model.train_on_batch(first[0], first[1], *first[2:])).all()
+    assert not all(map(np.array_equal, before, predictor.model.get_weights()))
+
+
+@pytest.mark.parametrize("backend", ["jax", pytest.param("torch", marks=pytest.mark.long)])
+def test_other_backends(backend, saved, expected):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    environment = {"KERAS_BACKEND": backend, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    run_script(predictor_case.__file__, saved, **environment)
+    found = json.loads((saved / "answers.json").read_text())
+    for name, answer in expected.items():
+        assert_alike(found[name], answer, 1e-3)
+
+
+def test_batches_are_of_similar_length_and_bounded():
+    lengths = [3, 500, 0, 40, 7, 60, 50, 50, 50, 1]
+    batches = list(batches_by_length(lengths, 4, most_steps=100))
+    assert sorted(i for batch in batches for i in batch) == [*range(len(lengths))]
+    sizes = [(len(batch), max(lengths[i] for i in batch)) for batch in batches]
+    assert sizes == [(4, 7), (2, 50), (2, 50), (1, 60), (1, 500)]
+    assert [len(batch) for batch in batches_by_length(lengths, 4)] == [4, 4, 2]
+    assert list(batches_by_length([], 4)) == []
+
+
+def test_results_come_back_in_the_order_of_the_items():
+    words, batches = ["ccc", "a", "dddd", "bb", "", "ee"], []
+
+    def function(some):
+        batches.append(some)
+        return (word.upper() for word in some)
+
+    assert map_by_length(function, words, 2) == [word.upper() for word in words]
+    assert batches == [["", "a"], ["bb", "ee"], ["ccc", "dddd"]]
+    assert map_by_length(function, [], 2) == []

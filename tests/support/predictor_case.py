@@ -1,0 +1,193 @@
+"""A tiny predictor of each kind, inputs for it, and its answers on any backend.
+
+python predictor_case.py FOLDER: what the models saved in FOLDER answer with KERAS_BACKEND.
+"""
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from support import language_modelling, music_pieces, translation_pairs
+from zoo.datasets.sequence_tagging import TaggedSentences
+from zoo.networks import many_to_many, many_to_one
+from zoo.predictors import EntityTagger, TextClassifier
+from zoo.predictors.base import Predictor
+from zoo.text import tags
+from zoo.text.token_features import SHAPES, TokenEncoder
+from zoo.text.words import WordTokenizer
+
+FILMS = [
+    "good",
+    "",
+    "a bad and long and slow and altogether much too long film, with a bad end",
+    "wörds unheard of",
+    "  ",
+    "good film!",
+    "bad",
+]
+LABELS = ("bad", "fair", "good")
+ODD_TEXTS = [
+    "Ann Lee met Bob in Rome, and Bob met Ann.",
+    "",
+    "Bob",
+    "  \n\t\u2003 ",
+    "\U0001f600 Bob \U0001f469\u200d\U0001f467 e\u0301te\u0301 Ko\u0308ln\n\nNew York\r\nRome",
+    "\ufeffAnn\u200bLee\u00a0met\x00Bob\x1fRome\x85Joe\u2028Eva",
+    "東京 is far from Köln, isn't it?",
+    "Ann Lee met Bob . " * 20,
+]
+TAGS = tuple(tags.tag_set(["LOC", "ORG", "PER"]))
+SENTENCES = [
+    ["Ann", "Lee", "met", "Bob", "in", "Rome"],
+    ["Bob"],
+    ["in", "Köln", "\u2028", "\x85", "<PAD>", ",", "met", "Ann", "Joe", "1999"],
+    ["New", "York"] * 30,
+]
+PAIRS = ["the cat.", "the big dog sees the old cat.", "", "the dog hears the cat. the cat hears."]
+
+
+def _randomized(model, scale=1.0, seed=3):
+    generator = np.random.default_rng(seed)
+    for weight in model.trainable_variables:
+        weight.assign(scale * generator.normal(size=weight.shape))
+    return model
+
+
+def classifier(classes):
+    """A classifier that gives several labels."""
+    tokenizer = WordTokenizer.from_texts(FILMS)
+    model = many_to_one(len(tokenizer.vocabulary), classes, embedding_dim=5, units=3, layers=2)
+    bias = _randomized(model, seed=2).get_layer("logits").bias
+    bias.assign(bias - keras.ops.mean(model(tokenizer(FILMS).numpy()), axis=0))
+    return TextClassifier(model, tokenizer, LABELS[:classes])
+
+
+def tagger(head="crf"):
+    """A tagger whose tags differ from token to token."""
+    encoder = TokenEncoder.from_sentences(SENTENCES, longest_word=5)
+    model = many_to_many(
+        len(encoder.words),
+        len(TAGS),
+        characters=len(encoder.characters) if head == "crf" else None,
+        longest_word=encoder.longest_word,
+        character_kind="convolutional",
+        character_units=3,
+        shapes=len(SHAPES) + 2,
+        embedding_dim=5,
+        units=4,
+        head=head,
+        allowed=tags.allowed_transitions(TAGS),
+    )
+    return EntityTagger(_randomized(model), encoder, TAGS)
+
+
+def tagged(tokens, seed=4):
+    """Sentences with well-formed tags, drawn by chance."""
+    draw = np.random.default_rng(seed)
+    return TaggedSentences(
+        tokens, [tags.repair(draw.choice(TAGS, len(t)).tolist()) for t in tokens]
+    )
+
+
+class PredictorCase(NamedTuple):
+    """A predictor, inputs of several lengths and data to measure it on."""
+
+    make: Callable[[], Predictor]
+    inputs: list[str]
+    data: tuple[Any, ...]
+
+
+def _music(kind):
+    inputs = ["C5 G4 E4 C3 | D5 G4 D4 B2", "", "C5 G4 E4 C3"]
+    data = [music_pieces.piece_of(kind, steps=5 + 4 * i, seed=i, first=4 * i) for i in range(3)]
+    return PredictorCase(lambda: music_pieces.predictor_of(kind), inputs, (data,))
+
+
+def _language_model(level, **options):
+    texts = ["The king is dead.\n", "A", "", "Köln? xyz!", "Nobody loves the sea. " * 8]
+    data = ([language_modelling.text(10), "The sea.\n"],)
+    return PredictorCase(lambda: language_modelling.predictor_of(level, **options), texts, data)
+
+
+def _translator(level):
+    return PredictorCase(
+        lambda: translation_pairs.predictor_of(level), PAIRS, (translation_pairs.pairs(6),)
+    )
+
+
+CASES = {
+    **{
+        f"classifier of {n}": PredictorCase(
+            lambda n=n: classifier(n), FILMS, (FILMS, np.arange(len(FILMS)) % n)
+        )
+        for n in (2, 3)
+    },
+    **{
+        f"tagger, {head}": PredictorCase(
+            lambda head=head: tagger(head), ODD_TEXTS, (tagged(SENTENCES),)
+        )
+        for head in ("crf", "softmax")
+    },
+    "language model of characters": _language_model("character", cell="gru"),
+    "language model of words": _language_model("word"),
+    "music, ranked": _music("ranked"),
+    "music, parts": _music("parts"),
+    "translator of subwords": _translator("subword"),
+    "translator of words": _translator("word"),
+}
+
+
+@functools.cache
+def made(name):
+    """A predictor that no test changes."""
+    return CASES[name].make()
+
+
+def answers(name, predictor):
+    """Nests of numbers and texts: of predictions, of figures, and of what a kind does besides."""
+    case = CASES[name]
+    found = {"predict": predictor.predict(case.inputs), "evaluate": predictor.evaluate(*case.data)}
+    if name.startswith("language"):
+        found["score"] = predictor.score(case.inputs[:2])
+        options = {"prompts": ["The king", ""], "length": 8}
+        found["greedy"] = predictor.generate(**options, greedy=True)
+        found["drawn"] = predictor.generate(**options, seed=3, top_k=5)
+        found["beams"] = predictor.generate(**options, beams=2)
+        found["stream"] = "".join(predictor.stream("The", length=8, seed=3))
+    if name.startswith("music"):
+        (piece,) = predictor.generate("C5", length=5, seed=1)
+        found["piece"] = piece | {"score": piece["score"].pitches.tolist()}
+    if name.startswith("translator"):
+        ((*tokens, weights),) = predictor.alignments(["the cat."], ["le chat."])
+        found["alignment"] = [*tokens, weights.tolist()]
+    return found
+
+
+def assert_alike(found, expected, tolerance=1e-5):
+    """Nests of the same texts and whole numbers, and the same numbers but for rounding."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        found, expected = found.values(), expected.values()
+    if isinstance(expected, float):
+        assert found == pytest.approx(expected, rel=tolerance, abs=tolerance)
+    elif isinstance(expected, str | int | None):
+        assert found == expected
+    elif isinstance(expected, np.ndarray) and expected.dtype.kind == "f":
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+    else:
+        for one, other in zip(found, expected, strict=True):
+            assert_alike(one, other, tolerance)
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    found = {name: answers(name, zoo.load(folder / name)) for name in CASES}
+    (folder / "answers.json").write_text(json.dumps(found))
