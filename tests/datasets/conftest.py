@@ -1,5 +1,7 @@
 """A cache for the data of the tests, and package indexes of their own."""
 
+import contextlib
+import functools
 import hashlib
 import io
 import os
@@ -8,12 +10,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.corpus_case import KINDS
+
+from zoo.datasets.corpora import PACKAGED
 
 
 @pytest.fixture
 def shared_cache(session_cache, monkeypatch):
     monkeypatch.setenv("ZOO_CACHE", str(session_cache))
     return session_cache
+
+
+@pytest.fixture(scope="session")
+def packaged(session_cache):
+    """Loads a packaged corpus by name, once in a session; preparing it prints no result."""
+
+    @functools.cache
+    def load(name):
+        with pytest.MonkeyPatch.context() as patch, io.StringIO() as out:
+            patch.setenv("ZOO_CACHE", str(session_cache))
+            with contextlib.redirect_stdout(out):
+                data = KINDS[PACKAGED[name].kind].load(name)
+            assert out.getvalue() == ""
+        return data
+
+    return load
 
 
 @pytest.fixture
