@@ -88,12 +88,6 @@ def test_well_formed_iob1_as_seqeval_has_it():
     assert checked > 100
 
 
-def test_spans_are_of_iob2_by_default():
-    tags = ["O", "I-PER", "B-LOC", "I-PER", "I-PER", "B-LOC", "I-LOC"]
-    assert spans(tags) == [Span("LOC", 2, 3), Span("LOC", 5, 7)]
-    assert from_spans(spans(tags), 3 + 4) == ["O", "O", "B-LOC", "O", "O", "B-LOC", "I-LOC"]
-
-
 @EVERY_SCHEME
 def test_repair_reads_as_conll_does(scheme):
     """As seqeval does when it is not strict, and the script it follows."""
