@@ -45,6 +45,18 @@ def empty_cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def write(tmp_path):
+    """Writes a file of a user; returns its path."""
+
+    def write(name, content):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture
 def tfds_folder(tmp_path, monkeypatch):
     """What corpora of TensorFlow Datasets are prepared in."""
     monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "tfds"))

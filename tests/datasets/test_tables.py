@@ -10,16 +10,6 @@ from zoo.errors import UserError
 COLUMNS = ("text", "label")
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(name, content):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
-
-
 def fields(path):
     return [(row.fields["text"], row.fields["label"]) for row in read_table(path, COLUMNS)]
 
