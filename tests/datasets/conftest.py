@@ -1,5 +1,7 @@
 """A cache for the data of the tests, and package indexes of their own."""
 
+import contextlib
+import functools
 import hashlib
 import io
 import os
@@ -8,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.corpus_case import KINDS
+
+from zoo.datasets.corpora import PACKAGED
 
 
 @pytest.fixture
@@ -16,11 +21,39 @@ def shared_cache(session_cache, monkeypatch):
     return session_cache
 
 
+@pytest.fixture(scope="session")
+def packaged(session_cache):
+    """Loads a packaged corpus by name, once in a session; preparing it prints no result."""
+
+    @functools.cache
+    def load(name):
+        with pytest.MonkeyPatch.context() as patch, io.StringIO() as out:
+            patch.setenv("ZOO_CACHE", str(session_cache))
+            with contextlib.redirect_stdout(out):
+                data = KINDS[PACKAGED[name].kind].load(name)
+            assert out.getvalue() == ""
+        return data
+
+    return load
+
+
 @pytest.fixture
 def empty_cache(tmp_path, monkeypatch):
     folder = tmp_path / "cache"
     monkeypatch.setenv("ZOO_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a file of a user; returns its path."""
+
+    def write(name, content):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo.datasets.corpora import PACKAGED, package_index
-from zoo.datasets.corpora.bach_chorales import BachChorales, read_chorales, split_by_tune
+from zoo.datasets.corpora import bach_chorales, package_index
+from zoo.datasets.corpora.bach_chorales import read_chorales, split_by_tune
 from zoo.datasets.music import load
-from zoo.errors import UserError
 from zoo.music import KEYS, Score
 
 FIVE_PARTS = ("bwv1.6",)
@@ -20,24 +19,24 @@ OTHERS = ("bwv66.6", "bwv269", "bwv336", "bwv351", "bwv370", "bwv6.6")
 KEPT = {*ONE_TUNE, *OTHERS, *(first for first, _ in EQUAL)}
 
 
-@pytest.fixture
-def few(tmp_path, monkeypatch):
-    """Has few chorales where the package would be fetched: those of the installed one."""
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """Few chorales, read from where the package would be fetched: those of the installed one."""
     music21 = Path(importlib.util.find_spec("music21").origin).parent
-    with zipfile.ZipFile(tmp_path / "few.whl", "w") as archive:
+    path = tmp_path_factory.mktemp("package") / "few.whl"
+    with zipfile.ZipFile(path, "w") as archive:
         for name in (*FIVE_PARTS, *ONE_TUNE, *OTHERS, *(name for two in EQUAL for name in two)):
             member = f"corpus/bach/{name}.mxl"
             archive.write(music21 / member, f"music21/{member}")
         archive.writestr("music21/corpus/bach/choraleAnalyses/a.txt", "text")
-    monkeypatch.setattr(package_index, "fetch", lambda **_: tmp_path / "few.whl")
-    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "few.whl"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(package_index, "fetch", lambda **_: path)
+        return read_chorales()
 
 
 def test_pieces_have_four_parts_and_are_there_once(few):
-    scores = read_chorales()
-    assert {score.name for score in scores} == KEPT
-    for score in scores:
+    assert {score.name for score in few} == KEPT
+    for score in few:
         assert (score.voices, score.steps_per_quarter, score.ranked) == (4, 4, False)
         assert score.key in KEYS
         means = [np.mean(voice[voice > 0]) for voice in score.pitches.T]
@@ -45,7 +44,7 @@ def test_pieces_have_four_parts_and_are_there_once(few):
 
 
 def test_the_music_is_that_of_the_score(few):
-    score = next(score for score in read_chorales() if score.name == "bwv66.6")
+    score = next(score for score in few if score.name == "bwv66.6")
     assert score.key == "F# minor"
     assert len(score) == 9 * 16
     assert score.positions[:6].tolist() == [12, 13, 14, 15, 0, 1]  # it begins with a pickup
@@ -54,17 +53,13 @@ def test_the_music_is_that_of_the_score(few):
     assert score.pitches[-1].tolist() == [66, 61, 58, 54]  # a major chord on F#
 
 
-def test_loads_by_name_in_three_splits_and_fetches_once(few, capfd, monkeypatch):
+def test_loads_by_name_in_three_splits_by_tune(few, empty_cache, monkeypatch):
+    monkeypatch.setattr(bach_chorales, "read_chorales", lambda: few)
     data = load()
     splits = {"train": data.train, "validation": data.validation, "test": data.test}
     names = [piece.name for scores in splits.values() for piece in scores.pieces]
     assert sorted(names) == sorted(KEPT)
-    assert data.name == "bach_chorales"
-    assert "Public domain" in data.licence
-    assert data.citation.startswith("@")
-    assert data.homepage.startswith("https://")
-    assert capfd.readouterr().out == ""
-    read = {score.name: score for score in read_chorales()}
+    read = {score.name: score for score in few}
     for scores in splits.values():
         assert len(scores) > 0
         for piece in scores.pieces:
@@ -73,9 +68,8 @@ def test_loads_by_name_in_three_splits_and_fetches_once(few, capfd, monkeypatch)
             np.testing.assert_array_equal(piece.onsets, same.onsets)
             np.testing.assert_array_equal(piece.positions, same.positions)
             assert piece.key == same.key
-
-    monkeypatch.setattr(package_index, "fetch", None)
-    assert len(load(limit=1).train) == 1
+    together = [{piece.name for piece in some.pieces} & set(ONE_TUNE) for some in splits.values()]
+    assert sorted(map(len, together)) == [0, 0, len(ONE_TUNE)]
 
 
 def tune(*steps, name):
@@ -115,23 +109,6 @@ def test_a_tune_is_known_in_another_key_and_with_passing_notes():
     ornate = Score(passing, passing > 0, 4, plain.positions, name="ornate")
     for order in ((plain, ornate), (ornate, plain)):
         assert sorted(map(len, split_by_tune(list(order)).values())) == [0, 0, 2]
-
-
-def test_the_settings_of_a_known_tune_are_found(few):
-    splits = split_by_tune(read_chorales())
-    together = [{score.name for score in some} & set(ONE_TUNE) for some in splits.values()]
-    assert sorted(map(len, together)) == [0, 0, len(ONE_TUNE)]
-
-
-def test_is_listed_under_its_name():
-    assert BachChorales.name in PACKAGED
-
-
-@pytest.mark.usefixtures("empty_cache", "unconfigured_pip")
-def test_without_network_it_says_so(monkeypatch):
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
-    with pytest.raises(UserError, match=r"cannot fetch music21-10\.5\.1-py3-none-any\.whl"):
-        load()
 
 
 @pytest.mark.long

@@ -14,16 +14,6 @@ LONG_BIOES = "A B-LOC\nB I-LOC\nC I-LOC\nD E-LOC\n"
 TAGS = ["B-PER", "I-PER", "B-PER", "O", "B-LOC"]
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(content, name="a.txt"):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
-
-
 def sentences(path):
     return [(sentence.tokens, sentence.tags) for sentence in read_columns(path)]
 
@@ -40,60 +30,47 @@ def complaint(path):
 
 @pytest.mark.parametrize("content", [IOB2, IOB1, BIOES])
 def test_every_scheme_becomes_iob2(write, content):
-    path = write(content + "\n" + content)
+    path = write("a.txt", content + "\n" + content)
     assert sentences(path) == [(["Ann", "Lee", "Bob", ",", "Rome"], TAGS)] * 2
 
 
-def test_entities_of_many_tokens(write):
-    assert sentences(write(LONG_BIOES))[0][1] == ["B-LOC", "I-LOC", "I-LOC", "I-LOC"]
-
-
-def test_neighbours_of_another_type_in_iob1(write):
-    path = write("Bonn I-LOC\nAnn I-PER\nLee I-PER\nBob B-PER\nRome I-LOC\n")
-    assert sentences(path)[0][1] == ["B-LOC", "B-PER", "I-PER", "B-PER", "B-LOC"]
-
-
-def test_sentences_without_entities_fit_any_scheme(write):
-    assert sentences(write("a O\n\nb O\n")) == [(["a"], ["O"]), (["b"], ["O"])]
-
-
-def test_the_first_column_and_the_last_count(write):
-    path = write("-DOCSTART- -X- -X- O\n\nAnn NNP B-NP B-PER\nran VBD B-VP O\n")
-    assert sentences(path) == [(["Ann", "ran"], ["B-PER", "O"])]
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (LONG_BIOES, [("A B C D", "B-LOC I-LOC I-LOC I-LOC")]),
+        (
+            "Bonn I-LOC\nAnn I-PER\nLee I-PER\nBob B-PER\nRome I-LOC\n",
+            [("Bonn Ann Lee Bob Rome", "B-LOC B-PER I-PER B-PER B-LOC")],
+        ),
+        ("a O\n\nb O\n", [("a", "O"), ("b", "O")]),
+        ("-DOCSTART- -X- -X- O\n\nAnn NNP B-NP B-PER\nran VBD B-VP O\n", [("Ann ran", "B-PER O")]),
+        ("-DOCSTART- -X- O O\na O\n-DOCSTART-\nb O\n-DOCSTART- (1)\n\n", [("a", "O"), ("b", "O")]),
+        ("#begin document (a); part 000\na O\n#end document\n", [("a", "O")]),
+        (
+            "# id = 1\n# text = Ann ran\nAnn B-PER\nran O\n\n# newdoc\n# O B-X O\nyes O\n",
+            [("Ann ran", "B-PER O"), ("yes", "O")],
+        ),
+        ("# O\n1 O\n\n#1 O\n# B-MISC\n\n# O\n", [("# 1", "O O"), ("#1 #", "O B-MISC"), ("#", "O")]),
+        ("a O\n\n" + "b O\n" * 3000, [("a", "O"), (" ".join("b" * 3000), " ".join("O" * 3000))]),
+    ],
+    ids=[
+        *("entities of many tokens", "neighbours of another type in IOB1", "no entities"),
+        *("first and last column", "borders of documents", "marks of documents"),
+        *("comments above a sentence", "number signs and hashtags", "thousands of tokens"),
+    ],
+)
+def test_sentences_of(write, content, expected):
+    assert sentences(write("a.txt", content)) == [(a.split(), b.split()) for a, b in expected]
 
 
 def test_tabs_spaces_windows_line_ends_and_byte_order_mark(write):
-    path = write("\ufeffAnn \t B-PER\r\n\tran\tO \r\n \t\r\n\r\n\r\nyes  O\r\n\r\n")
+    path = write("a.txt", "\ufeffAnn \t B-PER\r\n\tran\tO \r\n \t\r\n\r\n\r\nyes  O\r\n\r\n")
     assert sentences(path) == [(["Ann", "ran"], ["B-PER", "O"]), (["yes"], ["O"])]
     assert [sentence.line for sentence in read_columns(path)] == [1, 6]
 
 
 def test_gzip(write):
-    assert sentences(write(gzip.compress(IOB2.encode()), "a.conll.gz"))[0][1] == TAGS
-
-
-@pytest.mark.parametrize("border", ["-DOCSTART- -X- O O", "-DOCSTART-", "-DOCSTART- (1)"])
-def test_borders_of_documents_end_a_sentence(write, border):
-    assert sentences(write(f"{border}\na O\n{border}\nb O\n{border}\n\n")) == [
-        (["a"], ["O"]),
-        (["b"], ["O"]),
-    ]
-    marks = "#begin document (a); part 000\na O\n#end document\n"
-    assert sentences(write(marks)) == [(["a"], ["O"])]
-
-
-def test_comments_above_a_sentence_are_passed_over(write):
-    path = write("# id = 1\n# text = Ann ran\nAnn B-PER\nran O\n\n# newdoc\n# O B-X O\nyes O\n")
-    assert sentences(path) == [(["Ann", "ran"], ["B-PER", "O"]), (["yes"], ["O"])]
-
-
-def test_number_signs_and_hashtags_are_tokens(write):
-    path = write("# O\n1 O\n\n#1 O\n# B-MISC\n\n# O\n")
-    assert sentences(path) == [
-        (["#", "1"], ["O", "O"]),
-        (["#1", "#"], ["O", "B-MISC"]),
-        (["#"], ["O"]),
-    ]
+    assert sentences(write("a.conll.gz", gzip.compress(IOB2.encode())))[0][1] == TAGS
 
 
 @pytest.mark.parametrize(
@@ -113,40 +90,18 @@ def test_number_signs_and_hashtags_are_tokens(write):
     ],
 )
 def test_only_space_and_tab_part_columns_and_characters_stay_as_they_are(write, token):
-    path = write(f"{token} B-PER\nran\tO\n")
+    path = write("a.txt", f"{token} B-PER\nran\tO\n")
     assert sentences(path) == [([token, "ran"], ["B-PER", "O"])]
 
 
-def test_sentences_of_one_token_and_of_thousands(write):
-    path = write("a O\n\n" + "word O\n" * 3000)
-    assert [len(tokens) for tokens, _ in sentences(path)] == [1, 3000]
-
-
-@pytest.mark.parametrize("content", ["", " \n\t\r\n\n"])
-def test_empty_file(write, content):
-    assert "the file is empty" in complaint(write(content))
-
-
 def test_no_sentence(write):
-    assert "no sentence" in complaint(write("-DOCSTART- O\n\n# id = 1\n"))
-
-
-def test_not_utf8_names_the_line(write):
-    assert "(line 2) is not UTF-8" in complaint(write("a O\nmétier O\n".encode("latin-1")))
-
-
-def test_utf16(write):
-    assert "UTF-16" in complaint(write("a O\n".encode("utf-16")))
-
-
-def test_missing_file(tmp_path):
-    assert "no such file" in complaint(tmp_path / "absent.txt")
+    assert "no sentence" in complaint(write("a.txt", "-DOCSTART- O\n\n# id = 1\n"))
 
 
 @pytest.mark.parametrize("content", ["Ann\nran\n", "Ann B-PER\nran\n", "Ann X B-PER\n\nran\t\n"])
 def test_a_line_without_a_tag(write, content):
     line = content.rstrip().count("\n") + 1 if "B-PER" in content else 1
-    assert f"line {line} has no tag" in complaint(write(content))
+    assert f"line {line} has no tag" in complaint(write("a.txt", content))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +113,7 @@ def test_a_line_without_a_tag(write, content):
     ],
 )
 def test_another_number_of_columns(write, content, hint):
-    assert hint in complaint(write(content))
+    assert hint in complaint(write("a.txt", content))
 
 
 @pytest.mark.parametrize(
@@ -166,22 +121,22 @@ def test_another_number_of_columns(write, content, hint):
     ["X-PER", "o", "0", "b-PER", "B-", "B", "-PER", "PER", "B_PER", "O-PER", "_", "B-a\u00a0b"],
 )
 def test_a_tag_that_is_none(write, tag):
-    assert f"line 2: '{tag}' is no tag" in complaint(write(f"a O\nb {tag}\n"))
+    assert f"line 2: '{tag}' is no tag" in complaint(write("a.txt", f"a O\nb {tag}\n"))
 
 
 def test_a_header_is_named(write):
-    assert "line 1: 'tag' is no tag" in complaint(write("token tag\na O\n"))
-    assert "take a header away" in complaint(write("token tag\na O\n"))
-    assert "take a header away" not in complaint(write("a O\nb tag\n"))
+    assert "line 1: 'tag' is no tag" in complaint(write("a.txt", "token tag\na O\n"))
+    assert "take a header away" in complaint(write("a.txt", "token tag\na O\n"))
+    assert "take a header away" not in complaint(write("a.txt", "a O\nb tag\n"))
 
 
 def test_a_tag_of_great_length_is_cut_short(write):
-    assert "'wordword" in complaint(write(f"a {'word' * 1000}\n"))
+    assert "'wordword" in complaint(write("a.txt", f"a {'word' * 1000}\n"))
 
 
 def test_a_carriage_return_within_a_line(write):
-    assert "line 1 holds a carriage return" in complaint(write("a O\rb O\r"))
-    assert "line 2 holds a carriage return" in complaint(write("a O\nb\rc O\r\n"))
+    assert "line 1 holds a carriage return" in complaint(write("a.txt", "a O\rb O\r"))
+    assert "line 2 holds a carriage return" in complaint(write("a.txt", "a O\nb\rc O\r\n"))
 
 
 @pytest.mark.parametrize(
@@ -202,5 +157,5 @@ def test_a_carriage_return_within_a_line(write):
     ],
 )
 def test_tags_that_fit_no_scheme(write, content, hints):
-    message = complaint(write(content))
+    message = complaint(write("a.txt", content))
     assert all(hint in message for hint in hints)

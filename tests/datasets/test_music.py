@@ -65,6 +65,9 @@ def test_the_split_of_a_json_file_to_evaluate_on(write):
     assert len(from_file(write("a.json", splits))) == 3
     assert len(from_file(write("a.json", splits), limit=2)) == 2
     assert len(from_file(write("a.json", [CHORDS]))) == 1
+    many = write("many.json", [chords(seed) for seed in range(9)])
+    given = from_files(many, many, write("a.json", splits))
+    assert [len(getattr(given, split)) for split in SPLITS] == [9, 9, 3]
     with pytest.raises(UserError, match="no split 'test'; it has 'train', 'validation'"):
         from_file(write("a.json", {"train": [CHORDS], "valid": [CHORDS]}))
     with pytest.raises(UserError, match="no split 'train'; it has 'test'"):

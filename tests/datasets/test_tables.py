@@ -10,16 +10,6 @@ from zoo.errors import UserError
 COLUMNS = ("text", "label")
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(name, content):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
-
-
 def fields(path):
     return [(row.fields["text"], row.fields["label"]) for row in read_table(path, COLUMNS)]
 
@@ -64,38 +54,14 @@ def test_a_long_document_is_no_error(write):
     assert fields(write("a.csv", f"text,label\n{text},pos\n")) == [(text, "pos")]
 
 
-def test_missing_file(tmp_path):
-    assert "no such file" in complaint(tmp_path / "absent.csv")
-
-
-def test_folder_instead_of_a_file(tmp_path):
-    (tmp_path / "folder.csv").mkdir()
-    assert "cannot be read" in complaint(tmp_path / "folder.csv")
-
-
 @pytest.mark.parametrize("name", ["a.txt", "a", "a.gz", ".csv"])
 def test_unknown_format(write, name):
     assert ".csv, .tsv, .jsonl" in complaint(write(name, "text,label\n"))
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl"])
-@pytest.mark.parametrize("content", ["", " \n\n"])
-def test_empty_file(write, name, content):
-    assert "the file is empty" in complaint(write(name, content))
-
-
 @pytest.mark.parametrize(("name", "content"), [("a.csv", "text,label\n"), ("a.tsv", "text\tlabel")])
 def test_header_only(write, name, content):
     assert "no row below" in complaint(write(name, content))
-
-
-@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl"])
-def test_binary_file_names_the_byte(write, name):
-    assert "the byte at offset 4 is zero" in complaint(write(name, b"\x89PNG\0\1\2"))
-
-
-def test_utf16_file(write):
-    assert "UTF-16" in complaint(write("a.csv", "text,label\nfine,pos\n".encode("utf-16")))
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl"])
@@ -123,37 +89,27 @@ def test_missing_column_without_a_header_is_cut_short(write):
     assert len(message) < 400
 
 
-def test_missing_key_names_the_line(write):
-    message = complaint(
-        write("a.jsonl", '{"text": "a", "label": "b"}\n{"text": "a", "lable": "b"}')
-    )
-    assert "line 2: no column 'label'; the columns found are 'text', 'lable'" in message
-
-
-def test_repeated_column(write):
-    assert "'text' is there 2 times" in complaint(write("a.csv", "text,label,text\na,b,c\n"))
-
-
 @pytest.mark.parametrize(
     ("name", "content", "hint"),
     [
+        ("a.csv", "text,label,text\na,b,c\n", "'text' is there 2 times"),
         ("a.csv", "text,label\nfine,pos\nwell, well,pos\n", "line 3 has 3 fields"),
         ("a.tsv", "text\tlabel\nfine\tpos\nno label\n", "line 3 has 1 fields"),
+        ("a.csv", 'text,label\nfine,pos\n"open,neg\n' + "more,pos\n" * 5, "starts on line 3"),
     ],
 )
-def test_another_number_of_fields_names_the_line(write, name, content, hint):
+def test_a_malformed_record_names_the_line(write, name, content, hint):
     assert hint in complaint(write(name, content))
-
-
-def test_quote_that_is_not_closed_names_the_line_where_it_opens(write):
-    content = 'text,label\nfine,pos\n"never closed,neg\n' + "more,pos\n" * 5
-    assert "starts on line 3" in complaint(write("a.csv", content))
 
 
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
         ("{'text': 1}", "line 2 is not JSON"),
+        (
+            '{"text": "a", "lable": "b"}',
+            "line 2: no column 'label'; the columns found are 'text', 'lab",
+        ),
         ("[1, 2]", "line 2 is not a JSON object"),
         ('{"text": null, "label": "pos"}', "line 2: 'text' must be a string or a number"),
         ('{"text": "\\ud800", "label": "pos"}', "line 2: 'text' holds a lone surrogate"),

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from support.score_examples import random_score, score_of
 
-from zoo.errors import UserError
 from zoo.music.audio import SAMPLE_RATE, synthesised, write_wav
 
 
@@ -62,15 +61,3 @@ def test_the_highest_notes_have_no_harmonics_beyond_what_can_be_represented():
 
 def test_silence_is_silent():
     assert not synthesised(score_of("-", "-")).any()
-
-
-@pytest.mark.parametrize("tempo", [0, -60])
-def test_a_tempo_that_is_none(tmp_path, tempo):
-    with pytest.raises(UserError, match="quarter notes a minute"):
-        write_wav(score_of("A4"), tmp_path / "a.wav", tempo)
-    assert not (tmp_path / "a.wav").exists()
-
-
-def test_a_file_that_cannot_be_written(tmp_path):
-    with pytest.raises(UserError, match="cannot be written"):
-        write_wav(score_of("A4"), tmp_path / "absent" / "a.wav")

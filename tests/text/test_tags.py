@@ -11,8 +11,6 @@ from zoo.text.tags import (
     SCHEMES,
     Span,
     allowed_transitions,
-    convert,
-    detect,
     from_spans,
     may_follow,
     repair,
@@ -72,8 +70,6 @@ def test_an_example_in_every_scheme(scheme):
     assert from_spans(EXAMPLE, 9, scheme) == tags
     assert from_spans(EXAMPLE[::-1], 9, scheme) == tags
     assert spans(tags, scheme) == EXAMPLE
-    for to in SCHEMES:
-        assert convert(tags, to) == convert(tags, to, scheme) == WRITTEN[to].split()
 
 
 @pytest.mark.parametrize("scheme", ["IOB2", "BIOES"])
@@ -90,12 +86,6 @@ def test_well_formed_iob1_as_seqeval_has_it():
             assert spans(tags, "IOB1") == strict(tags, "IOB1"), tags
             checked += 1
     assert checked > 100
-
-
-def test_spans_are_of_iob2_by_default():
-    tags = ["O", "I-PER", "B-LOC", "I-PER", "I-PER", "B-LOC", "I-LOC"]
-    assert spans(tags) == [Span("LOC", 2, 3), Span("LOC", 5, 7)]
-    assert from_spans(spans(tags), 3 + 4) == ["O", "O", "B-LOC", "O", "O", "B-LOC", "I-LOC"]
 
 
 @EVERY_SCHEME
@@ -152,47 +142,12 @@ def test_there_and_back_again(scheme):
         assert spans(tags, scheme) == found
         assert len(tags) == length
         for to in SCHEMES:
-            assert convert(convert(tags, to, scheme), scheme, to) == tags
-            if found:
-                assert convert(convert(tags, to), scheme) == tags
-
-
-@EVERY_SCHEME
-def test_detection(scheme):
-    sequences = [from_spans(found, length, scheme) for found, length in random_spans()]
-    assert detect(sequences) == scheme
-    for tags in sequences:
-        assert detect([["O"], [], tags]) == (scheme if set(tags) != {"O"} else "IOB2")
-
-
-def test_nothing_to_detect():
-    assert detect([]) == detect([[]]) == detect([["O", "O"]]) == "IOB2"
-    assert convert([], "BIOES") == []
-
-
-@pytest.mark.parametrize(
-    "sequences", [["I-PER", "B-PER O"], ["B-PER I-LOC"], ["S-PER", "B-PER I-PER"], ["E-LOC"]]
-)
-def test_no_scheme_detected(sequences):
-    with pytest.raises(ValueError, match=f"sequence {len(sequences) - 1}.*`repair`"):
-        detect([sequence.split() for sequence in sequences])
-
-
-def test_malformed_tags_are_not_converted():
-    with pytest.raises(ValueError, match="tag 1 is 'I-PER', where IOB2 has 'B-PER'"):
-        convert(["O", "I-PER"], "BIOES", source="IOB2")
-    with pytest.raises(ValueError, match="tag 2 is 'I-PER', where BIOES has 'E-PER'"):
-        convert(["O", "B-PER", "I-PER"], "IOB2", source="BIOES")
-    for scheme in SCHEMES:
-        for tags in all_sequences(scheme, longest=3):
-            if not well_formed(tags, scheme):
-                with pytest.raises(ValueError, match=f"where {scheme} has"):
-                    convert(tags, "IOB2", scheme)
+            assert repair(repair(tags, to), scheme) == tags
 
 
 @pytest.mark.parametrize("tag", ["", "X-PER", "PER", "B-", "O-PER", "o", "-PER", "BI-PER", "I_PER"])
 def test_what_is_no_tag(tag):
-    for function in (spans, repair, lambda tags: detect([tags]), allowed_transitions):
+    for function in (spans, repair, allowed_transitions):
         with pytest.raises(ValueError, match=f"tag 1 is {tag!r}"):
             function(["O", tag])
     with pytest.raises(ValueError, match="a tag is"):
@@ -230,11 +185,11 @@ def test_spans_that_cannot_be_written(wrong):
 
 
 def test_schemes_by_other_names_and_unknown_ones():
-    assert convert(["B-PER", "I-PER"], "IOBES", "BIO") == ["B-PER", "E-PER"]
+    assert repair(["B-PER", "I-PER"], "IOBES") == ["B-PER", "E-PER"]
+    assert tag_set(["PER"], "BIO") == tag_set(["PER"])
     for function in (
         lambda: spans([], "IOE2"),
-        lambda: convert(["O"], "BILOU"),
-        lambda: convert(["O"], "IOB2", "BILOU"),
+        lambda: repair(["O"], "BILOU"),
         lambda: tag_set(["PER"], "iob"),
         lambda: allowed_transitions(["O"], ""),
         lambda: may_follow("O", "O", "IOB3"),

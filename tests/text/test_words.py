@@ -2,8 +2,6 @@
 
 from collections import Counter
 
-import keras
-import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -12,7 +10,6 @@ from zoo.text.words import WordTokenizer
 
 VOCABULARY = Vocabulary(["good", "film", "a", "."])
 PADDING, UNKNOWN, END = 0, 1, 2
-TEXTS = ["A good film.", "", "Good, bad", "<br />", "une <PAD> été"]
 
 
 @pytest.fixture
@@ -77,10 +74,6 @@ def test_a_token_spelt_like_padding_is_unknown(tokenizer):
     assert tokenizer([""]).numpy().tolist() == [[UNKNOWN, 3]]
 
 
-def test_empty_batch(tokenizer):
-    assert tokenizer([]).shape == (0, 0)
-
-
 def test_counts_words_of_the_whole_text():
     tokenizer = WordTokenizer(VOCABULARY, max_length=2)
     texts = ["the cat, the hat"] * 700 + ["", "Cat"]
@@ -91,34 +84,3 @@ def test_from_texts_takes_the_most_frequent_words():
     tokenizer = WordTokenizer.from_texts(["b a a", "b a c"], vocabulary_size=2, max_length=9)
     assert tokenizer.vocabulary == Vocabulary(["a", "b"])
     assert tokenizer.get_config() == {"lowercase": True, "max_length": 9}
-
-
-def test_config_round_trip():
-    tokenizer = WordTokenizer(VOCABULARY, lowercase=False, max_length=4)
-    again = WordTokenizer.from_config(tokenizer.get_config(), VOCABULARY)
-    np.testing.assert_array_equal(again(TEXTS), tokenizer(TEXTS))
-    assert again.get_config() == tokenizer.get_config()
-
-
-def test_same_ids_in_a_graph_of_any_batch_size(tokenizer):
-    graph = tf.function(tokenizer, input_signature=[tf.TensorSpec([None], tf.string)])
-    for texts in (TEXTS, TEXTS[:1], [""]):
-        np.testing.assert_array_equal(graph(tf.constant(texts)), tokenizer(texts))
-
-
-@pytest.mark.parametrize("as_asset", [False, True])
-def test_same_ids_from_an_export(tmp_path, as_asset):
-    file = tmp_path / "vocabulary.txt"
-    VOCABULARY.save(file)
-    tokenizer = WordTokenizer(VOCABULARY, vocabulary_file=file if as_asset else None)
-    archive = keras.export.ExportArchive()
-    archive.track(tokenizer)
-    archive.add_endpoint("ids", tokenizer, input_signature=[tf.TensorSpec([None], tf.string)])
-    archive.write_out(tmp_path / "export", verbose=False)
-    file.unlink()
-
-    restored = tf.saved_model.load(tmp_path / "export")
-    np.testing.assert_array_equal(restored.ids(tf.constant(TEXTS)), tokenizer(TEXTS))
-    assert (tmp_path / "export" / "assets" / "vocabulary.txt").exists() == as_asset
-    graph = restored.ids.get_concrete_function(tf.TensorSpec([None], tf.string)).graph
-    assert not [op for op in graph.get_operations() if "PyFunc" in op.type]

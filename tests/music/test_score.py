@@ -40,13 +40,6 @@ def test_a_change_of_pitch_is_an_onset():
     assert score.onsets[:, 0].tolist() == [True, False, True]
 
 
-def test_types_and_sizes():
-    score = random_score(7, 3)
-    assert (len(score), score.voices, score.quarters) == (7, 3, 1.75)
-    assert (score.pitches.dtype, score.onsets.dtype) == (np.int16, np.bool_)
-    assert score.positions.dtype == np.int16
-
-
 def test_what_sounds_is_sorted_and_without_unisons():
     assert score_of("C4 E4 C4", "- - C3", "- - -").sounding() == [[60, 64], [48], []]
 
@@ -101,6 +94,9 @@ def test_padded_has_silent_voices_below():
 
 
 def test_bars():
+    score = random_score(7, 3)
+    assert (len(score), score.voices, score.quarters) == (7, 3, 1.75)
+
     def bars(name):
         steps = len(METRES[name])
         return [tuple(bar) for bar in random_score(steps, positions=METRES[name]).bars()]
