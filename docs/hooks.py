@@ -8,8 +8,10 @@ which work on a code host, become links between pages.
 import html
 import posixpath
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import griffe
 from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -27,6 +29,16 @@ PAGES = {
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#|/)([^)#\s]*)(?=[)#])")
 _MATH = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 _STEP = re.compile(r"<(/?)(t(?:[-+]1)?|T_[xy]|EOS|UNK)>", re.IGNORECASE)
+
+
+class Once(griffe.Extension):
+    """Shows a name of the reference where it is defined, and not again in its package."""
+
+    def on_package(self, *, pkg: griffe.Module, **_: object) -> None:
+        for module in (pkg, *_modules(pkg)):
+            for member in module.members.values() if module.is_init_module else ():
+                if member.is_alias:
+                    member.public = False
 
 
 def pages() -> dict[str, str]:
@@ -70,6 +82,13 @@ def on_page_content(content: str, **_: object) -> str:
 def _mathml(match: re.Match[str]) -> str:
     display = "block" if match[1] == "div" else "inline"
     return convert(html.unescape(match[2]).strip(), display=display)
+
+
+def _modules(module: griffe.Module) -> Iterator[griffe.Module]:
+    for member in module.members.values():
+        if isinstance(member, griffe.Module):
+            yield member
+            yield from _modules(member)
 
 
 def _ships(name: str) -> bool:
