@@ -14,7 +14,7 @@ from support.pages import CARDS, PAGES, README, ROOT, TEXTS, blocks, commands, n
 
 from zoo.application import Task
 from zoo.application.command_line.commands import commands_of
-from zoo.cells import registry
+from zoo.cells import CELLS, registry
 from zoo.datasets.corpora import PACKAGED
 
 WITH_CODE = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
@@ -46,10 +46,8 @@ def test_the_code_of_a_page_runs(page, folder, monkeypatch):
             if not block.reason:
                 exec(code, names)
         elif block.language == "console":
-            for line in block.code.splitlines():
-                words = words_of(line)
-                if words[:1] == ["python"] and words[1].endswith(".py"):
-                    run_script(words[1:], monkeypatch)
+            for line in re.findall(r"^python \w+\.py .*", block.code, re.M):
+                run_script(words_of(line)[1:], monkeypatch)
 
 
 def run_script(words, monkeypatch):
@@ -105,10 +103,8 @@ def test_names_that_a_page_shows_exist(page):
 
 def new_names(page):
     """The text of a page; of the tables of the changes only what holds now."""
-    rows = page.read_text().splitlines()
-    return "\n".join(row.rpartition("| `" if row.count("|") > 3 else "| ")[2] for row in rows) if (
-        page.name == "CHANGELOG.md"
-    ) else "\n".join(rows)
+    text = page.read_text()
+    return re.sub(r"(?m)^\| `.*? \| ", "", text) if page.name == "CHANGELOG.md" else text
 
 
 def exists(name):
@@ -138,12 +134,11 @@ def test_the_readme_links_to_every_page():
 
 def test_equations_are_those_of_the_cells():
     page = (ROOT / "docs/cells.md").read_text()
-    for name in registry.CELLS:
-        cell = registry.CELLS[name]
+    for cell in CELLS.values():
         (found,) = re.findall(rf"^## {cell.__name__}\n\n\$\$\n(.*?)\$\$", page, re.M | re.S)
-        (lines,) = re.findall(r"\n\n((?:    .+\n)+)", inspect.getdoc(cell))[:1]
-        latex = [line for line in found.splitlines() if "&=" in line]
-        assert [unicode_of(line) for line in latex] == ["".join(x.split()) for x in braceless(lines)]
+        equations = [unicode_of(line) for line in found.splitlines() if "&=" in line]
+        described = re.search(r"\n\n((?:    .+\n)+)", inspect.getdoc(cell))[1]
+        assert equations == [re.sub(r"[\s{}]", "", line) for line in described.splitlines()]
 
 
 def unicode_of(latex):
@@ -152,10 +147,6 @@ def unicode_of(latex):
     for command, symbol in {r"\tilde{c}": "c̃", r"\Gamma": "Γ", r"\sigma": "σ"}.items():
         text = text.replace(command, symbol)
     return re.sub(r"[\s&{}\\]", "", text)
-
-
-def braceless(lines):
-    return [re.sub(r"[{}]", "", line) for line in lines.splitlines()]
 
 
 def test_the_page_of_data_has_every_packaged_corpus():

@@ -26,7 +26,7 @@ _FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _COMMAND = re.compile(r"(?:^|`)\s*(python -m (?:zoo|tasks|benchmarks)\b[^`\n]*)", re.MULTILINE)
-_PLACEHOLDERS = ("…", "NAME")
+_PLACEHOLDERS = ("…", "NAME", "tasks.topics")
 
 
 @dataclass(frozen=True)
