@@ -10,9 +10,19 @@ import sys
 import click
 import pytest
 import tensorflow_datasets as tfds
-from support.pages import CARDS, PAGES, README, ROOT, TEXTS, blocks, commands, name_of, words_of
+from support.pages import (
+    CARDS,
+    PAGES,
+    README,
+    ROOT,
+    TEXTS,
+    blocks,
+    commands,
+    name_of,
+    task_of,
+    words_of,
+)
 
-from zoo.application import Task
 from zoo.application.command_line.commands import commands_of
 from zoo.cells import CELLS, registry
 from zoo.datasets.corpora import PACKAGED
@@ -72,14 +82,10 @@ def test_the_commands_of_a_page_parse(page, tmp_path, monkeypatch):
 
 def command_of(name):
     """The click command of `python -m NAME`."""
+    if name.startswith("tasks."):
+        return commands_of(task_of(name)())
     module = importlib.import_module("zoo.__main__" if name == "zoo" else name)
-    members = [value for value in vars(module).values() if value is not Task]
-    tasks = [v for v in members if isinstance(v, type) and issubclass(v, Task)]
-    return commands_of(tasks[0]()) if tasks else next(filter(is_command, members))
-
-
-def is_command(value):
-    return isinstance(value, click.Command)
+    return next(value for value in vars(module).values() if isinstance(value, click.Command))
 
 
 def test_every_card_shows_how_it_was_trained():

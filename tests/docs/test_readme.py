@@ -1,13 +1,10 @@
 """The table of the README against what was measured."""
 
-import importlib
 import json
 import re
 
 import pytest
-from support.pages import CARDS, README
-
-from zoo.application import Task
+from support.pages import CARDS, README, task_of
 
 NUMBER = re.compile(r"\d+\.\d+")
 ROWS = {
@@ -48,10 +45,5 @@ def rounded_in(text, value):
 
 def published_figures(measured):
     """What the task knows to be published on the data of a model."""
-    module = importlib.import_module(f"tasks.{measured['task']}")
-    (task,) = (
-        kind
-        for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, Task) and kind is not Task
-    )
+    task = task_of(f"tasks.{measured['task']}")
     return task.card.published.get(measured["dataset"], ())

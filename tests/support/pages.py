@@ -1,10 +1,13 @@
 """What the README, the pages of the documentation and the model cards show, to be tested."""
 
+import importlib
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from zoo.application import Task
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -66,3 +69,13 @@ def commands(page: Path) -> Iterator[list[str]]:
     for line in _COMMAND.findall(page.read_text().replace("\\\n", " ")):
         if not any(part in line for part in _PLACEHOLDERS):
             yield words_of(line)
+
+
+def task_of(module: str) -> type[Task]:
+    """The task of a module of `tasks/`."""
+    (task,) = (
+        value
+        for value in vars(importlib.import_module(module)).values()
+        if isinstance(value, type) and issubclass(value, Task) and value is not Task
+    )
+    return task
