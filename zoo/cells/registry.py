@@ -36,6 +36,10 @@ class _Registry(Mapping[str, "type[RecurrentCell]"]):
     def __getitem__(self, name: str) -> "type[RecurrentCell]":
         return {known: _imported(path) for known, path in _PATHS.items()}[name]
 
+    def add(self, name: str, path: str) -> None:
+        """Names a cell of one's own: where its class is defined, as `path` returns it."""
+        _PATHS[name] = path
+
     def path(self, name: str) -> str:
         """Where a cell's class is defined, as in "zoo.cells.lstm.LSTMCell"."""
         return _PATHS[name]

@@ -1,0 +1,161 @@
+"""What the pages show is true: code runs, commands parse, names and files are there."""
+
+import ast
+import importlib
+import inspect
+import re
+import runpy
+import sys
+
+import click
+import pytest
+import tensorflow_datasets as tfds
+from support.pages import (
+    CARDS,
+    PAGES,
+    README,
+    ROOT,
+    TEXTS,
+    blocks,
+    commands,
+    name_of,
+    task_of,
+    words_of,
+)
+
+from zoo.application.command_line.commands import commands_of
+from zoo.cells import CELLS, registry
+from zoo.datasets.corpora import PACKAGED
+
+WITH_CODE = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
+SHOWN = re.compile(r"`(zoo(?:\.[A-Za-z]\w*)+)(?:\.\*)?`")
+LINKS = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder to run a page in; what the page registers is forgotten."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("ZOO_MODELS", str(tmp_path / "saved_models"))
+    monkeypatch.setattr(registry, "_PATHS", dict(registry._PATHS))
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path / "tensorflow_datasets"))
+    yield tmp_path
+    for file in tmp_path.glob("*.py"):
+        sys.modules.pop(file.stem, None)
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=name_of)
+def test_the_code_of_a_page_runs(page, folder, monkeypatch):
+    names = {"__name__": "page"}
+    for block in blocks(page):
+        if block.title:
+            (folder / block.title).write_text(block.code)
+        elif block.language == "python":
+            code = compile(block.code, name_of(page), "exec")
+            if not block.reason:
+                exec(code, names)
+        elif block.language == "console":
+            for line in re.findall(r"^python \w+\.py .*", block.code, re.M):
+                run_script(words_of(line)[1:], monkeypatch)
+
+
+def run_script(words, monkeypatch):
+    """Runs a file of the page by its own command line."""
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as exited:
+        runpy.run_path(words[0], run_name="__main__")
+    assert not exited.value.code, words
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=name_of)
+def test_the_commands_of_a_page_parse(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(click.Command, "invoke", lambda self, context: None)
+    for words in commands(page):
+        command = command_of(words[2])
+        try:
+            command.main(words[3:], prog_name=" ".join(words[:3]), standalone_mode=False)
+        except click.ClickException as error:
+            pytest.fail(f"{' '.join(words)}: {error.format_message()}")
+
+
+def command_of(name):
+    """The click command of `python -m NAME`."""
+    if name.startswith("tasks."):
+        return commands_of(task_of(name)())
+    module = importlib.import_module("zoo.__main__" if name == "zoo" else name)
+    return next(value for value in vars(module).values() if isinstance(value, click.Command))
+
+
+def test_every_card_shows_how_it_was_trained():
+    assert CARDS
+    for card in CARDS:
+        task = importlib.import_module(next(commands(card))[2])
+        assert any(words[2:4] == [task.__name__, "train"] for words in commands(card)), card
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=name_of)
+def test_names_that_a_page_shows_exist(page):
+    shown = SHOWN.findall(new_names(page))
+    for block in blocks(page):
+        for node in ast.walk(ast.parse(block.code if block.language == "python" else "")):
+            if isinstance(node, ast.ImportFrom):
+                shown += [f"{node.module}.{alias.name}" for alias in node.names]
+    for name in shown:
+        if name.startswith(("zoo.", "tasks.")):
+            assert exists(name), name
+
+
+def new_names(page):
+    """The text of a page; of the tables of the changes only what holds now."""
+    text = page.read_text()
+    return re.sub(r"(?m)^\| `.*? \| ", "", text) if page.name == "CHANGELOG.md" else text
+
+
+def exists(name):
+    """Whether a module, or a name in one, can be imported."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:count]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[count:]:
+            found = getattr(found, part, None)
+        return found is not None
+    return False
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=name_of)
+def test_links_to_files_lead_somewhere(page):
+    for link in LINKS.findall(page.read_text()):
+        assert (page.parent / link).exists(), link
+
+
+def test_the_readme_links_to_every_page():
+    linked = {(README.parent / link).resolve() for link in LINKS.findall(README.read_text())}
+    assert linked >= {page for page in PAGES if page != README} | set(CARDS)
+
+
+def test_equations_are_those_of_the_cells():
+    page = (ROOT / "docs/cells.md").read_text()
+    for cell in CELLS.values():
+        (found,) = re.findall(rf"^## {cell.__name__}\n\n\$\$\n(.*?)\$\$", page, re.M | re.S)
+        equations = [unicode_of(line) for line in found.splitlines() if "&=" in line]
+        described = re.search(r"\n\n((?:    .+\n)+)", inspect.getdoc(cell))[1]
+        assert equations == [re.sub(r"[\s{}]", "", line) for line in described.splitlines()]
+
+
+def unicode_of(latex):
+    """An equation as docstrings have it, without spaces and braces."""
+    text = re.sub(r"\^\{\\langle (.*?)\\rangle\}", r"<\1>", latex)
+    for command, symbol in {r"\tilde{c}": "c̃", r"\Gamma": "Γ", r"\sigma": "σ"}.items():
+        text = text.replace(command, symbol)
+    return re.sub(r"[\s&{}\\]", "", text)
+
+
+def test_the_page_of_data_has_every_packaged_corpus():
+    page = (ROOT / "docs/data.md").read_text()
+    for name, corpus in PACKAGED.items():
+        assert f"| `{name}` | {corpus.contents} |" in page
