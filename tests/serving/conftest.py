@@ -1,7 +1,6 @@
 """Exported models, each written once; a development server; what is asked of servers."""
 
 import pytest
-
 from support.servers import development_server, grpc_server, write_small_model
 
 NAME = "tiny"

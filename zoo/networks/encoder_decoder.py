@@ -88,7 +88,7 @@ def encoder_decoder(
             "`share_embeddings` needs one vocabulary for both. "
             f"Received: source_size={source_size}, target_size={target_size}"
         )
-    recurrence = {
+    recurrence: dict[str, Any] = {
         "cell": cell,
         "units": units,
         "layers": layers,
