@@ -6,7 +6,6 @@ import math
 import numpy as np
 import pytest
 
-from zoo.errors import UserError
 from zoo.evaluation.baselines import ChordBigrams
 
 SYMBOLS = 4  # with padding: 1, 2 and 3 are what a voice can have
@@ -53,18 +52,3 @@ def test_the_best_discount_on_validation():
         assert model_of(discount).nll_per_step([np.array([A, B, C, C])]) >= best - 1e-12
     again = ChordBigrams.fit(PIECES, PIECES, SYMBOLS)  # what was seen needs no smoothing
     assert again.discount == 0.1
-
-
-def test_saved_and_loaded(tmp_path):
-    model = model_of(0.3)
-    model.save(tmp_path / "baseline.npz")
-    loaded = ChordBigrams.load(tmp_path / "baseline.npz")
-    for order in (1, 2):
-        assert loaded.nll_per_step(PIECES, order) == model.nll_per_step(PIECES, order)
-
-
-def test_a_damaged_file(tmp_path):
-    path = tmp_path / "baseline.npz"
-    path.write_bytes(b"PK")
-    with pytest.raises(UserError, match="the baseline cannot be read"):
-        ChordBigrams.load(path)

@@ -1,10 +1,8 @@
 """A dictionary learnt from translations: the first IBM model."""
 
-import numpy as np
 import pytest
 from support.translation_pairs import _WORDS, pairs
 
-from zoo.errors import UserError
 from zoo.evaluation.baselines import Dictionary
 from zoo.evaluation.baselines.dictionary import words
 
@@ -39,13 +37,3 @@ def test_words():
     assert words("L'homme n’est pas là, dit-il.") == [
         *("L'homme", "n’est", "pas", "là", ",", "dit", "-", "il", ".")
     ]
-
-
-def test_saved_and_loaded(tmp_path):
-    model = Dictionary.fit(pairs().sources, pairs().targets)
-    model.save(tmp_path / "baseline.npz")
-    texts = list(pairs().sources[:5])
-    assert Dictionary.load(tmp_path / "baseline.npz").translate(texts) == model.translate(texts)
-    np.savez(tmp_path / "other.npz", other=1)
-    with pytest.raises(UserError, match="cannot be read"):
-        Dictionary.load(tmp_path / "other.npz")

@@ -178,10 +178,12 @@ def assert_alike(found, expected, tolerance=1e-5):
         found, expected = found.values(), expected.values()
     if isinstance(expected, float):
         assert found == pytest.approx(expected, rel=tolerance, abs=tolerance)
-    elif isinstance(expected, str | int | None):
+    elif isinstance(expected, np.ndarray):
+        assert found.dtype == expected.dtype
+        assert found.shape == expected.shape
+        assert_alike(found.tolist(), expected.tolist(), tolerance)
+    elif isinstance(expected, str | bytes | int | None):
         assert found == expected
-    elif isinstance(expected, np.ndarray) and expected.dtype.kind == "f":
-        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
     else:
         for one, other in zip(found, expected, strict=True):
             assert_alike(one, other, tolerance)

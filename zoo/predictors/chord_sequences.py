@@ -11,6 +11,7 @@ from keras import ops
 
 from zoo import generation
 from zoo.cells.typing import Tensor
+from zoo.generation.states import State
 from zoo.networks.chord_model import step_models
 from zoo.networks.chord_rules import IMPOSSIBLE
 from zoo.predictors.graphs import graph
@@ -61,7 +62,7 @@ class ChordSequences:
         }
         return inputs, _rows(), state
 
-    def _states(self) -> dict[str, Tensor]:
+    def _states(self) -> State:
         """The states of the recurrence, as the network takes them."""
         inputs = self._step.input
         return {name: inputs[name] for name in inputs if name.startswith("state_")}
@@ -80,7 +81,7 @@ class ChordSequences:
 
     def beginning(
         self, given: Tensor, keys: Tensor, first_positions: Tensor, metres: Tensor
-    ) -> dict[str, Tensor]:
+    ) -> State:
         """The state before a piece is written.
 
         Args:
@@ -111,9 +112,7 @@ class ChordSequences:
             **zeros,
         }
 
-    def next_logits(
-        self, symbols: Tensor, state: dict[str, Tensor]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def next_logits(self, symbols: Tensor, state: State) -> tuple[Tensor, State]:
         """The logits of the next voice's symbol, given that of the last voice.
 
         Args:
@@ -132,9 +131,7 @@ class ChordSequences:
         logits = ops.where(fixed, IMPOSSIBLE, logits)
         return logits, state | changed | {"time": time + 1}
 
-    def _of_voice(
-        self, v: int, symbols: Tensor, state: dict[str, Tensor]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def _of_voice(self, v: int, symbols: Tensor, state: State) -> tuple[Tensor, State]:
         """The logits of voice v, and what of the state changes."""
         last = np.arange(self.voices) == (v - 1) % self.voices
         chord, before = ops.where(last, symbols[:, None], state["chord"]), state["before"]
@@ -148,21 +145,21 @@ class ChordSequences:
         logits = self._heads[v](inputs, training=False)
         return logits, {**changed, "before": before, "chord": chord}
 
-    def _conditions(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _conditions(self, state: State) -> State:
         """The ids of position and key at the step that begins."""
         step = state["time"] // self.voices
         position = (state["first_positions"] + step) % ops.maximum(state["metres"], 1)
         position = 1 + position % max(self._bar, 1)
         return {"positions": position, "keys": state["keys"]}
 
-    def _likeliest(self, symbols: Tensor, state: dict[str, Tensor]) -> generation.Hypotheses:
+    def _likeliest(self, symbols: Tensor, state: State) -> generation.Hypotheses:
         """The most probable next chords; arguments as for `write`."""
         return generation.beam_search(
             self.next_logits, symbols, state, beams=_BEAMS, length=self.voices
         )
 
     def _write(
-        self, symbols: Tensor, state: dict[str, Tensor], uniforms: Tensor, settings: dict[str, Any]
+        self, symbols: Tensor, state: State, uniforms: Tensor, settings: dict[str, Any]
     ) -> generation.Generation:
         """Goes on with pieces, for so many symbols as there are uniforms in a row.
 

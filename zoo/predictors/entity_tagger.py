@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
@@ -11,7 +11,6 @@ from keras import ops
 from zoo import evaluation
 from zoo.cells.typing import Tensor
 from zoo.datasets.batches.by_length import BucketedBatches
-from zoo.datasets.sequence_tagging import TaggedSentences
 from zoo.layers.crf import marginals, viterbi
 from zoo.predictors.base import Predictor, list_of_strings, load_vocabulary, map_by_length
 from zoo.predictors.endpoints import Arrays, Endpoint, request
@@ -21,6 +20,9 @@ from zoo.text.special_tokens import PADDING_ID
 from zoo.text.token_features import TokenEncoder
 from zoo.text.token_spans import tokenize
 from zoo.training import ChainCrossentropy, SequenceCrossentropy, SpanF1
+
+if TYPE_CHECKING:  # which loads TensorFlow Datasets
+    from zoo.datasets.sequence_tagging import TaggedSentences
 
 WORDS_NAME, CHARACTERS_NAME = "vocabulary.txt", "characters.txt"
 _BATCH_SIZE = 64
@@ -74,7 +76,7 @@ class EntityTagger(Predictor):
         return {tensor.name: ids[tensor.name] for tensor in self.model.inputs}
 
     def batches(
-        self, sentences: TaggedSentences, batch_size: int, shuffle: bool = False, seed: int = 0
+        self, sentences: "TaggedSentences", batch_size: int, shuffle: bool = False, seed: int = 0
     ) -> BucketedBatches:
         """Batches of tagged sentences, for training and evaluation."""
         ids = {tag: index for index, tag in enumerate(self.tag_names)}
@@ -110,7 +112,7 @@ class EntityTagger(Predictor):
         found = [[_entity(*values) for values in zip(*row, strict=True)] for row in rows]
         return [{"entities": [e for e in row if e["start"] >= 0]} for row in found]
 
-    def tag(self, sentences: TaggedSentences) -> list[list[str]]:
+    def tag(self, sentences: "TaggedSentences") -> list[list[str]]:
         """Tags sentences that are tokenised already.
 
         Args:
@@ -131,7 +133,7 @@ class EntityTagger(Predictor):
             for row, tokens in zip(found, sentences, strict=True)
         ]
 
-    def evaluate(self, sentences: TaggedSentences) -> dict[str, Any]:
+    def evaluate(self, sentences: "TaggedSentences") -> dict[str, Any]:
         """Compares tags with the true ones: what `zoo.evaluation.tagging.tagging_metrics` gives."""
         return evaluation.tagging.tagging_metrics(sentences.tags, self.tag(sentences))
 

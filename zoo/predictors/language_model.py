@@ -14,6 +14,7 @@ from zoo import generation
 from zoo.cells.typing import Tensor
 from zoo.datasets.batches.streams import StreamBatches
 from zoo.errors import UserError
+from zoo.generation.states import State
 from zoo.networks import StreamModel
 from zoo.predictors.base import Predictor, list_of_strings, load_vocabulary, map_by_length
 from zoo.predictors.endpoints import Endpoint
@@ -196,8 +197,8 @@ class LanguageModel(Predictor):
         top_p: float = 1.0,
         seed: int = 0,
         greedy: bool = False,
-        beams: int | None = None,
         past_end: bool = False,
+        beams: int | None = None,
     ) -> list[dict[str, Any]]:
         """Writes texts.
 
@@ -229,12 +230,14 @@ class LanguageModel(Predictor):
             raise ValueError(f"`beams` must be at least 1. Received: {beams!r}")
         if beams:
             check_length(length)
+            check_seed(seed)
             last, states = self._beginning(prompts)
             found = self.sequences.search(last, states, beams, length)
             tokens, totals = found.tokens[:, 0], ops.convert_to_numpy(found.log_probabilities)[:, 0]
         else:
-            how = (temperature, top_k, top_p, seed, greedy, past_end)
-            last, written = self._written(prompts, _AT_ONCE, length, *how)
+            last, written = self._written(
+                prompts, _AT_ONCE, length, temperature, top_k, top_p, seed, greedy, past_end
+            )
             pieces = list(written)
             tokens = ops.concatenate([piece.tokens for piece in pieces], axis=1)
             totals = sum(ops.convert_to_numpy(p.log_probabilities).sum(axis=1) for p in pieces)
@@ -250,23 +253,12 @@ class LanguageModel(Predictor):
             for prompt, text, row, total in zip(prompts, texts, tokens, totals, strict=True)
         ]
 
-    def stream(
-        self,
-        prompt: str = "",
-        *,
-        length: int = 200,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        seed: int = 0,
-        greedy: bool = False,
-        past_end: bool = False,
-    ) -> Iterator[str]:
+    def stream(self, prompt: str = "", **settings: Any) -> Iterator[str]:
         """Writes one text piece by piece, in constant memory, however long it is.
 
         Args:
             prompt: its beginning.
-            length, temperature, top_k, top_p, seed, greedy, past_end: those of `generate`.
+            **settings: those of `generate`, except `beams`.
 
         Yields:
             Strings, the prompt first, which together are the text that `generate` gives, but for
@@ -275,8 +267,7 @@ class LanguageModel(Predictor):
         Raises:
             ValueError, UserError: as `generate`.
         """
-        how = (temperature, top_k, top_p, seed, greedy, past_end)
-        last, pieces = self._written([prompt], _SHOWN_AT_ONCE, length, *how)
+        last, pieces = self._written([prompt], _SHOWN_AT_ONCE, **settings)
         yield prompt
         text, before = prompt, ops.convert_to_numpy(last)[:, None]
         for piece in pieces:
@@ -290,13 +281,13 @@ class LanguageModel(Predictor):
         self,
         prompts: list[str],
         at_once: int,
-        length: int,
-        temperature: float,
-        top_k: int,
-        top_p: float,
-        seed: int,
-        greedy: bool,
-        past_end: bool,
+        length: int = 200,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        greedy: bool = False,
+        past_end: bool = False,
     ) -> tuple[Tensor, Iterator[generation.Generation]]:
         """The last token of each prompt, and what is written after it, `at_once` tokens a piece."""
         check_length(length)
@@ -335,7 +326,7 @@ class LanguageModel(Predictor):
         inputs = tf.where(targets == PADDING_ID, PADDING_ID, inputs)
         return for_keras(with_a_step(inputs)), for_keras(with_a_step(targets))
 
-    def _beginning(self, prompts: list[str]) -> tuple[Tensor, dict[str, Tensor]]:
+    def _beginning(self, prompts: list[str]) -> tuple[Tensor, State]:
         """The last token of prompts, (batch,) int32, and the states before it is read.
 
         Raises:
@@ -350,7 +341,7 @@ class LanguageModel(Predictor):
                 )
         return self.read(self.tokenizer.ragged(prompts))
 
-    def read(self, ids: tf.RaggedTensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def read(self, ids: tf.RaggedTensor) -> tuple[Tensor, State]:
         """The last token of ragged ids, (batch,) int32, and the states before it is read."""
         first = tf.fill([ids.nrows(), 1], self.tokenizer.start_id)
         ids = tf.concat([first, ids], axis=1)  # a row has one token at least

@@ -10,9 +10,9 @@ import tensorflow as tf
 from keras import ops
 
 from zoo import generation
-from zoo.cells.typing import Tensor
 from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.errors import UserError
+from zoo.generation.states import State
 from zoo.music import notes
 from zoo.music.chords import END_ID, ChordEncoder
 from zoo.music.score import Score
@@ -288,7 +288,7 @@ class MusicModel(Predictor):
 
     def _beginning(
         self, given: np.ndarray, key: str | None, first: int, metre: int | None
-    ) -> dict[str, Tensor]:
+    ) -> State:
         """The state before pieces are written that are alike in key and metre."""
         pieces = len(given)
         values = (self.encoder.key_id(key), first, metre or self.encoder.bar)

@@ -9,6 +9,7 @@ from keras import ops
 
 from zoo import generation
 from zoo.cells.typing import Tensor
+from zoo.generation.states import State
 from zoo.layers.scan import scan
 from zoo.networks import initial_states, step_model
 from zoo.predictors.graphs import graph
@@ -69,7 +70,7 @@ class TokenSequences:
         found = ops.reshape(ops.transpose(found, (1, 0, 2)), (batch, pieces * _PIECE))
         return ops.where(ops.equal(targets, PADDING_ID), 0.0, found[:, :timesteps])
 
-    def _states_after(self, token_ids: Tensor) -> dict[str, Tensor]:
+    def _states_after(self, token_ids: Tensor) -> State:
         """The states when a sequence has been read, a dict of (batch, units).
 
         Args:
@@ -79,9 +80,7 @@ class TokenSequences:
         outputs = self._model({"token_ids": token_ids, **states}, training=False)
         return {name: outputs[name] for name in states}
 
-    def _next_logits(
-        self, token_ids: Tensor, states: dict[str, Tensor]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def _next_logits(self, token_ids: Tensor, states: State) -> tuple[Tensor, State]:
         """The logits, (batch, vocabulary), of what follows a token, and the new states."""
         outputs = dict(self._one_step({"token_ids": token_ids, **states}, training=False))
         return outputs.pop("logits"), outputs
@@ -89,7 +88,7 @@ class TokenSequences:
     def _generate(
         self,
         token_ids: Tensor,
-        states: dict[str, Tensor],
+        states: State,
         finished: Tensor,
         uniforms: Tensor,
         limits: Tensor | None = None,
@@ -119,7 +118,7 @@ class TokenSequences:
         )
 
     def _search(
-        self, token_ids: Tensor, states: dict[str, Tensor], beams: int, length: int
+        self, token_ids: Tensor, states: State, beams: int, length: int
     ) -> generation.Hypotheses:
         """The most probable continuations; arguments as above."""
         return generation.beam_search(
@@ -135,7 +134,7 @@ class TokenSequences:
     def pieces(
         self,
         token_ids: Tensor,
-        states: dict[str, Tensor],
+        states: State,
         length: int,
         at_once: int,
         seed: int,

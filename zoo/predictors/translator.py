@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -14,8 +14,8 @@ from keras import ops
 from zoo import evaluation, generation
 from zoo.cells.typing import Tensor
 from zoo.datasets.batches.by_length import BucketedBatches
-from zoo.datasets.parallel_text import Pairs
 from zoo.errors import UserError
+from zoo.generation.states import State
 from zoo.layers.scan import scan
 from zoo.networks.encoder_decoder import decode_step_model, encode_model
 from zoo.predictors.base import Predictor, list_of_strings, load_vocabulary, map_by_length
@@ -27,6 +27,9 @@ from zoo.text.sentences import SentenceTokenizer
 from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN, UNKNOWN_ID
 from zoo.text.subwords import SubwordTokenizer
 from zoo.training import Perplexity, SequenceCrossentropy
+
+if TYPE_CHECKING:  # which loads TensorFlow Datasets
+    from zoo.datasets.parallel_text import Pairs
 
 SOURCE_NAME, TARGET_NAME = "source_vocabulary.txt", "target_vocabulary.txt"
 TOKENIZERS: dict[str, Any] = {
@@ -89,7 +92,7 @@ class Translator(Predictor):
         return self.model
 
     def batches(
-        self, pairs: Pairs, batch_size: int, *, shuffle: bool = False, seed: int = 0
+        self, pairs: "Pairs", batch_size: int, *, shuffle: bool = False, seed: int = 0
     ) -> BucketedBatches:
         sources = encoded(self.source_tokenizer, pairs.sources)
         targets = encoded(self.target_tokenizer, pairs.targets)
@@ -189,15 +192,13 @@ class Translator(Predictor):
             length_penalty=length_penalty,
         )
 
-    def _next_logits(
-        self, token_ids: Tensor, state: dict[str, Tensor]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def _next_logits(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:
         """The logits, (batch, vocabulary), of what follows a token, and the new state."""
         outputs = self._one_step(token_ids, state)
         new = {name: outputs[name] for name in outputs if name in state}
         return outputs["logits"], state | new
 
-    def _one_step(self, token_ids: Tensor, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _one_step(self, token_ids: Tensor, state: State) -> State:
         inputs = {"token_ids": token_ids} | state
         inputs = {name: inputs[name] for name in self._step.input}
         return dict(self._step(inputs, training=False))
@@ -272,7 +273,7 @@ class Translator(Predictor):
         return found
 
     def evaluate(
-        self, pairs: Pairs, *, beams: int = BEAMS, length_penalty: float = LENGTH_PENALTY
+        self, pairs: "Pairs", *, beams: int = BEAMS, length_penalty: float = LENGTH_PENALTY
     ) -> dict[str, Any]:
         """Measures the translations of sources against the targets.
 
