@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.score_examples import assert_same_music
 
 from zoo.datasets.corpora import bach_chorales, package_index
 from zoo.datasets.corpora.bach_chorales import read_chorales, split_by_tune
@@ -63,11 +64,7 @@ def test_loads_by_name_in_three_splits_by_tune(few, empty_cache, monkeypatch):
     for scores in splits.values():
         assert len(scores) > 0
         for piece in scores.pieces:
-            same = read[piece.name]
-            np.testing.assert_array_equal(piece.pitches, same.pitches)
-            np.testing.assert_array_equal(piece.onsets, same.onsets)
-            np.testing.assert_array_equal(piece.positions, same.positions)
-            assert piece.key == same.key
+            assert_same_music(piece, read[piece.name])
     together = [{piece.name for piece in some.pieces} & set(ONE_TUNE) for some in splits.values()]
     assert sorted(map(len, together)) == [0, 0, len(ONE_TUNE)]
 
@@ -112,12 +109,11 @@ def test_a_tune_is_known_in_another_key_and_with_passing_notes():
 
 
 @pytest.mark.long
-def test_the_whole_corpus_is_what_its_description_tells(shared_cache):
-    data = load()
-    told = {"train": (287, 62_580), "validation": (35, 7_484), "test": (39, 8_584)}
-    scores = {split: getattr(data, split) for split in told}
-    assert {split: (len(some), some.steps) for split, some in scores.items()} == told
-    pieces = [piece for some in scores.values() for piece in some.pieces]
+def test_the_whole_corpus_is_what_its_description_tells(packaged):
+    data = packaged("bach_chorales")
+    splits = (data.train, data.validation, data.test)
+    assert [some.steps for some in splits] == [62_580, 7_484, 8_584]
+    pieces = [piece for some in splits for piece in some.pieces]
     ends_elsewhere = [KEYS.index(p.key) % 12 != p.pitches[-1, -1] % 12 for p in pieces]
     assert sum(ends_elsewhere) == 83
     for number in ("361", "78,648", "287", "62,580", "35", "7,484", "39", "8,584", "83"):

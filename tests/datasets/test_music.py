@@ -20,13 +20,10 @@ def chords(seed, steps=8):
 
 
 @pytest.fixture
-def write(tmp_path):
-    def write(name, content):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-        return path
-
-    return write
+def write_json(write):
+    return lambda name, content: write(
+        name, content if isinstance(content, bytes) else json.dumps(content)
+    )
 
 
 @pytest.fixture
@@ -43,9 +40,9 @@ def folder(tmp_path):
     return tmp_path / "music"
 
 
-def test_json_of_chords_in_three_splits(write):
+def test_json_of_chords_in_three_splits(write_json):
     pieces = {"train": [CHORDS, chords(0)], "valid": [chords(1)], "test": [chords(2), chords(3)]}
-    data = from_files(write("jsb.json", pieces))
+    data = from_files(write_json("jsb.json", pieces))
     assert data.name == "jsb.json"
     assert [len(getattr(data, split)) for split in SPLITS] == [2, 1, 2]
     piece = data.train.pieces[0]
@@ -56,22 +53,22 @@ def test_json_of_chords_in_three_splits(write):
     assert data.validation.pieces[0].voices == 4  # three, and one that is silent
     assert data.train.steps == len(CHORDS) + 8
     assert piece.sounding() == [sorted(step) for step in CHORDS]
-    unison = from_file(write("a.json", [[[60, 72, 60], [60, 60]]])).pieces[0]
+    unison = from_file(write_json("a.json", [[[60, 72, 60], [60, 60]]])).pieces[0]
     assert unison.pitches.tolist() == [[72, 60], [60, 0]]
 
 
-def test_the_split_of_a_json_file_to_evaluate_on(write):
+def test_the_split_of_a_json_file_to_evaluate_on(write_json):
     splits = {"train": [chords(0)], "valid": [chords(1)], "test": [CHORDS] * 3}
-    assert len(from_file(write("a.json", splits))) == 3
-    assert len(from_file(write("a.json", splits), limit=2)) == 2
-    assert len(from_file(write("a.json", [CHORDS]))) == 1
-    many = write("many.json", [chords(seed) for seed in range(9)])
-    given = from_files(many, many, write("a.json", splits))
+    assert len(from_file(write_json("a.json", splits))) == 3
+    assert len(from_file(write_json("a.json", splits), limit=2)) == 2
+    assert len(from_file(write_json("a.json", [CHORDS]))) == 1
+    many = write_json("many.json", [chords(seed) for seed in range(9)])
+    given = from_files(many, many, write_json("a.json", splits))
     assert [len(getattr(given, split)) for split in SPLITS] == [9, 9, 3]
     with pytest.raises(UserError, match="no split 'test'; it has 'train', 'validation'"):
-        from_file(write("a.json", {"train": [CHORDS], "valid": [CHORDS]}))
+        from_file(write_json("a.json", {"train": [CHORDS], "valid": [CHORDS]}))
     with pytest.raises(UserError, match="no split 'train'; it has 'test'"):
-        from_files(write("a.json", {"test": [CHORDS]}))
+        from_files(write_json("a.json", {"test": [CHORDS]}))
 
 
 @pytest.mark.parametrize(
@@ -97,8 +94,8 @@ def test_the_split_of_a_json_file_to_evaluate_on(write):
         ([[[60], [60, 62, 64, 65, 67]]], "piece 1, step 2: 5 notes at once; 4 are the most"),
     ],
 )
-def test_json_of_another_shape(write, content, message):
-    path = write("a.json", content)
+def test_json_of_another_shape(write_json, content, message):
+    path = write_json("a.json", content)
     for read in (from_file, from_files):
         with pytest.raises(UserError, match=rf"a\.json: .*{message}") as raised:
             read(path)
@@ -131,18 +128,18 @@ def test_a_file_of_a_folder_that_cannot_be_used_is_named(folder):
         from_file(folder)
 
 
-def test_pieces_of_different_kinds_are_not_mixed(folder, write):
+def test_pieces_of_different_kinds_are_not_mixed(folder, write_json):
     midi.write(random_score(24, voices=1), folder / "more" / "tune.mid")
     with pytest.raises(UserError, match=r"00 has voices: 4, .* and tune has voices: 1, .*one of"):
         from_file(folder)
     (folder / "more" / "tune.mid").unlink()
     with pytest.raises(UserError, match=r"a\.json.* has unordered notes, at most 4, with 1 steps"):
-        from_files(folder, test=write("a.json", [CHORDS]))
+        from_files(folder, test=write_json("a.json", [CHORDS]))
 
 
 @pytest.mark.parametrize("read", [from_file, from_files])
-def test_paths_without_music(tmp_path, write, read):
-    write("a.txt", b"text")
+def test_paths_without_music(tmp_path, write_json, read):
+    write_json("a.txt", b"text")
     with pytest.raises(UserError, match=r"there is no file of music in it: \.mid, \.midi"):
         read(tmp_path)
     with pytest.raises(UserError, match=r"a\.txt: the name must end in \.mid"):

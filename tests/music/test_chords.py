@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from support.music_pieces import encoder_of, piece_of
-from support.score_examples import assert_same_music
+from support.score_examples import assert_same_music, encoder_of, piece_of
 
 from zoo.errors import UserError
 from zoo.music import KEYS, Score

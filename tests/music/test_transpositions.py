@@ -1,7 +1,7 @@
 """Pieces in other keys."""
 
 import numpy as np
-from support.music_pieces import piece_of
+from support.score_examples import piece_of
 
 from zoo.music import Score
 from zoo.music.transpositions import transpositions

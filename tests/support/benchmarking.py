@@ -123,8 +123,8 @@ def sentences():
     """Twelve of 1 to 12 tokens, each with one tag always."""
     tokens = [[["Ann", "saw", "Bonn", "1984"][i % 4] for i in range(n)] for n in range(1, 13)]
     tags = [[["B-PER", "O", "B-LOC", "O"][i % 4] for i in range(n)] for n in range(1, 13)]
-    split = TaggedSentences(tokens, tags)
-    return SequenceTaggingData("tiny", ("O", "B-LOC", "I-LOC", "B-PER", "I-PER"), *[split] * 3)
+    names = ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
+    return SequenceTaggingData("tiny", *[TaggedSentences(tokens, tags)] * 3, tag_names=names)
 
 
 SENTENCES = BenchmarkCase(

@@ -7,10 +7,11 @@ import keras
 import numpy as np
 
 from support.command_lines import Result
+from support.score_examples import encoder_of
+from support.score_examples import piece_of as piece_of
 from tasks.music import Music
 from zoo.application.command_line.commands import commands, execute
-from zoo.music import KEYS, Score
-from zoo.music.chords import ChordEncoder
+from zoo.music import KEYS
 from zoo.networks import chord_model
 from zoo.predictors import MusicModel
 
@@ -27,11 +28,6 @@ TINY = (
 )
 
 
-def encoder_of(kind, voices=4):
-    """Of "ranked" chords on a grid of quarters, or of "parts" on one of sixteenths."""
-    return ChordEncoder(voices, kind == "ranked", 1 if kind == "ranked" else 4)
-
-
 def predictor_of(kind="parts", voices=4, scale=0.5, seed=3, **options):
     """An untrained predictor, whose probabilities differ from symbol to symbol."""
     encoder = encoder_of(kind, voices)
@@ -43,24 +39,6 @@ def predictor_of(kind="parts", voices=4, scale=0.5, seed=3, **options):
     for weight in model.trainable_variables:
         weight.assign(scale * generator.normal(size=weight.shape))
     return MusicModel(model, encoder)
-
-
-def piece_of(kind="parts", steps=17, voices=4, seed=0, key="G major", first=4):
-    """A piece with rests, repeated and held notes that begins within a bar, or chords."""
-    draw = np.random.default_rng(seed)
-    tops = 76 - 7 * np.arange(voices)
-    pitches = tops + draw.integers(-2, 3, (steps, voices))
-    if kind == "ranked":
-        pitches[:, -1] *= draw.random(steps) < 0.8
-        arguments = {"onsets": pitches > 0, "steps_per_quarter": 1, "ranked": True}
-        return Score(pitches=pitches, positions=np.zeros(steps), **arguments)
-    held = draw.random((steps, voices)) < 0.6
-    for t in range(1, steps):
-        pitches[t] = np.where(held[t], pitches[t - 1], pitches[t])
-    pitches *= draw.random((steps, voices)) < 0.9
-    onsets = ~held & (pitches > 0)
-    positions = (first + np.arange(steps)) % 16
-    return Score(pitches, onsets, steps_per_quarter=4, positions=positions, key=key)
 
 
 @functools.cache

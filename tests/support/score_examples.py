@@ -3,6 +3,7 @@
 import numpy as np
 
 from zoo.music import Score, parse_chord
+from zoo.music.chords import ChordEncoder
 
 
 def random_score(steps=40, voices=4, positions=None, steps_per_quarter=4, seed=0, key="F# minor"):
@@ -28,6 +29,29 @@ def score_of(*chords, steps_per_quarter=1):
     pitches = np.array([parse_chord(chord) for chord in chords])
     positions = np.arange(len(chords)) % (4 * steps_per_quarter)
     return Score(pitches, pitches > 0, steps_per_quarter, positions)
+
+
+def encoder_of(kind, voices=4):
+    """Of "ranked" chords on a grid of quarters, or of "parts" on one of sixteenths."""
+    return ChordEncoder(voices, kind == "ranked", 1 if kind == "ranked" else 4)
+
+
+def piece_of(kind="parts", steps=17, voices=4, seed=0, key="G major", first=4):
+    """A piece with rests, repeated and held notes that begins within a bar, or chords."""
+    draw = np.random.default_rng(seed)
+    tops = 76 - 7 * np.arange(voices)
+    pitches = tops + draw.integers(-2, 3, (steps, voices))
+    if kind == "ranked":
+        pitches[:, -1] *= draw.random(steps) < 0.8
+        arguments = {"onsets": pitches > 0, "steps_per_quarter": 1, "ranked": True}
+        return Score(pitches=pitches, positions=np.zeros(steps), **arguments)
+    held = draw.random((steps, voices)) < 0.6
+    for t in range(1, steps):
+        pitches[t] = np.where(held[t], pitches[t - 1], pitches[t])
+    pitches *= draw.random((steps, voices)) < 0.9
+    onsets = ~held & (pitches > 0)
+    positions = (first + np.arange(steps)) % 16
+    return Score(pitches, onsets, steps_per_quarter=4, positions=positions, key=key)
 
 
 def assert_same_music(one, other):
