@@ -28,19 +28,17 @@ def test_a_row_says_what_was_measured(card):
     measured = json.loads((card.parent / "metrics.json").read_text())
     data, result, baseline, published = ROWS[card.parent.name]
     metric = "exact_match" if "exactly right" in result else measured["metric"]
-    assert rounded_in(result, measured[metric])
-    assert rounded_in(baseline, measured[f"baseline_{metric}"])
-    if "bits" in result:
-        assert rounded_in(result, measured["bits_per_token"])
-        assert rounded_in(baseline, measured["baseline_bits_per_token"])
+    expected = [metric, *(["bits_per_token"] if "bits" in result else [])]
+    for place, name in enumerate(expected):
+        assert_rounded(NUMBER.findall(result)[place], measured[name])
+        assert_rounded(NUMBER.findall(baseline)[place], measured[f"baseline_{name}"])
     assert measured["task"] == "language_model" or f"{measured['examples']:,} " in data
     figures = {figure for _, figure in published_figures(measured)}
     assert set(NUMBER.findall(published)) <= figures
 
 
-def rounded_in(text, value):
-    """Whether one of the numbers of a text is this one, rounded."""
-    return any(f"{value:.{len(n.partition('.')[2])}f}" == n for n in NUMBER.findall(text))
+def assert_rounded(number, value):
+    assert number == f"{value:.{len(number.partition('.')[2])}f}"
 
 
 def published_figures(measured):
