@@ -37,7 +37,7 @@ def corpus(monkeypatch):
     texts = [" ".join(["good", "bad"][i % 2] for _ in range(i + 1)) for i in range(20)]
     split = LabelledTexts(texts, np.arange(20, dtype="int32") % 2)
     data = TextClassificationData("tiny", split, split, split, label_names=("neg", "pos"))
-    monkeypatch.setattr(zoo.datasets.text_classification, "load", lambda: data)
+    monkeypatch.setattr(zoo.datasets.text_classification, "load", lambda *_, **__: data)
     return split
 
 

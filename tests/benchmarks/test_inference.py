@@ -24,7 +24,7 @@ def texts(monkeypatch):
     texts = [" ".join(["good", "bad"][i % 2] for _ in range(i % 8 + 1)) for i in range(40)]
     split = LabelledTexts(texts, np.arange(40, dtype="int32") % 2)
     data = TextClassificationData("tiny", split, split, split, label_names=("neg", "pos"))
-    monkeypatch.setattr(zoo.datasets.text_classification, "load", lambda: data)
+    monkeypatch.setattr(zoo.datasets.text_classification, "load", lambda *_, **__: data)
     return texts
 
 
