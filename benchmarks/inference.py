@@ -7,7 +7,7 @@ there to probabilities in memory:
 
 - keras: `model.predict_on_batch`, as one calls it.
 - keras_function: the model in one `tf.function` that is traced once for all lengths.
-- saved_model: the exported `token_ids` signature, by TensorFlow's C library as a server runs it.
+- saved_model: the exported `token_ids` signature, loaded by TensorFlow alone.
 - onnx: ONNX Runtime.
 - litert: LiteRT's interpreter, at batch 1, which is all that its file takes.
 
@@ -25,7 +25,7 @@ import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ["TF_NUM_INTRAOP_THREADS"] = "2"  # in every session, also those of the C library
+os.environ["TF_NUM_INTRAOP_THREADS"] = "2"
 os.environ["TF_NUM_INTEROP_THREADS"] = "2"
 
 import click

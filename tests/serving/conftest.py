@@ -7,7 +7,7 @@ NAME = "tiny"
 
 
 @pytest.fixture(scope="session")
-def exports(trained_tagger, tmp_path_factory):
+def exports(tmp_path_factory):
     """A function of a kind to its `Export`."""
     from support.exports import export
 
@@ -16,7 +16,7 @@ def exports(trained_tagger, tmp_path_factory):
     def exported(kind):
         if kind not in made:
             folder = tmp_path_factory.mktemp(kind.replace(" ", "_"))
-            made[kind] = export(kind, trained_tagger, folder)
+            made[kind] = export(kind, folder)
         return made[kind]
 
     return exported

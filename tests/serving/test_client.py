@@ -1,7 +1,6 @@
 """The client, over both protocols, against servers of this process and against bad ones."""
 
 import contextlib
-import json
 import math
 import socket
 import subprocess
@@ -106,14 +105,6 @@ def test_requests_that_do_not_fit(client, inputs, options, parts):
     assert "\n" not in str(caught.value)
 
 
-@both_protocols
-def test_an_unknown_model(addresses, protocol):
-    with Client(addresses[protocol], "a b/ü", protocol) as client:
-        for call in (client.metadata, lambda: client.predict({"text": ["a"]})):
-            with pytest.raises(UserError, match=r"does not serve model 'a b/ü'|refused"):
-                call()
-
-
 def test_after_an_error_the_signature_is_asked_for_again(rest_url):
     with Client(rest_url, "small", "rest") as client:
         client.predict({"text": ["a"]})
@@ -205,14 +196,6 @@ def test_predictions_that_are_none(rest_url, outputs):
         client._metadata = metadata
         with pytest.raises(UserError, match="does not answer"):
             client.predict({"text": ["a"]})
-
-
-def test_the_words_of_an_error_are_passed_on():
-    body = json.dumps({"error": "too\nbusy"}).encode()
-    with web_server(429, body) as name, Client(name, "m", "rest", timeout=60) as client:
-        with pytest.raises(UserError) as caught:
-            client.status()
-        assert str(caught.value) == f"{name} refused the request: too busy"
 
 
 @pytest.mark.parametrize(

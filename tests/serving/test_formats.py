@@ -16,7 +16,7 @@ from support.classifiers import EVERY_KIND, TEXTS, assert_answers_alike, classif
 
 from zoo.errors import UserError
 from zoo.predictors import TextClassifier
-from zoo.serving import ExportError, export_model
+from zoo.serving import ExportError, export
 from zoo.serving.export import litert, single_file
 from zoo.serving.export import onnx as onnx_export
 from zoo.serving.export.network import Network
@@ -81,7 +81,7 @@ def predictor():
 
 @pytest.fixture(scope="module", params=FORMATS)
 def written(request, predictor, tmp_path_factory):
-    return export_model(predictor, "tiny", tmp_path_factory.mktemp("out"), request.param)
+    return export(predictor, "tiny", tmp_path_factory.mktemp("out"), request.param)
 
 
 def test_the_example_of_the_readme_runs(written, predictor, monkeypatch, capsys):
@@ -172,8 +172,8 @@ def test_what_a_format_cannot_express_is_refused(tmp_path):
 )
 def test_a_missing_package_is_named(name, package, predictor, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(UserError, match=rf"{package}.*requirements-formats\.txt"):
-        export_model(predictor, "tiny", tmp_path, name)
+    with pytest.raises(UserError, match=rf"{package.partition('.')[0]} is missing.*zoo\[formats\]"):
+        export(predictor, "tiny", tmp_path, name)
     assert not list(tmp_path.iterdir())
 
 

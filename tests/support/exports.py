@@ -7,14 +7,15 @@ import keras
 import numpy as np
 import pytest
 
+from zoo import serving
 from zoo.predictors import presets
-from zoo.serving import export_model
 from zoo.serving.export import audit, saved_model
 from zoo.serving.export.loaders import SavedModel
 
-# One of each predictor; the audit runs in a process of its own, as for users.
+# One of each predictor. The audit of the first runs in a process of its own, as for users; that
+# takes seconds, so for the others it runs in this one.
 KINDS = ("classifier", "tagger", "character model", "music of parts", "subword translator")
-OTHERS = tuple(  # for which the audit runs in this process: that takes less time
+OTHERS = tuple(
     pytest.param(kind, marks=pytest.mark.long)
     for kind in ("word model", "music of chords", "character translator")
 )
@@ -30,16 +31,15 @@ class Export:
     model: SavedModel
 
 
-def export(kind, trained_tagger, folder):
+def export(kind, folder):
     """Saves, loads and exports a model of a kind."""
-    saved = trained_tagger if kind == "tagger" else folder / "saved"
-    if kind != "tagger":
-        presets.save(_made(kind), saved, {})
+    saved = folder / "saved"
+    presets.save(_made(kind), saved, {})
     predictor = presets.load(saved)
     with pytest.MonkeyPatch.context() as monkeypatch:
-        if kind not in KINDS:
+        if kind != "classifier":
             monkeypatch.setattr(saved_model, "_audit", audit_here)
-        version = export_model(predictor, "tiny", folder / "served")
+        version = serving.export(predictor, "tiny", folder / "served")
     return Export(saved, predictor, version, SavedModel(version))
 
 
@@ -57,11 +57,38 @@ def _made(kind):
         logits = predictor.model(predictor.tokenizer(classifiers.TEXTS))
         bias.assign(bias - keras.ops.mean(logits, axis=0))
         return predictor
+    if kind == "tagger":
+        return _tagger()
     if last == "model":
         return language_modelling.predictor_of(first)
     if last == "translator":
         return translation_pairs.predictor_of(first, attention="multiplicative")
     return music_pieces.predictor_of("parts" if last == "of parts" else "ranked")
+
+
+def _tagger():
+    from support.entity_tagging import sentences
+    from support.sequences import randomize
+    from zoo.networks import many_to_many
+    from zoo.predictors import EntityTagger
+    from zoo.text.tags import allowed_transitions, tag_set
+    from zoo.text.token_features import SHAPES, TokenEncoder
+
+    encoder = TokenEncoder.from_sentences([[t for t, _ in pairs] for pairs in sentences()])
+    tags = tag_set(["LOC", "PER"])
+    vocabularies = {"characters": len(encoder.characters), "shapes": len(SHAPES) + 2}
+    model = many_to_many(
+        len(encoder.words),
+        len(tags),
+        **vocabularies,
+        longest_word=encoder.longest_word,
+        embedding_dim=4,
+        character_units=2,
+        units=3,
+        allowed=allowed_transitions(tags),
+    )
+    randomize(model, seed=9)  # which finds entities of both types
+    return EntityTagger(model, encoder, tags)
 
 
 def assert_alike(found, expected, rtol=1e-5):

@@ -78,12 +78,13 @@ def serve(options: ServeOptions, output: Output) -> int:
             "TensorFlow Serving listens on every interface: leave --host out, and shield the "
             "ports with a firewall or a container"
         )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # an export is its graph
     with tempfile.TemporaryDirectory(prefix="zoo-serve-") as folder:
         configs = model_list.resolve(options.models, folder, output.note)
         if program:
             words = model_server.command(program, configs, folder, *ports)
             return model_server.run(words, *ports)
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with silence_stderr():
             from zoo.serving.server import development as server
 

@@ -1,9 +1,3 @@
-from . import rest, rpc, transport
 from .client import Client
 
-__all__ = [
-    "Client",
-    "rest",
-    "rpc",
-    "transport",
-]
+__all__ = ["Client"]

@@ -1,5 +1,1 @@
 """Saved models as files for other engines, each checked before it counts."""
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,12 +8,12 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
 
 from zoo.errors import UserError
+from zoo.predictors.base import Predictor
 from zoo.predictors.endpoints import Endpoint
 from zoo.serving.export import configuration, warmup
 from zoo.serving.export.formats import ExportError
@@ -22,17 +22,7 @@ _XLA_OFF = {"TF_XLA_FLAGS": "--tf_xla_auto_jit=-1"}  # as servers have it
 _READABLE = 0o755  # temporary folders are private, and a server often runs as another user
 
 
-class Exportable(Protocol):
-    """What every one of `zoo.predictors` is."""
-
-    def endpoints(self) -> Sequence[Endpoint]:
-        """What a server answers to."""
-
-    def resources(self) -> Sequence[Any]:
-        """What holds the variables and tables of the endpoints."""
-
-
-def write(predictor: Exportable, name: str, folder: str | Path) -> Path:
+def write(predictor: Predictor, name: str, folder: str | Path) -> Path:
     """Writes the next version of a served model, and checks it before a server can see it.
 
     `folder` also gets `models.config`, `batching.config` and `monitoring.config` for the server's
@@ -71,7 +61,7 @@ def write(predictor: Exportable, name: str, folder: str | Path) -> Path:
     return version
 
 
-def _write_version(predictor: Exportable, name: str, versions: Path) -> Path:
+def _write_version(predictor: Predictor, name: str, versions: Path) -> Path:
     versions.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(dir=versions, prefix=".exporting-"))
     try:
@@ -87,7 +77,7 @@ def _write_version(predictor: Exportable, name: str, versions: Path) -> Path:
             versions.rmdir()  # if it is empty, this was to be the first version, and failed
 
 
-def _write_graph(predictor: Exportable, endpoints: Sequence[Endpoint], folder: Path) -> None:
+def _write_graph(predictor: Predictor, endpoints: Sequence[Endpoint], folder: Path) -> None:
     archive = keras.export.ExportArchive()
     # The variables that endpoints use are kept by themselves; `track(model)` would keep them twice.
     for resource in predictor.resources():

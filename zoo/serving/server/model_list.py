@@ -1,13 +1,11 @@
 """Which models to serve, from what was named on the command line."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
+from zoo import predictors, serving
 from zoo.errors import UserError
 from zoo.predictors import catalogue
 from zoo.serving.export import configuration
@@ -46,7 +44,10 @@ def resolve(
     _require_distinct(configs)
     for name, folder in to_export.items():
         announce(f"exporting {name}")
-        _export_alone(folder, name, exports)
+        try:
+            serving.export(predictors.presets.load(folder), name, exports)
+        except UserError as error:
+            raise UserError(f"cannot export model '{name}': {error}") from error
     return configs
 
 
@@ -87,18 +88,3 @@ def _require_distinct(configs: Sequence[ModelConfig]) -> None:
                 f"{config.base_path}): serve one of them, or rename its folder"
             )
         paths[config.name] = config.base_path
-
-
-def _export_alone(model: Path, name: str, folder: str | Path) -> None:
-    """Exports in a process of its own: a server has no use for Keras."""
-    paths = filter(None, (str(catalogue.ROOT), os.environ.get("PYTHONPATH")))
-    done = subprocess.run(
-        [sys.executable, "-m", "zoo.serving.export", model, name, folder],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "KERAS_BACKEND": "tensorflow"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        reason = done.stdout.strip() or done.stderr.strip()[-500:]
-        raise UserError(f"cannot export model '{name}': {' '.join(reason.split())}")
