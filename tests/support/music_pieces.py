@@ -1,14 +1,10 @@
-"""The command line of music in this process, pieces to learn, and tiny models."""
+"""Pieces to learn, and tiny models of them."""
 
-import functools
 import json
 
 import keras
 import numpy as np
 
-from support.command_lines import Result
-from tasks.music import Music
-from zoo.application.command_line.commands import commands, execute
 from zoo.music import KEYS, Score
 from zoo.music.chords import ChordEncoder
 from zoo.networks import chord_model
@@ -63,8 +59,7 @@ def piece_of(kind="parts", steps=17, voices=4, seed=0, key="G major", first=4):
     return Score(pitches, onsets, steps_per_quarter=4, positions=positions, key=key)
 
 
-@functools.cache
-def chorales(number=12):
+def chorales(number=16):
     """Pieces in the JSON form: chords that go up and down by step."""
     draw = np.random.default_rng(1)
     pieces = []
@@ -74,28 +69,7 @@ def chorales(number=12):
     return pieces
 
 
-def write_chorales(path, **options):
-    """Writes `chorales` as JSON in three splits; returns the path."""
-    pieces = chorales(**options)
-    splits = {"train": pieces[:-4], "valid": pieces[-4:-2], "test": pieces[-2:]}
-    path.write_text(json.dumps(splits), encoding="utf-8")
+def write_chorales(path, pieces):
+    """Writes pieces as JSON; returns the path."""
+    path.write_text(json.dumps(pieces), encoding="utf-8")
     return path
-
-
-def execute_music(*arguments):
-    """Runs the command line in this process; returns the exit code."""
-    return execute(commands(Music()), "python -m tasks.music", [*map(str, arguments)])
-
-
-def call(capfd, *arguments):
-    """Runs the command line in this process."""
-    capfd.readouterr()
-    code = execute_music(*arguments)
-    return Result(code, *capfd.readouterr())
-
-
-def train(folder, *options):
-    """Trains a model in `folder/model`, on `folder/chorales.json`; returns its folder."""
-    data = write_chorales(folder / "chorales.json")
-    assert execute_music("--data", data, "--out", folder / "model", *TINY, *options) == 0
-    return folder / "model"
