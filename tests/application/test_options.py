@@ -3,12 +3,10 @@
 import shlex
 from dataclasses import dataclass
 
-import click
 import pytest
 from support.command_lines import Result, assert_refused
 
-from zoo.application.command_line.commands import command, execute
-from zoo.application.command_line.parameters import parameters, values_of
+from zoo.application.command_line.commands import command_of, execute
 from zoo.application.options import (
     DataOptions,
     TrainingOptions,
@@ -20,6 +18,7 @@ from zoo.application.options import (
     training_command,
 )
 from zoo.application.sampling import SamplingOptions
+from zoo.application.task import Verb
 from zoo.errors import UserError
 from zoo.generation.temperature import HOTTEST
 
@@ -41,7 +40,7 @@ class Base:
 
     texts: tuple[str, ...] = argument("TEXT...")
     units: int = option(64, "Units of a layer.", least=1)
-    cell: str = option("lstm", "The cell of {task}.", choices=("lstm", "gru"))
+    cell: str = option("lstm", "The cell.", choices=("lstm", "gru"))
     both: bool = option(True, "Both directions.")
     rate: float = option(0.5, "Of learning.", least=0, below=1)
     heat: float = option(1.0, "Of drawing.", above=0, most=9)
@@ -50,6 +49,7 @@ class Base:
     names: tuple[str, ...] = option((), "A name; can be repeated.", what="name")
     out: str | None = option(None, "Where to.", what="folder")
     resume: bool = option(False, "Go on.", flag=True)
+    weights: int = option(None, "Of a network.", least=9, required=True)
     anew: list = option(["x"], "Never shared.")
 
 
@@ -60,6 +60,7 @@ class Options(Base):
     texts: tuple[str, ...] = argument("[TEXT]...", required=False)
     units: int = 7
     both: bool = fixed(False)
+    weights: int = fixed(9)
     rate: float = option(0.25, "Of forgetting.")
     anew: list = fixed(None)
     level: str = option("letter", "What a token is.", choices=tuple(LEVELS))
@@ -76,15 +77,11 @@ class Options(Base):
 def parse(capfd):
     """What a command line makes of words: the options, or a `Result` if it refuses them."""
 
-    def parse(*words):
+    def parse(*words, options=Options):
         found = []
-
-        def run(**values):
-            found.append((values_of(Options, values), values["as_json"]))
-
+        verb = Verb(lambda options, output: found.append((options, output)), "Tries.", (options,))
         capfd.readouterr()
-        made = command("try", run, parameters(Options, task="a task"), "Tries.")
-        code = execute(made, "try", [*words])
+        code = execute(command_of(verb._replace(name="try")), "try", [*words])
         return found[0] if found else Result(code, *capfd.readouterr())
 
     return parse
@@ -93,7 +90,7 @@ def parse(capfd):
 def test_a_subclass_keeps_what_its_base_says_and_a_fixed_field_is_no_option():
     fields = {field.name: field for field in declared(Options)}
     assert [*fields][:3] == ["texts", "units", "cell"]
-    assert not {"both", "anew"} & fields.keys()
+    assert not {"both", "weights", "anew"} & fields.keys()
     assert (fields["units"].default, fields["units"].about) == (
         7,
         {"help": "Units of a layer.", "least": 1},
@@ -109,11 +106,14 @@ def test_a_subclass_keeps_what_its_base_says_and_a_fixed_field_is_no_option():
 
 
 def test_defaults_and_values(parse):
-    options, as_json = parse()
-    assert (options, as_json) == (Options(), False)
+    options, output = parse()
+    assert options == Options()
+    assert (output.json, output.given) == (False, frozenset())
     words = "--units 3 --cell=gru --rate=0 --heat 9 --pairs=4 --format b --names x --names y"
-    options, as_json = parse(*words.split(), "--out=o", "--resume", "--json", "--tied", "hot", "-")
-    assert as_json
+    options, output = parse(*words.split(), "--out=o", "--resume", "--json", "--tied", "hot", "-")
+    assert output.json
+    assert output.given > {"units", "file_format", "resume", "tied", "texts"}
+    assert not {"steps", "level"} & output.given
     assert options == Options(
         units=3,
         cell="gru",
@@ -150,18 +150,22 @@ def test_values_that_cannot_be(words, problem, parse):
     assert_refused(parse(words), problem)
 
 
+def test_what_must_be_given(parse):
+    assert_refused(parse("--weights=9", options=Base), "Missing argument 'TEXT...'")
+    assert_refused(parse("a", options=Base), "Missing option '--weights'")
+    assert parse("a", "--weights=9", options=Base)[0].weights == 9
+
+
 def test_help(parse):
     text = " ".join(parse("--help").out.split())
     assert "try [OPTIONS] [TEXT]..." in text
-    assert "--cell [lstm|gru] The cell of a task. [default: lstm]" in text
+    assert "--cell [lstm|gru] The cell. [default: lstm]" in text
     assert "Of forgetting. [default: 0.25; 0<=x<1]" in text
     assert "Steps of a piece. [default: (9 for letters; 3 for words)" in text
     assert "--tied / --no-tied Tie the weights. [default: (off for letters; on for words)]" in text
     assert "--resume Go on. --json" in text  # nobody asks what a switch is by default
     assert text.index("--level") < text.index("--out") < text.index("--resume")
-    required = command("try", print, parameters(Base), "Tries.")
-    with click.Context(required) as context:
-        assert "TEXT..." in required.get_usage(context)
+    assert "try [OPTIONS] TEXT..." in parse("--help", options=Base).out
 
 
 @pytest.mark.parametrize(
@@ -234,8 +238,5 @@ def test_sampling_without_options_is_free_and_has_a_new_seed():
         ("--seed=4294967296", "'--seed': 4294967296 is not in the range"),
     ],
 )
-def test_draws_that_cannot_be(words, problem, capfd):
-    made = command("draw", print, parameters(SamplingOptions), "Draws.")
-    capfd.readouterr()
-    code = execute(made, "draw", [words])
-    assert_refused(Result(code, *capfd.readouterr()), problem)
+def test_draws_that_cannot_be(words, problem, parse):
+    assert_refused(parse(words, options=SamplingOptions), problem)

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import numpy as np
@@ -225,7 +226,13 @@ def _watched(task, seen):
             return super().build(dataclasses.replace(data, validation=None, test=None), options)
 
         def fit_baseline(self, data, options):
-            return super().fit_baseline(dataclasses.replace(data, test=None), options)
+            baseline = super().fit_baseline(dataclasses.replace(data, test=None), options)
+
+            def evaluate(examples):
+                seen.append(("baseline", self.split[id(examples)]))
+                return baseline.evaluate(examples)
+
+            return SimpleNamespace(save=baseline.save, evaluate=evaluate)
 
         def batches(self, predictor, examples, options, shuffle):
             seen.append(("batches", self.split[id(examples)], shuffle))
@@ -234,10 +241,6 @@ def _watched(task, seen):
         def evaluate(self, predictor, examples):
             seen.append(("evaluate", self.split[id(examples)]))
             return super().evaluate(predictor, examples)
-
-        def evaluate_baseline(self, baseline, examples):
-            seen.append(("evaluate_baseline", self.split[id(examples)]))
-            return super().evaluate_baseline(baseline, examples)
 
     return Watched
 
@@ -295,11 +298,11 @@ class TaskTests:
         """And none else: `_watched` hides the others."""
         assert sorted(trained.seen) == sorted(
             [
+                ("baseline", "test"),
                 ("batches", "train", True),
                 ("batches", "validation", False),
                 ("evaluate", "test"),
                 ("evaluate", "validation"),
-                ("evaluate_baseline", "test"),
             ]
         )
         assert trained.fit["mode"] == self.case.mode
@@ -408,7 +411,7 @@ class TaskTests:
         out = shutil.copytree(trained.killed, tmp_path / "model")
 
         class Untested(self.case.task):
-            def evaluate_baseline(self, baseline, examples):
+            def evaluate(self, predictor, examples):
                 raise KeyboardInterrupt
 
         result = call(Untested, "--resume", "--out", out)

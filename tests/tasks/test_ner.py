@@ -1,5 +1,275 @@
+"""The entity task: its networks by their options, its data, and what it shows."""
+
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import sys
+
+import click
+import numpy as np
+import pytest
+from support.command_lines import assert_refused, contents, options_of
+from support.entity_tagging import TINY, sentences, write_sentences
 from support.task_case import CASES, TaskTests
+
+import zoo
+from tasks.ner import NamedEntities
+from zoo.application import workflow
+from zoo.cells import CELLS
+from zoo.errors import UserError
+from zoo.text.tags import spans
+
+TEXTS = ("Ann Lee met Bob in Rome, and Bob met Ann.", "", "<b>Köln & Bonn</b> e\u0301", "Bob")
+
+
+def without_last_line(path):
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+
+
+def with_config(**changes):
+    return lambda path: path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+DAMAGES = {
+    "short words": ("vocabulary.txt", without_last_line),
+    "short characters": ("characters.txt", without_last_line),
+    "no characters": ("characters.txt", lambda path: path.unlink()),
+    "tags missing": ("config.json", with_config(tags=["O"])),
+    "other options": ("config.json", with_config(encoder={"longest": 3})),
+    "another longest word": ("config.json", with_config(encoder={"longest_word": 3})),
+}
 
 
 class TestNamedEntities(TaskTests):
     case = CASES["ner"]
+
+    @pytest.fixture
+    def found(self, verb):
+        predictions = verb("predict", "--json", *TEXTS).json["predictions"]
+        kinds = {entity["type"] for p in predictions for entity in p["entities"]}
+        assert kinds == {"LOC", "PER"}, "or little is shown"
+        return predictions
+
+    def test_every_type_has_its_row(self, trained, verb, tmp_path):
+        metrics = trained.metrics
+        assert set(metrics["per_type"]) == {"LOC", "PER"}
+        for kind, row in metrics["per_type"].items():
+            figures = " | ".join(f"{row[name]:.4f}" for name in ("precision", "recall", "f1"))
+            line = f"\n| {kind} | {figures} | {row['support']} |\n"
+            assert line in trained.out
+            assert line in (trained.model / "README.md").read_text()
+        pairs = sentences(40)
+        measured = verb(
+            "evaluate", "--data", write_sentences(tmp_path / "mine.txt", pairs), "--json"
+        ).json
+        assert measured["tokens"] == sum(map(len, pairs))
+        true = [span for pairs in pairs for span in spans([tag for _, tag in pairs])]
+        for kind, row in measured["per_type"].items():
+            assert row["support"] == sum(span.type == kind for span in true)
+        assert measured["f1"] > 0.5, "or the network has learnt nothing of these few words"
+
+    def test_a_file_of_one_type_and_of_none(self, verb, tmp_path):
+        """Entities that a file does not have can still be found there, wrongly."""
+        data = write_sentences(tmp_path / "mine.txt", [[("the", "O"), ("Rome", "O")]] * 3)
+        measured = verb("evaluate", "--data", data, "--json").json
+        assert (measured["f1"], measured["baseline_f1"], measured["examples"]) == (0, 0, 3)
+        write_sentences(data, [[("in", "O"), ("Rome", "B-LOC")]] * 3)
+        assert verb("evaluate", "--data", data, "--json").json["per_type"]["LOC"]["support"] == 3
+
+    def test_tags_that_the_model_does_not_know(self, verb, tmp_path, monkeypatch):
+        other = write_sentences(tmp_path / "other.txt", [[("at", "O"), ("Acme", "B-ORG")]])
+        assert_refused(verb("evaluate", "--data", other), other, "'B-ORG' (line 2)", "'B-PER'")
+        corpus = zoo.datasets.sequence_tagging
+        data = corpus.from_files(write_sentences(other, sentences(40, ["LOC", "ORG"])))
+        monkeypatch.setattr(corpus, "load", lambda name, limit: data)
+        result = verb("evaluate", "--dataset=x")
+        assert_refused(result, "has the tags B-ORG, I-ORG", "only O, B-LOC", "another --dataset")
+
+    def test_colours_in_a_terminal(self, verb, found, monkeypatch):
+        reader, writer = pty.openpty()
+        monkeypatch.setenv("TERM", "xterm")
+        with open(writer, "w") as terminal:
+            monkeypatch.setattr(sys, "stdout", terminal)
+            assert verb("predict", *TEXTS).err == ""
+            terminal.flush()
+            shown = b""
+            while select.select([reader], [], [], 0.3)[0]:
+                shown += os.read(reader, 100_000)
+        os.close(reader)
+        lines = shown.decode().split("\r\n")
+        assert len(lines) == len(TEXTS) + 1
+        for line, prediction in zip(lines, found, strict=False):
+            coloured = re.findall(r"\x1b\[3\dm\x1b\[1m\[(.*?)\]\x1b\[0m", line)
+            assert coloured == [f"{e['text']} {e['type']}" for e in prediction["entities"]]
+
+    def test_page(self, verb, found, tmp_path):
+        page = tmp_path / "page.html"
+        page.write_text("of another run")
+        shown = verb("predict", "--html", page, *TEXTS)
+        assert "\x1b" not in shown.out
+        assert len(shown.out.splitlines()) == len(TEXTS)
+        text = page.read_text(encoding="utf-8")
+        assert text.count("<p>") == len(TEXTS)
+        assert text.count("<mark") == sum(len(p["entities"]) for p in found)
+        assert "<b>" not in text
+        assert "&lt;b&gt;" in text
+        assert "&amp;" in text
+
+    @pytest.mark.parametrize("path", ["", ".", "missing/page.html", "file/page.html"])
+    def test_a_page_that_cannot_be_written(self, path, verb, tmp_path, monkeypatch):
+        """Refused before the model is loaded."""
+        monkeypatch.setattr(workflow, "load", lambda *_: pytest.fail("loaded"))
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "file").write_text("mine")
+        before = contents(tmp_path)
+        problem = f"{path} cannot be written" if path else "it is empty"
+        assert_refused(verb("predict", "--html", path, "Bob"), "--html", problem)
+        assert contents(tmp_path) == before
+
+    @pytest.mark.parametrize("damage", DAMAGES)
+    def test_a_damaged_model(self, damage, trained, call, tmp_path):
+        model = shutil.copytree(trained.model, tmp_path / "model")
+        name, inflict = DAMAGES[damage]
+        inflict(model / name)
+        assert_refused(call(NamedEntities, "predict", "--model", model, "Bob"), model, "restore")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_sentences(tmp_path_factory.mktemp("ner") / "mine.txt", sentences(40))
+
+
+@pytest.fixture
+def built(data):
+    """Makes the untrained predictor of options, and its batches."""
+
+    def build(*words):
+        options, task = options_of(NamedEntities, "--data", data, *TINY, *words), NamedEntities()
+        predictor, _, batches = workflow._build(task, task.load_data(options), options)
+        return predictor, batches
+
+    return build
+
+
+@pytest.mark.parametrize(("number", "cell"), enumerate(CELLS))
+def test_cells_and_heads(number, cell, built):
+    head = ("crf", "softmax")[number % 2]
+    predictor, batches = built("--cell", cell, "--head", head, "--characters=none")
+    assert predictor.has_crf == (head == "crf")
+    ids, tags, counted = next(iter(batches.dataset()))
+    output = predictor.model(ids)
+    assert output.shape == (*tags.shape, *[len(predictor.tag_names)] * (2 if head == "crf" else 1))
+    assert counted.shape == tags.shape
+    layers = predictor.model.get_layer("recurrence")._flatten_layers()
+    kinds = {type(layer) for layer in layers if isinstance(layer, tuple(CELLS.values()))}
+    assert kinds == {CELLS[cell]}
+
+
+@pytest.mark.parametrize("characters", ["recurrent", "convolutional", "none"])
+def test_characters(characters, built):
+    predictor, _ = built("--characters", characters, "--character-units=7")
+    inputs = {tensor.name for tensor in predictor.model.inputs}
+    assert inputs == {"words", "shapes"} | ({"characters"} if characters != "none" else set())
+    if characters != "none":
+        layer = predictor.model.get_layer("character_features")
+        assert (layer.kind, layer.units) == (characters, 7)
+
+
+def test_options_of_the_network(built):
+    words = ("--units=6", "--layers=3", "--no-bidirectional", "--residual", "--dropout=0.3")
+    predictor, batches = built(*words, "--word-dropout=0.4", "--batch-size=5")
+    config = predictor.model.get_layer("recurrence").get_config()
+    assert (config["units"], config["layers"], config["dropout"]) == (6, 3, 0.3)
+    assert (config["bidirectional"], config["residual"]) == (False, True)
+    assert predictor.model.get_layer("word_dropout").rate == 0.4
+    rates = {predictor.model.get_layer(f"{place}_dropout").rate for place in ("input", "output")}
+    assert rates == {0.3}
+    assert batches.batch_size == 5
+    assert batches.shuffle
+
+
+def test_vectors(built, tmp_path):
+    values = {"bob": 0.5, "rome": -2.5, "elsewhere": 7.0}  # the one value of each vector
+    path = tmp_path / "vectors.txt"
+    path.write_text("".join(f"{word}{f' {value}' * 6}\n" for word, value in values.items()))
+    predictor, _ = built("--vectors", path)
+    embedding = np.array(predictor.model.get_layer("embedding").embeddings)
+    assert embedding.shape == (len(predictor.encoder.words), 6)
+    words = predictor.encoder.words.tokens
+    for word, value in values.items():
+        assert (embedding[words.index(word)] == value).all()
+    assert np.ptp(embedding[words.index("met")]) > 0, "a word without a vector keeps its own"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "cannot read word vectors"),
+        (b"", "no word vectors"),
+        ("K\xe4se 1 2\n".encode("latin-1"), "UTF-8"),
+        (b"Bob 1 2\nran 1\n", "line 2"),
+    ],
+)
+def test_a_file_that_is_no_vectors(content, problem, call, data, tmp_path):
+    path, out = tmp_path / "vectors.txt", tmp_path / "out"
+    if content is not None:
+        path.write_bytes(content)
+    result = call(NamedEntities, "--data", data, "--vectors", path, "--out", out)
+    assert_refused(result, path, problem)
+    assert not out.exists()
+
+
+def test_the_seed_is_that_of_the_weights(built):
+    """Exactly: the same operations in the same process."""
+    one, same, other = (
+        built(f"--seed={seed}", "--characters=none")[0].model.get_weights() for seed in (1, 1, 2)
+    )
+    assert all(np.array_equal(*pair) for pair in zip(one, same, strict=True))
+    assert not all(np.array_equal(*pair) for pair in zip(one, other, strict=True))
+
+
+def test_too_few_entities_to_learn_or_to_judge_by(call, tmp_path):
+    without = [[("number", "O"), (str(i), "O")] for i in range(600)]
+    names = [[(name, "B-PER")] for name in ("Ann", "Bob", "Joe")]
+    data = write_sentences(tmp_path / "mine.txt", [*without, *names])
+    result = call(NamedEntities, "--data", data, "--limit=2", "--out", tmp_path / "out")
+    assert_refused(result, "mine.txt", "no entity in the training split, of 2 sentences", "--limit")
+    assert not (tmp_path / "out").exists()
+    validation = write_sentences(tmp_path / "other.txt", [[("and", "O")]])
+    files = ("--data", data, "--validation", validation)
+    with pytest.raises(UserError, match=r"no entity in the validation split, of 1 sentences"):
+        NamedEntities().load_data(options_of(NamedEntities, *files))
+    options = options_of(NamedEntities, *files, "--monitor=loss")
+    assert len(NamedEntities().load_data(options).validation) == 1
+
+
+def entity(text, kind, start):
+    return {"type": kind, "text": text, "start": start, "end": start + len(text)}
+
+
+def test_a_prediction_is_one_line():
+    text = " Ann\n Lee\tmet  Joe.\n"
+    found = [entity("Ann\n Lee", "PER", 1), entity("Joe", "PER", 15)]
+    shown = NamedEntities().show({"input": text, "entities": found})
+    assert click.unstyle(shown) == "[Ann Lee PER] met [Joe PER]."
+    assert NamedEntities().show({"input": " \n", "entities": []}) == ""
+
+
+def test_types_have_their_colours():
+    """Those of CoNLL-2003 differ; a type has the same everywhere."""
+
+    def colour(kind):
+        shown = NamedEntities().show({"input": "Bob", "entities": [entity("Bob", kind, 0)]})
+        return shown.partition("[Bob")[0]
+
+    kinds = ("LOC", "MISC", "ORG", "PER")
+    assert len({colour(kind) for kind in kinds}) == len(kinds)
+    assert colour("PER") == colour("PER") != ""
+
+
+def test_the_default_corpus_has_published_figures():
+    assert NamedEntities.dataset in zoo.datasets.corpora.PACKAGED.keys()
+    assert NamedEntities.dataset in NamedEntities.card.published

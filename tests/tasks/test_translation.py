@@ -1,5 +1,161 @@
+"""The translation task: its options by level, beams, pictures, and models by source length."""
+
+import json
+import shutil
+
+import pytest
+from support.command_lines import assert_refused, options_of
 from support.task_case import CASES, TaskTests
+from support.translation_pairs import TINY, pairs
+
+import zoo
+from tasks.translation import Translation
+from zoo.datasets.parallel_text import ParallelData
+from zoo.evaluation.translation import translation_metrics
+
+TEXTS = ("the old cat.", "the dog sees the cat.")
 
 
 class TestTranslation(TaskTests):
     case = CASES["translation"]
+
+    def test_the_card_has_samples_of_the_test_split(self, trained):
+        metrics, card = trained.metrics, (trained.model / "README.md").read_text()
+        assert metrics["settings"]["level"] == "word"
+        assert metrics["bleu_signature"] in card
+        assert "--level word" in card
+        lines = trained.files["test"].read_text().splitlines()
+        given = [f"{sample['source']}\t{sample['target']}" for sample in metrics["samples"]]
+        assert given == lines[:3]
+        for sample in metrics["samples"]:
+            row = f"| {sample['source']} | {sample['target']} | {sample['translation']} |"
+            assert row in card
+        assert f'model.predict(["{metrics["samples"][0]["source"]}"])' in card
+
+    def test_beams_and_their_scores(self, trained, verb):
+        """By the same program in the same process, so that rounding is the same too."""
+        words = ("predict", TEXTS[0], "--n-best=3", "--beams=4", "--length-penalty=0.5")
+        (prediction,) = verb(*words, "--json").json["predictions"]
+        predictor = zoo.load(trained.model)
+        (expected,) = predictor.predict([TEXTS[0]], beams=4, n_best=3, length_penalty=0.5)
+        found, wanted = prediction["hypotheses"], expected["hypotheses"]
+        assert [h["text"] for h in found] == [h["text"] for h in wanted]
+        scores = [h["log_probability"] for h in found]
+        assert scores == pytest.approx([h["log_probability"] for h in wanted], rel=1e-5)
+        lines = verb(*words).out.splitlines()
+        assert [line.split(maxsplit=1)[1:] for line in lines] == [
+            [h["text"]] if h["text"] else [] for h in found
+        ]
+
+    def test_words_that_the_model_does_not_know(self, trained, verb, monkeypatch):
+        asked, predictor = [], zoo.load(trained.model)
+        monkeypatch.setattr(predictor, "predict", lambda texts, **k: asked.append(k) or [])
+        for words in ((), ("--copy-unknown",)):
+            verb("predict", *words, "--json", "xyz")
+        assert [options["copy_unknown"] for options in asked] == [False, True]
+
+    def test_a_picture_of_the_first_text(self, verb, tmp_path):
+        picture = tmp_path / "attention.png"
+        result = verb("predict", *TEXTS, "--attention", picture)
+        assert len(result.out.splitlines()) == 2
+        assert picture.read_bytes().startswith(b"\x89PNG")
+
+    @pytest.mark.parametrize(
+        ("words", "problem"),
+        [
+            ("--beams=0", "--beams"),
+            ("--n-best=6", "give --beams 6"),
+            ("--length-penalty=-1", "--length-penalty"),
+            ("--attention=nowhere/a.png", "cannot be written"),
+        ],
+    )
+    def test_wrong_options(self, words, problem, verb):
+        assert_refused(verb("predict", "the cat.", words), problem)
+
+    def test_lengths_of_two_models(self, trained, call, tmp_path):
+        """What both recorded when they were tested, as a picture, a table and JSON."""
+        model = with_lengths(trained, tmp_path / "with", (30.0, 20.0, 10.5))
+        other = with_lengths(trained, tmp_path / "without", (31.0, 12.0, 2.5))
+        picture = tmp_path / "lengths.png"
+        shown = call(Translation, "lengths", model, other, "--out", picture)
+        assert [line.split("\t") for line in shown.out.splitlines()] == [
+            ["words", "texts", str(model), str(other)],
+            ["1-5", "50", "30.0", "31.0"],
+            ["6-10", "50", "20.0", "12.0"],
+            ["11-15", "50", "10.5", "2.5"],
+        ]
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        found = call(Translation, "lengths", model, "--out", picture, "--json").json
+        recorded = json.loads((model / "metrics.json").read_text())["by_source_length"]
+        assert found == {"by_source_length": {str(model): recorded}}
+
+    def test_lengths_that_cannot_be_compared(self, trained, call, tmp_path):
+        picture = tmp_path / "lengths.png"
+        model = with_lengths(trained, tmp_path / "model", (3.0, 2.0, 1.0))
+        other = with_lengths(trained, tmp_path / "other", (3.0, 2.0, 1.0), sentences=60)
+        for models, problem in (
+            ((trained.model,), "sources of three lengths"),  # its sentences have six words each
+            ((model, other), "other texts"),
+            (("nowhere",), "nowhere"),
+        ):
+            assert_refused(call(Translation, "lengths", *models, "--out", picture), problem)
+        assert not picture.exists()
+
+
+def with_lengths(trained, folder, figures, sentences=50):
+    """A copy of a model that was tested on sources of several lengths; returns its folder."""
+    folder.mkdir()
+    shutil.copy(trained.model / "config.json", folder)
+    points = [
+        {"least": n, "most": n + 4, "words": n + 2, "sentences": sentences, "bleu": bleu}
+        for n, bleu in zip((1, 6, 11), figures, strict=True)
+    ]
+    (folder / "metrics.json").write_text(json.dumps({"by_source_length": points}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "level", "share"),
+    [
+        ("", "character", False),
+        ("--dataset=bible_en_fr", "subword", True),
+        ("--data=x.tsv", "subword", True),
+        ("--data=x.tsv --level=word", "word", False),
+        ("--level=subword --no-share-embeddings", "subword", False),
+    ],
+)
+def test_defaults_by_level(words, level, share):
+    options = options_of(Translation, *words.split())
+    options.resolve()
+    assert (options.level, options.share_embeddings) == (level, share)
+
+
+@pytest.mark.parametrize("attention", ["additive", "multiplicative", "none"])
+def test_the_network_is_that_of_the_options(attention):
+    words = (*TINY, "--cell=rnn", "--layers=2", "--no-bidirectional", "--level=subword")
+    options = options_of(Translation, *words, f"--attention={attention}", "--share-embeddings")
+    predictor = Translation().build(ParallelData("mine", pairs(), pairs(), pairs()), options)
+    decoder = predictor.model.get_layer("decoder")
+    assert decoder.recurrence.cell == "rnn"
+    assert decoder.recurrence.number_of_layers == 2
+    assert predictor.attends == (attention != "none")
+    assert predictor.source_tokenizer is predictor.target_tokenizer
+    assert not predictor.model.get_layer("encoder").bidirectional
+
+
+def test_input_feeding_needs_attention(call):
+    result = call(Translation, "--data=x.tsv", "--input-feeding", "--attention=none")
+    assert_refused(result, "give an --attention")
+
+
+def test_measured_by_length():
+    """BLEU of each group is that of its sentences alone."""
+    sources = tuple(" ".join(["word"] * (1 + n % 15)) for n in range(900))
+    targets = tuple(f"{source} numéro {n}" for n, source in enumerate(sources))
+    found = [target if n % 15 < 10 else "rien du tout" for n, target in enumerate(targets)]
+    groups = translation_metrics(found, sources, targets)["by_source_length"]
+    bounds = [(g["least"], g["most"], g["sentences"]) for g in groups]
+    assert bounds == [(1, 5, 300), (6, 10, 300), (11, 15, 300)]
+    assert [g["words"] for g in groups] == [3, 8, 13]
+    assert groups[0]["bleu"] == groups[1]["bleu"] == pytest.approx(100)
+    assert groups[2]["bleu"] < 1

@@ -1,0 +1,267 @@
+"""Training, evaluation and prediction of any task, shown by the sentiment of texts."""
+
+import errno
+import json
+import os
+import shlex
+import shutil
+from types import SimpleNamespace
+
+import keras
+import pytest
+import tensorflow as tf
+from support.command_lines import assert_refused, options_of
+from support.review_texts import TINY, reviews
+from support.task_case import CASES, FILES
+
+import zoo
+from tasks.language_model import LanguageModelling
+from tasks.music import Music
+from tasks.sentiment import Sentiment
+from zoo.application import TrainingOptions, cards, workflow
+from zoo.predictors import presets
+from zoo.serving.export import ExportError
+
+TRAINED_FILES = FILES | CASES["sentiment"].files
+
+
+def files_of(model):
+    return {path: path.read_bytes() for path in model.iterdir() if path.is_file()}
+
+
+def test_a_model_without_a_place_is_found_by_its_name(sentiment, data, saved_models):
+    (saved_models / "sentiment_bilstm_reviews_1").mkdir(parents=True)
+    result = sentiment("--data", data, *TINY, "--units=2", "--epochs=1", "--json")
+    printed, folder = result.json, saved_models / "sentiment_bilstm_reviews_2"
+    assert printed.pop("model") == folder.name
+    assert printed == json.loads((folder / "metrics.json").read_text())
+    assert "epoch 1/1 " in result.err
+    assert f"saved: {workflow.runs.relative_path(folder)}\n" in result.err
+    assert all(text in result.err for text in Sentiment.card.examples)
+    assert f'zoo.load("{folder.name}")' in (folder / "README.md").read_text()
+    assert sentiment("predict", "--model", folder.name, "good").code == 0
+    assert folder.name in sentiment("predict", "--model", "nowhere", "good").err
+
+
+def test_broken_off_after_the_last_epoch_of_a_model_that_takes_anothers_place(
+    sentiment, data, model, monkeypatch
+):
+    """The old one stays whole until the new one is, which a resumed run only has to test."""
+    (model / "run" / "old").write_text("of the old run")
+    (model / "notes").write_text("of the user")
+    before, evaluate = files_of(model), Sentiment.evaluate
+
+    def interrupted(self, predictor, examples):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Sentiment, "evaluate", interrupted)
+    options = ("--data", data, "--out", model, *TINY, "--units=2", "--epochs=2")
+    result = sentiment(*options, "--overwrite")
+    assert result.code == 130
+    *_, said, command = result.err.splitlines()
+    assert "2 finished epoch(s) are kept" in said
+    assert files_of(model) == before
+    assert not (model / "run" / "old").exists()
+    monkeypatch.setattr(Sentiment, "evaluate", evaluate)
+    python, m, module, *words = shlex.split(command)
+    assert (python, m, module) == ("python", "-m", "tasks.sentiment")
+    resumed = sentiment(*words, "--json").json
+    assert resumed["epochs"] == 2
+    assert resumed["settings"]["units"] == 2
+    assert {path.name for path in model.iterdir()} == {*TRAINED_FILES, "notes"}
+    assert zoo.load(model).model.count_params() == resumed["parameters"]
+
+
+def test_a_full_disk_leaves_the_old_model(sentiment, data, model, monkeypatch):
+    def write(predictor, folder, metrics):
+        (folder / "model.keras").write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder / "model.keras"))
+
+    measured = {"accuracy": 1.0, "loss": 0.0, "examples": 6, "confusion_matrix": [[3, 0], [0, 3]]}
+    monkeypatch.setattr(workflow.training, "fit", lambda *_, **__: SimpleNamespace(epoch=[0]))
+    monkeypatch.setattr(Sentiment, "evaluate", lambda *_: measured)
+    monkeypatch.setattr(presets, "write", write)
+    before = files_of(model)
+    result = sentiment("--data", data, "--out", model, "--overwrite", *TINY)
+    assert result.code == 2
+    assert result.err.startswith(f"error: cannot write to {model}")
+    assert "No space left on device" in result.err
+    assert result.err.count("\n") == 1
+    assert files_of(model) == before
+    assert {path.name for path in model.iterdir()} == TRAINED_FILES
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [("load_data", "interrupted"), ("fit", "before the first epoch was finished: nothing")],
+)
+def test_interrupted_before_the_first_epoch(where, said, sentiment, data, tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Sentiment if where == "load_data" else workflow.training, where, interrupt)
+    result = sentiment("--data", data, "--out", tmp_path / "model", *TINY)
+    assert result.code == 130
+    assert said in result.err
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("task", "monitor", "mode"),
+    [
+        (Sentiment, "accuracy", "max"),
+        (Sentiment, "loss", "min"),
+        (LanguageModelling, "perplexity", "min"),
+        (Music, "nll_per_step", "min"),
+    ],
+)
+def test_the_best_epoch_has_the_figure_that_is_better(task, monitor, mode, monkeypatch, tmp_path):
+    """With what else `fit` is told of a run."""
+
+    class Untrained(task):
+        def load_data(self, options):
+            return SimpleNamespace(name="x", train=[], validation=[], test=[])
+
+        def fit_baseline(self, data, options):
+            return None
+
+        def batches(self, predictor, examples, options, shuffle):
+            return SimpleNamespace(dataset=lambda: "validation")
+
+    def fit(model, batches, validation, **options):
+        told.append((model, batches, validation, options))
+        raise KeyboardInterrupt
+
+    told, built = [], SimpleNamespace(model=keras.Sequential([keras.Input((1,))]))
+    monkeypatch.setattr(workflow, "_build", lambda *_: (built, "model", "batches"))
+    monkeypatch.setattr(workflow.training, "fit", fit)
+    words = ("--out", tmp_path / "model", "--monitor", monitor, "--epochs=4", "--seed=5")
+    options = options_of(task, *words, "--patience=3")
+    console = SimpleNamespace(print=lambda *_: None)
+    with pytest.raises(KeyboardInterrupt):
+        workflow.train(Untrained(), options, (), console)
+    ((model, batches, validation, options),) = told
+    assert (model, batches, validation) == ("model", "batches", "validation")
+    assert (options["monitor"], options["mode"]) == (f"val_{monitor}", mode)
+    assert (options["epochs"], options["seed"], options["patience"]) == (4, 5, 3)
+    assert (options["resume"], options["run_folder"]) == (False, tmp_path / "model" / "run")
+
+
+def test_the_optimizer_is_that_of_the_options():
+    options = TrainingOptions(learning_rate=0.25, clip_norm=3.0, clip_order="1")
+    optimizer = workflow._optimizer(options, 10)
+    config = optimizer.get_config()
+    assert (config["clip_norm"], config["norm_order"]) == (3.0, 1)
+    rates = [float(optimizer._learning_rate(step)) for step in (0, 5, 10)]
+    assert rates == pytest.approx([0.25, 0.125, 0.0], abs=1e-6)
+    constant = TrainingOptions(learning_rate=0.25, schedule="constant")
+    optimizer = workflow._optimizer(constant, 10)
+    assert float(optimizer.learning_rate) == 0.25
+    assert optimizer.get_config()["norm_order"] == 2
+
+
+@pytest.fixture
+def trained(trained_models):
+    return trained_models("sentiment").model
+
+
+@pytest.mark.usefixtures("load_once")
+def test_lines_in_their_order(sentiment, trained, standard_input, monkeypatch):
+    """Also empty lines, line ends of Windows, no line end at the end, and more than a chunk."""
+    monkeypatch.setattr(Sentiment, "predicted_together", 16)
+    lines = [text for text, _ in reviews(37)]
+    lines[3] = lines[16] = ""
+    standard_input("\r\n".join(lines).encode())
+    found = sentiment("predict", "--model", trained, "--json", "-").json["predictions"]
+    assert [prediction["input"] for prediction in found] == lines
+
+    def positive(prediction):
+        of_label = prediction["probability"]
+        return of_label if prediction["label"] == "pos" else 1 - of_label
+
+    for prediction, expected in zip(found, zoo.load(trained).predict(lines), strict=True):
+        assert positive(prediction) == pytest.approx(positive(expected), abs=1e-5)
+
+
+@pytest.mark.usefixtures("load_once")
+def test_long_predictions_are_one_line_as_given(sentiment, trained):
+    text = "good [bold]:smile:[/bold]\n" + "and so on " * 50
+    result = sentiment("predict", "--model", trained, text)
+    assert result.out.count("\n") == 1
+    assert " ".join(text.split()) in result.out
+    # How Python passes on the byte 0xff of a command line.
+    assert_refused(sentiment("predict", "--model", trained, "\udcff"), "input 1 is not UTF-8")
+
+
+def test_card_of_a_described_corpus(trained):
+    metrics, options = json.loads((trained / "metrics.json").read_text()), Sentiment.options()
+    metrics["settings"]["data"] = None
+    corpus = SimpleNamespace(
+        name="imdb_reviews",
+        description="Reviews.",
+        homepage="https://example.org",
+        licence="free",
+        citation="@misc{x}\n",
+    )
+    text = cards.card(Sentiment(), trained, corpus, metrics, options, ())
+    assert (
+        "Reviews.\n\nSource: https://example.org\n\nLicence: free\n\n```bibtex\n@misc{x}\n```\n"
+    ) in text
+    assert "under what licence" not in text
+    # Figures of others are of the whole test split.
+    for published in Sentiment.card.published["imdb_reviews"]:
+        assert f"| {published.system} (published) | {published.figure} |" in text
+    metrics["settings"]["limit"] = 5
+    assert "(published)" not in cards.card(Sentiment(), trained, corpus, metrics, options, ())
+
+
+def test_an_export_can_be_loaded_where_the_zoo_is_not(sentiment, trained, tmp_path, monkeypatch):
+    """Whatever backend Keras is set to; the name is that of the folder."""
+    monkeypatch.chdir(trained)
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    result = sentiment("export", "--model", ".", "--out", tmp_path / "out")
+    assert result.code == 0, result
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"
+    assert f"exported and checked: {tmp_path / 'out' / 'model' / '1'}" in result.out
+    served = tf.saved_model.load(str(tmp_path / "out" / "model" / "1"))
+    answer = served.signatures["serving_default"](text=tf.constant(["good", "bad"]))
+    expected = [{"neg": 0, "pos": 1}[p["label"]] for p in zoo.load(trained).predict(["good"])]
+    assert answer["probabilities"].numpy()[0].argmax() == expected[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ("--name=a/b", ("'a/b' cannot name an exported model",)),
+        ("--name=", ("--name", "empty")),
+        ("--format=pickle", ("--format", "'saved_model', 'onnx', 'litert'")),
+        ("--out=", ("--out", "empty")),
+        ("--out=file", ("cannot write to",)),
+    ],
+)
+@pytest.mark.usefixtures("load_once")
+def test_exports_refused(words, parts, sentiment, trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    result = sentiment("export", "--model", trained, "--out=out", words)
+    assert_refused(result, *parts)
+    assert not (tmp_path / "out").exists()
+    assert_refused(sentiment("export", "--model", trained), "Missing option '--out'")
+
+
+@pytest.mark.usefixtures("load_once")
+def test_an_export_that_fails_is_an_error_of_one_line(sentiment, trained, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise ExportError("not exported: operation PyFunc")
+
+    monkeypatch.setattr(workflow.serving, "export", refuse)
+    result = sentiment("export", "--model", trained, "--out", tmp_path)
+    assert_refused(result, "not exported: operation PyFunc")
+
+
+def test_evaluation_of_damaged_records(sentiment, data, trained, tmp_path):
+    for name, content in (("metrics.json", b"{"), ("metrics.json", b"[]"), ("baseline.npz", b"PK")):
+        model = shutil.copytree(trained, tmp_path / "model", dirs_exist_ok=True)
+        (model / name).write_bytes(content)
+        result = sentiment("evaluate", "--model", model, "--data", data)
+        assert_refused(result, model / name, "restore")
