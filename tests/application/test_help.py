@@ -16,7 +16,7 @@ from zoo.cells import CELLS
 from zoo.datasets.corpora import PACKAGED
 from zoo.predictors import catalogue
 
-HEAVY = {"keras", "tensorflow", "numpy", "sklearn", "matplotlib", "mido", "music21"}
+HEAVY = {"keras", "tensorflow", "sklearn", "matplotlib", "mido", "music21"}
 
 
 def test_what_can_be_asked_at_once_loads_nothing_heavy():

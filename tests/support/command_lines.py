@@ -37,9 +37,7 @@ def execute_task(task, *arguments):
 def options_of(task, *arguments):
     """What the command line of `train` makes of these words: a `task.options`, not resolved."""
     command = commands_of(task()).commands["train"]
-    return values_of(
-        task.options, command.make_context("train", [*map(str, arguments)]).params
-    )
+    return values_of(task.options, command.make_context("train", [*map(str, arguments)]).params)
 
 
 def run(*arguments, stdin=b"", **environment):

@@ -4,7 +4,6 @@ import contextlib
 import time
 
 import pytest
-
 from zoo.serving.protobufs import model_server_config_pb2
 
 WAIT = 60  # seconds for what takes a moment, on a machine with other work

@@ -18,6 +18,8 @@ from types import SimpleNamespace
 import click
 import numpy as np
 import pytest
+
+import zoo
 from support import (
     entity_tagging,
     language_modelling,
@@ -26,8 +28,6 @@ from support import (
     translation_pairs,
 )
 from support.command_lines import assert_refused, contents, execute_task, options_of
-
-import zoo
 from tasks.language_model import LanguageModelling
 from tasks.music import Music
 from tasks.ner import NamedEntities

@@ -222,6 +222,13 @@ def test_the_network_is_that_of_the_options():
     assert len(batches.lengths) == 1  # in other keys it would leave the ranges of its voices
 
 
+@pytest.mark.parametrize(("shuffle", "transpose"), [(True, 6), (False, 0)])
+def test_only_training_is_in_other_keys(shuffle, transpose):
+    predictor = SimpleNamespace(batches=lambda pieces, size, **asked: asked)
+    asked = Music().batches(predictor, Scores(()), Music.options(seed=4), shuffle)
+    assert asked == {"shuffle": shuffle, "seed": 4, "transpose": transpose}
+
+
 @pytest.mark.parametrize("voices", [1, 4])
 def test_a_folder_of_files(voices, tmp_path):
     """Of notes with their metres and keys; an example of the card has a note for each voice."""
@@ -230,9 +237,8 @@ def test_a_folder_of_files(voices, tmp_path):
         piece = piece_of(seed=i, steps=32, first=0, voices=voices)
         write(piece, tmp_path / f"{i}{'.mid' if i % 2 else '.mxl'}")
     options, task = options_of(Music, "--data", tmp_path, *TINY), Music()
-    predictor, _, batches = workflow._build(task, task.load_data(options), options)
+    predictor, _, _ = workflow._build(task, task.load_data(options), options)
     assert set(predictor.model.input) == {"chords", "positions", "keys"}
-    assert len(batches.lengths) == 4 * (1 + 2)  # in the keys a semitone up and down too
     examples = task.examples_for({"voices": voices})
     assert examples[1] == ("G4 | A4" if voices == 1 else Music.card.examples[1])
     assert len(predictor.predict([*examples])) == len(examples)

@@ -271,5 +271,5 @@ def test_types_have_their_colours():
 
 
 def test_the_default_corpus_has_published_figures():
-    assert NamedEntities.dataset in zoo.datasets.corpora.PACKAGED.keys()
+    assert NamedEntities.dataset in zoo.datasets.corpora.PACKAGED
     assert NamedEntities.dataset in NamedEntities.card.published

@@ -49,7 +49,8 @@ class TestTranslation(TaskTests):
 
     def test_words_that_the_model_does_not_know(self, trained, verb, monkeypatch):
         asked, predictor = [], zoo.load(trained.model)
-        monkeypatch.setattr(predictor, "predict", lambda texts, **k: asked.append(k) or [])
+        found = [{"translation": "", "hypotheses": []}]
+        monkeypatch.setattr(predictor, "predict", lambda texts, **k: asked.append(k) or found)
         for words in ((), ("--copy-unknown",)):
             verb("predict", *words, "--json", "xyz")
         assert [options["copy_unknown"] for options in asked] == [False, True]

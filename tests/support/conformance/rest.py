@@ -5,7 +5,6 @@ import contextlib
 
 import numpy as np
 import requests
-
 from zoo.serving.protobufs import DATA_TYPES, types_pb2
 
 from .exchanges import ABSENT, ABSENT_VERSION, TIMEOUT, TOLERANCE

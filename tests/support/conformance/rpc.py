@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import numpy as np
 import pytest
-
 from zoo.serving.protobufs import (
     DATA_TYPES,
     get_model_metadata_pb2,
