@@ -72,8 +72,7 @@ def test_networks_of_one_size_in_a_table(compare, tmp_path, monkeypatch):
     assert trained[2:] == [("gru", True)]
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm"])
-@pytest.mark.parametrize("parameters", [3000, 5000])
+@pytest.mark.parametrize(("cell", "parameters"), [("rnn", 3000), ("lstm", 5000)])
 def test_units_that_come_nearest(cell, parameters, tmp_path):
     task = LanguageModelling()
     options = task.options(data=str(write_text(tmp_path / "mine.txt", text())), cell=cell, layers=1)

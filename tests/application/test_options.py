@@ -8,7 +8,6 @@ from support.command_lines import Result, assert_refused
 
 from zoo.application.command_line.commands import command_of, execute
 from zoo.application.options import (
-    DataOptions,
     TrainingOptions,
     argument,
     by_level,
@@ -19,8 +18,6 @@ from zoo.application.options import (
 )
 from zoo.application.sampling import SamplingOptions
 from zoo.application.task import Verb
-from zoo.errors import UserError
-from zoo.generation.temperature import HOTTEST
 
 LEVELS = {
     "letter": {"steps": 9, "tied": False},
@@ -201,21 +198,6 @@ def test_what_is_recorded_repeats_the_run():
     assert TrainingOptions(**recorded, out="o", resume=True) == options
 
 
-@pytest.mark.parametrize("kind", [DataOptions, TrainingOptions])
-def test_there_is_one_corpus(kind):
-    kind(dataset="x").require_one_corpus()
-    kind(data="x").require_one_corpus()
-    with pytest.raises(UserError, match="--dataset or --data, not both"):
-        kind(dataset="x", data="y").require_one_corpus()
-
-
-@pytest.mark.parametrize("name", ["validation", "test"])
-def test_other_files_go_with_one_of_training(name):
-    TrainingOptions(data="x", **{name: "y"}).require_one_corpus()
-    with pytest.raises(UserError, match="go with --data"):
-        TrainingOptions(**{name: "y"}).require_one_corpus()
-
-
 def test_sampling_without_options_is_free_and_has_a_new_seed():
     settings = SamplingOptions().settings()
     assert (settings["temperature"], settings["top_k"], settings["top_p"]) == (1.0, 0, 1.0)
@@ -224,22 +206,3 @@ def test_sampling_without_options_is_free_and_has_a_new_seed():
     given = SamplingOptions(temperature=0.5, top_k=3, top_p=0.9, seed=0)
     assert given.settings() == {"temperature": 0.5, "top_k": 3, "top_p": 0.9, "seed": 0}
     assert given.drawing() == {"temperature": 0.5, "top_k": 3, "top_p": 0.9}
-
-
-@pytest.mark.parametrize(
-    ("words", "problem"),
-    [
-        ("--temperature=0", "'--temperature': 0 is not above 0: for the likeliest choice"),
-        ("--temperature=-1", "-1 is not above 0"),
-        ("--temperature=nan", "nan is not above 0"),
-        ("--temperature=inf", f"inf is above {HOTTEST:g}"),
-        ("--temperature=warm", "'warm' is not a valid float"),
-        ("--top-k=0", "'--top-k': 0 is not in the range x>=1"),
-        ("--top-p=0", "'--top-p': 0.0 is not in the range 0<x<=1"),
-        ("--top-p=nan", "nan is no number"),
-        ("--seed=-1", "'--seed': -1 is not in the range 0<=x<=4294967295"),
-        ("--seed=4294967296", "'--seed': 4294967296 is not in the range"),
-    ],
-)
-def test_draws_that_cannot_be(words, problem, parse):
-    assert_refused(parse(words, options=SamplingOptions), problem)

@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import shlex
-import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -19,7 +18,6 @@ from tasks.music import Music
 from tasks.sentiment import Sentiment
 from zoo.application import TrainingOptions, cards, workflow
 from zoo.predictors import presets
-from zoo.serving import ExportError
 
 TRAINED_FILES = FILES | CASES["sentiment"].files
 
@@ -246,21 +244,3 @@ def test_exports_refused(words, parts, sentiment, trained, tmp_path, monkeypatch
     assert_refused(result, *parts)
     assert not (tmp_path / "out").exists()
     assert_refused(sentiment("export", "--model", trained), "Missing option '--out'")
-
-
-@pytest.mark.usefixtures("load_once")
-def test_an_export_that_fails_is_an_error_of_one_line(sentiment, trained, tmp_path, monkeypatch):
-    def refuse(*_):
-        raise ExportError("not exported: operation PyFunc")
-
-    monkeypatch.setattr(workflow.serving, "export", refuse)
-    result = sentiment("export", "--model", trained, "--out", tmp_path)
-    assert_refused(result, "not exported: operation PyFunc")
-
-
-def test_evaluation_of_damaged_records(sentiment, data, trained, tmp_path):
-    for name, content in (("metrics.json", b"{"), ("metrics.json", b"[]"), ("baseline.npz", b"PK")):
-        model = shutil.copytree(trained, tmp_path / "model", dirs_exist_ok=True)
-        (model / name).write_bytes(content)
-        result = sentiment("evaluate", "--model", model, "--data", data)
-        assert_refused(result, model / name, "restore")

@@ -2,7 +2,6 @@
 
 import math
 import re
-import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -53,11 +52,6 @@ class TestLanguageModelling(TaskTests):
         standard_input("\r\n".join(TEXTS).encode())
         assert verb("score", "-").out.splitlines() == lines
 
-    def test_factors(self, verb):
-        result = verb("score", "--per-token", "A\nA", "The king")
-        rows = re.findall(r"^ {12}([01]\.\d{6})  (.+)$", result.out, re.M)
-        assert sorted(token for _, token in rows) == sorted(["A", r"\n", "A", *"The king"])
-
     def test_scores_refused(self, verb, standard_input):
         assert_refused(verb("score", "A", " "), "text 2 is empty")
         assert_refused(verb("score"), "Missing argument 'TEXT... | -'")
@@ -96,12 +90,6 @@ class TestLanguageModelling(TaskTests):
             words = ("--data", data, "--out", out, "--level=word", "--start-from", model, *TINY)
             assert_refused(call(LanguageModelling, *words), problem)
             assert not out.exists()
-
-    def test_a_damaged_vocabulary(self, trained, call, tmp_path):
-        model = shutil.copytree(trained.model, tmp_path / "model")
-        path = model / "vocabulary.txt"
-        path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
-        assert_refused(call(LanguageModelling, "score", "--model", model, "A"), model, "restore")
 
 
 class Writer:
@@ -203,6 +191,11 @@ def test_a_seed_that_was_drawn_is_said(call, writer):
         ("--beams=1000000000", "'--beams'"),
         ("--temperature=0", "'--temperature': 0 is not above 0: for the likeliest choice"),
         ("--temperature=0", "give --greedy"),
+        ("--temperature=nan", "nan is not above 0"),
+        ("--temperature=inf", "inf is above"),
+        ("--top-k=0", "'--top-k': 0 is not in the range x>=1"),
+        ("--top-p=nan", "nan is no number"),
+        ("--seed=4294967296", "'--seed': 4294967296 is not in the range"),
         ("--length=0", "'--length': 0 is not in the range x>=1"),
         ("--samples=0", "'--samples'"),
         ("-", "no prompt on standard input"),
@@ -286,10 +279,6 @@ def test_names_of_models():
     )
     assert task.model_name(Options()) == task.preset
     assert task.model_name(Options(data="a/my.txt")) == "language_model_lstm_my_character"
-
-
-def test_no_network_reads_what_comes_after(call):
-    assert_refused(call(LanguageModelling, "--bidirectional"), "No such option '--bidirectional'")
 
 
 def test_baseline_of_the_same_tokens(tmp_path):

@@ -20,15 +20,6 @@ from zoo.music import midi, musicxml
 class TestMusic(TaskTests):
     case = CASES["music"]
 
-    def test_samples_lie_beside_the_model_and_statistics_on_its_card(self, trained):
-        metrics, card = trained.metrics, (trained.model / "README.md").read_text()
-        pieces = json.loads(trained.files["test"].read_text())
-        assert metrics["steps"] == sum(map(len, pieces))
-        assert f"{metrics['baseline_unigram_nll_per_step']:.3f}" in card
-        assert "| parallel fifths per 100 changes |" in card
-        for number in (1, 2):
-            assert midi.read(trained.model / f"sample_{number}.mid", 1).voices == 4
-
     def test_a_file_of_three_splits_is_measured_on_its_test_split(self, trained, verb, tmp_path):
         parts = [json.loads(path.read_text()) for path in trained.files.values()]
         path = tmp_path / "all.json"
@@ -242,23 +233,3 @@ def test_a_folder_of_files(voices, tmp_path):
     examples = task.examples_for({"voices": voices})
     assert examples[1] == ("G4 | A4" if voices == 1 else Music.card.examples[1])
     assert len(predictor.predict([*examples])) == len(examples)
-
-
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        ('{"train": [[[60, 61, 62, 63, 64]]]}', "5 notes at once"),
-        ('{"train": [[[60]]]}', "too few examples"),
-        ('{"train": [[[10]]], "valid": [[[60]]], "test": [[[60]]]}', "10 is no key of the piano"),
-    ],
-)
-def test_wrong_data(content, problem, call, tmp_path):
-    data = tmp_path / "chorales.json"
-    data.write_text(content)
-    before = contents(tmp_path)
-    assert_refused(call(Music, "--data", data, "--out", tmp_path / "model", *TINY), problem)
-    assert contents(tmp_path) == before
-
-
-def test_a_corpus_without_scores(call):
-    assert_refused(call(Music, "--dataset", "groove"), "it holds drums")

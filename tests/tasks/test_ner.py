@@ -11,14 +11,13 @@ import sys
 import click
 import numpy as np
 import pytest
-from support.command_lines import assert_refused, contents, options_of
+from support.command_lines import assert_refused, options_of
 from support.entity_tagging import TINY, sentences, write_sentences
 from support.task_case import CASES, TaskTests
 
 import zoo
 from tasks.ner import NamedEntities
 from zoo.application import workflow
-from zoo.cells import CELLS
 from zoo.errors import UserError
 from zoo.text.tags import spans
 
@@ -71,14 +70,6 @@ class TestNamedEntities(TaskTests):
             assert row["support"] == sum(span.type == kind for span in true)
         assert measured["f1"] > 0.5, "or the network has learnt nothing of these few words"
 
-    def test_a_file_of_one_type_and_of_none(self, verb, tmp_path):
-        """Entities that a file does not have can still be found there, wrongly."""
-        data = write_sentences(tmp_path / "mine.txt", [[("the", "O"), ("Rome", "O")]] * 3)
-        measured = verb("evaluate", "--data", data, "--json").json
-        assert (measured["f1"], measured["baseline_f1"], measured["examples"]) == (0, 0, 3)
-        write_sentences(data, [[("in", "O"), ("Rome", "B-LOC")]] * 3)
-        assert verb("evaluate", "--data", data, "--json").json["per_type"]["LOC"]["support"] == 3
-
     def test_tags_that_the_model_does_not_know(self, verb, tmp_path, monkeypatch):
         other = write_sentences(tmp_path / "other.txt", [[("at", "O"), ("Acme", "B-ORG")]])
         assert_refused(verb("evaluate", "--data", other), other, "'B-ORG' (line 2)", "'B-PER'")
@@ -118,17 +109,6 @@ class TestNamedEntities(TaskTests):
         assert "&lt;b&gt;" in text
         assert "&amp;" in text
 
-    @pytest.mark.parametrize("path", ["", ".", "missing/page.html", "file/page.html"])
-    def test_a_page_that_cannot_be_written(self, path, verb, tmp_path, monkeypatch):
-        """Refused before the model is loaded."""
-        monkeypatch.setattr(workflow, "load", lambda *_: pytest.fail("loaded"))
-        monkeypatch.chdir(tmp_path)
-        (tmp_path / "file").write_text("mine")
-        before = contents(tmp_path)
-        problem = f"{path} cannot be written" if path else "it is empty"
-        assert_refused(verb("predict", "--html", path, "Bob"), "--html", problem)
-        assert contents(tmp_path) == before
-
     @pytest.mark.parametrize("damage", DAMAGES)
     def test_a_damaged_model(self, damage, trained, call, tmp_path):
         model = shutil.copytree(trained.model, tmp_path / "model")
@@ -154,41 +134,27 @@ def built(data):
     return build
 
 
-@pytest.mark.parametrize(("number", "cell"), enumerate(CELLS))
-def test_cells_and_heads(number, cell, built):
-    head = ("crf", "softmax")[number % 2]
-    predictor, batches = built("--cell", cell, "--head", head, "--characters=none")
+@pytest.mark.parametrize(
+    ("head", "characters", "cell"),
+    [("crf", "recurrent", "gru"), ("softmax", "convolutional", "rnn"), ("softmax", "none", "lstm")],
+)
+def test_the_network_is_that_of_the_options(head, characters, cell, built):
+    words = ("--units=6", "--layers=3", "--no-bidirectional", "--residual", "--dropout=0.3")
+    words = (*words, "--head", head, "--characters", characters, "--cell", cell)
+    predictor, batches = built(*words, "--character-units=7", "--word-dropout=0.4")
+    config = predictor.model.get_layer("recurrence").get_config()
+    assert (config["cell"], config["units"], config["layers"]) == (cell, 6, 3)
+    assert (config["bidirectional"], config["residual"], config["dropout"]) == (False, True, 0.3)
     assert predictor.has_crf == (head == "crf")
-    ids, tags, counted = next(iter(batches.dataset()))
-    output = predictor.model(ids)
-    assert output.shape == (*tags.shape, *[len(predictor.tag_names)] * (2 if head == "crf" else 1))
-    assert counted.shape == tags.shape
-    layers = predictor.model.get_layer("recurrence")._flatten_layers()
-    kinds = {type(layer) for layer in layers if isinstance(layer, tuple(CELLS.values()))}
-    assert kinds == {CELLS[cell]}
-
-
-@pytest.mark.parametrize("characters", ["recurrent", "convolutional", "none"])
-def test_characters(characters, built):
-    predictor, _ = built("--characters", characters, "--character-units=7")
+    assert predictor.model.get_layer("word_dropout").rate == 0.4
+    assert predictor.model.get_layer("input_dropout").rate == 0.3
+    assert predictor.model.get_layer("output_dropout").rate == 0.3
+    assert (batches.batch_size, batches.shuffle) == (8, True)
     inputs = {tensor.name for tensor in predictor.model.inputs}
     assert inputs == {"words", "shapes"} | ({"characters"} if characters != "none" else set())
     if characters != "none":
         layer = predictor.model.get_layer("character_features")
         assert (layer.kind, layer.units) == (characters, 7)
-
-
-def test_options_of_the_network(built):
-    words = ("--units=6", "--layers=3", "--no-bidirectional", "--residual", "--dropout=0.3")
-    predictor, batches = built(*words, "--word-dropout=0.4", "--batch-size=5")
-    config = predictor.model.get_layer("recurrence").get_config()
-    assert (config["units"], config["layers"], config["dropout"]) == (6, 3, 0.3)
-    assert (config["bidirectional"], config["residual"]) == (False, True)
-    assert predictor.model.get_layer("word_dropout").rate == 0.4
-    rates = {predictor.model.get_layer(f"{place}_dropout").rate for place in ("input", "output")}
-    assert rates == {0.3}
-    assert batches.batch_size == 5
-    assert batches.shuffle
 
 
 def test_vectors(built, tmp_path):
@@ -202,24 +168,6 @@ def test_vectors(built, tmp_path):
     for word, value in values.items():
         assert (embedding[words.index(word)] == value).all()
     assert np.ptp(embedding[words.index("met")]) > 0, "a word without a vector keeps its own"
-
-
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        (None, "cannot read word vectors"),
-        (b"", "no word vectors"),
-        ("K\xe4se 1 2\n".encode("latin-1"), "UTF-8"),
-        (b"Bob 1 2\nran 1\n", "line 2"),
-    ],
-)
-def test_a_file_that_is_no_vectors(content, problem, call, data, tmp_path):
-    path, out = tmp_path / "vectors.txt", tmp_path / "out"
-    if content is not None:
-        path.write_bytes(content)
-    result = call(NamedEntities, "--data", data, "--vectors", path, "--out", out)
-    assert_refused(result, path, problem)
-    assert not out.exists()
 
 
 def test_the_seed_is_that_of_the_weights(built):
@@ -268,8 +216,3 @@ def test_types_have_their_colours():
     kinds = ("LOC", "MISC", "ORG", "PER")
     assert len({colour(kind) for kind in kinds}) == len(kinds)
     assert colour("PER") == colour("PER") != ""
-
-
-def test_the_default_corpus_has_published_figures():
-    assert NamedEntities.dataset in zoo.datasets.corpora.PACKAGED
-    assert NamedEntities.dataset in NamedEntities.card.published
