@@ -1,5 +1,6 @@
-"""Settings for every test: a quiet TensorFlow and fixed seeds."""
+"""Settings for every test: a quiet TensorFlow and fixed seeds; and what many tests share."""
 
+import functools
 import os
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -7,6 +8,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 import pytest
+
+pytest.register_assert_rewrite("support.task_case", "support.command_lines")
 
 
 @pytest.fixture(autouse=True)
@@ -24,24 +27,61 @@ def session_cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def trained_tagger(tmp_path_factory):
-    """The folder of a model of entities, with its data beside it; nobody may change it."""
-    from support.entity_tagging import train
+def trained_models(tmp_path_factory):
+    """The tiny model of a task, by its name: a `task_case.Trained` that nobody may change."""
+    from support import task_case
 
-    return train(tmp_path_factory.mktemp("tagger"))
+    @functools.cache
+    def trained(name):
+        folder = tmp_path_factory.mktemp(f"trained_{name}")
+        return task_case.train(task_case.CASES[name], folder)
 
-
-@pytest.fixture(scope="session")
-def trained_language_model(tmp_path_factory):
-    """The folder of a model of characters, with its text beside it; nobody may change it."""
-    from support.language_modelling import train
-
-    return train(tmp_path_factory.mktemp("language_model"))
+    return trained
 
 
 @pytest.fixture(scope="session")
-def trained_music(tmp_path_factory):
-    """The folder of a model of chords, with its chorales beside it; nobody may change it."""
-    from support.music_pieces import train
+def loaded():
+    """`zoo.load` of trained models, each once."""
+    from zoo.predictors import presets
 
-    return train(tmp_path_factory.mktemp("music"))
+    return functools.cache(presets.load)
+
+
+@pytest.fixture
+def load_once(loaded, monkeypatch):
+    """Calls in this process share predictors: to load one and trace its graphs takes seconds."""
+    import zoo
+    from zoo.predictors import presets
+
+    load = presets.load
+
+    def load_once(model):
+        of_session = "/trained_" in str(model)
+        return loaded(str(model)) if of_session else load(model)
+
+    for module in (presets, zoo):
+        monkeypatch.setattr(module, "load", load_once)
+
+
+@pytest.fixture
+def call(capfd):
+    """Runs a task's command line in this process: `call(Task, *words)` is a `Result`."""
+    from support.command_lines import Result, execute_task
+
+    def run(task, *words):
+        capfd.readouterr()
+        return Result(execute_task(task, *words), *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def standard_input(monkeypatch, tmp_path):
+    """Gives bytes as standard input."""
+
+    def give(content):
+        path = tmp_path / "standard_input"
+        path.write_bytes(content)
+        monkeypatch.setattr("sys.stdin", path.open(encoding="utf-8", newline=""))
+
+    return give

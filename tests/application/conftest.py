@@ -1,15 +1,17 @@
-"""A model that the command line trained, and a `saved_models/` that is not the repository's."""
+"""The sentiment task stands for all; models lie in a folder that is not the repository's."""
 
+import functools
 import shutil
 
 import pytest
-from support.command_lines import TINY, execute_sentiment, write_reviews
+from support.review_texts import reviews, write_reviews
 
 from zoo.predictors import catalogue
 
 
 @pytest.fixture(autouse=True)
 def saved_models(tmp_path, monkeypatch):
+    """The folder of all models, those that ship and those that users train."""
     folder = tmp_path / "saved_models"
     monkeypatch.setattr(catalogue, "SHIPPED_MODELS", folder)
     monkeypatch.setenv("ZOO_MODELS", str(folder))
@@ -17,21 +19,19 @@ def saved_models(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def data(tmp_path):
-    return write_reviews(tmp_path / "reviews.tsv")
+def sentiment(call):
+    """Runs the command line of the sentiment task: `sentiment(*words)`."""
+    from tasks.sentiment import Sentiment
 
-
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    """The folder of a model, trained on `reviews.tsv` beside it; nobody may change it."""
-    folder = tmp_path_factory.mktemp("trained")
-    data = write_reviews(folder / "reviews.tsv")
-    model = folder / "model"
-    assert execute_sentiment("--data", data, "--out", model, *TINY) == 0
-    return model
+    return functools.partial(call, Sentiment)
 
 
 @pytest.fixture
-def model(trained, tmp_path):
-    """A copy of `trained`, to be damaged."""
-    return shutil.copytree(trained, tmp_path / "model")
+def data(tmp_path):
+    return write_reviews(tmp_path / "reviews.tsv", reviews())
+
+
+@pytest.fixture
+def model(trained_models, tmp_path):
+    """A copy of the trained model, to be changed."""
+    return shutil.copytree(trained_models("sentiment").model, tmp_path / "model")

@@ -2,92 +2,62 @@
 
 import importlib
 import json
+import os
 import shutil
 from pathlib import Path
 
-import click
 import pytest
-from support.command_lines import run
+from support.command_lines import ROOT, run
+from support.task_case import CASES
 
-from tasks.language_model import LanguageModelling
-from tasks.music import Music
-from tasks.ner import NamedEntities
-from tasks.sentiment import Sentiment
-from tasks.translation import Translation
 from zoo import __main__ as listing
-from zoo.application.command_line.commands import commands, execute
+from zoo.application.command_line.commands import commands_of, execute
 from zoo.cells import CELLS
 from zoo.datasets.corpora import PACKAGED
 from zoo.predictors import catalogue
 
-HEAVY = {"keras", "tensorflow", "numpy", "sklearn", "matplotlib"}
-TASKS = [Sentiment, NamedEntities, LanguageModelling, Music, Translation]
-VERBS = commands(NamedEntities()).commands  # every task has these
+HEAVY = {"keras", "tensorflow", "sklearn", "matplotlib", "mido", "music21"}
 
 
-@pytest.mark.parametrize(
-    ("module", "arguments"),
-    [
-        ("zoo", []),
-        ("zoo", ["--json"]),
-        ("tasks.sentiment", ["--help"]),
-        *[("tasks.sentiment", [verb, "--help"]) for verb in VERBS],
-        ("tasks.sentiment", ["--cell", "elman"]),
-        ("tasks.ner", ["--help"]),
-        ("tasks.ner", ["predict", "--help"]),
-    ],
-)
-def test_answers_without_loading_tensorflow(module, arguments):
-    result = run(*arguments, module=module, PYTHONPROFILEIMPORTTIME="1")
-    assert result.code == (2 if "elman" in arguments else 0)
-    lines = result.err.splitlines()
-    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
-    assert "click" in imported
-    assert not imported & HEAVY
-
-
-@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-def test_help_prints_nothing_else(task):
-    result = run("--help", module=f"tasks.{task.name}")
+def test_what_can_be_asked_at_once_loads_nothing_heavy():
+    """Help of every verb, the listing, and a refusal: in one fresh process."""
+    verbs = [
+        [f"tasks.{name}", *verb, "--help"]
+        for name, case in CASES.items()
+        for verb in ([], *([verb] for verb in commands_of(case.task()).commands))
+    ]
+    questions = [["zoo"], ["zoo", "--json"], ["tasks.ner", "--cell", "elman"], *verbs]
+    script = ROOT / "tests" / "support" / "ask_for_help.py"
+    result = run(script, json.dumps(questions), PYTHONPATH=f"{ROOT}{os.pathsep}{ROOT / 'tests'}")
     assert (result.code, result.err) == (0, "")
-    assert task.summary in " ".join(result.out.split())
-    assert all(verb in result.out for verb in VERBS)
+    told = json.loads(result.out)
+    loaded = {name.partition(".")[0] for name in told["modules"]}
+    assert "click" in loaded
+    assert not loaded & HEAVY
+    for words, (code, out, err) in zip(questions, told["answers"], strict=True):
+        if "elman" in words:
+            assert (code, out) == (2, "")
+            assert "'--cell': 'elman' is not one of 'rnn', " in err
+            continue
+        assert (code, err) == (0, ""), words
+        if words[0] == "zoo":
+            assert all(f"tasks.{name}" in out for name in CASES)
+        elif len(words) == 2:
+            task = CASES[words[0].partition(".")[2]].task
+            assert task.summary in " ".join(out.split())
+            assert all(f"\n  {verb} " in out for verb in commands_of(task()).commands)
+        else:
+            assert f"{words[1]} [OPTIONS]" in out
 
 
-def default(option):
-    return option.to_info_dict()["default"]
+def test_every_task_has_its_tests():
+    assert catalogue.tasks().keys() == CASES.keys()
+    assert all(catalogue.tasks().values())
 
 
-def options(verb):
-    return [option for option in verb.params if isinstance(option, click.Option)]
-
-
-@pytest.mark.parametrize(
-    ("task", "verb"),
-    [(task, verb) for task in TASKS for verb in commands(task()).commands],
-    ids=lambda value: getattr(value, "name", value),
-)
-def test_every_option_has_help_and_shows_its_default(task, verb, capsys):
-    command = commands(task())
-    help_of_verb = [verb, "--help"], [verb, "-h"]
-    assert {execute(command, "x", words) for words in help_of_verb} == {0}
-    text = " ".join(capsys.readouterr().out.split())
-    for option in options(command.commands[verb]):
-        assert option.help, option.name
-        assert " ".join(option.help.split()) in text
-        if not option.is_flag:
-            assert f"[default: {default(option)}" in text or default(option) is None
-
-
-def test_cells_are_listed_in_help(capsys):
-    execute(commands(Sentiment()), "x", ["train", "--help"])
-    assert f"--cell [{'|'.join(CELLS)}]" in capsys.readouterr().out
-
-
-def test_tasks_are_listed(capsys):
-    listed_tasks = json.loads(listed(capsys, "--json"))["tasks"]
-    assert {task["name"] for task in listed_tasks} >= {f"tasks.{task.name}" for task in TASKS}
-    assert all(task["summary"] for task in listed_tasks)
+def test_cells_are_listed_in_help(call):
+    for case in CASES.values():
+        assert f"--cell [{'|'.join(CELLS)}]" in call(case.task, "train", "--help").out
 
 
 DATA = {"dataset": "reviews.csv", "settings": {"data": "reviews.csv", "vectors": "x.vec"}}
@@ -123,15 +93,10 @@ def listed(capsys, *arguments):
 @pytest.mark.usefixtures("house")
 def test_list_as_json(capsys):
     everything = json.loads(listed(capsys, "--json"))
-    assert [task["name"] for task in everything["tasks"]] == [
-        "tasks.broken",
-        "tasks.silent",
-        "tasks.tagging",
-    ]
-    broken, silent, tagging = (task["summary"] for task in everything["tasks"])
-    assert tagging == "Tags of words."
-    assert silent == ""
-    assert "line 1" in broken
+    tasks = {task["name"]: task["summary"] for task in everything["tasks"]}
+    assert [*tasks] == ["tasks.broken", "tasks.silent", "tasks.tagging"]
+    assert (tasks["tasks.tagging"], tasks["tasks.silent"]) == ("Tags of words.", "")
+    assert "line 1" in tasks["tasks.broken"]
     assert [cell["name"] for cell in everything["cells"]] == list(CELLS)
     for cell in everything["cells"]:
         module, _, name = cell["class"].rpartition(".")
@@ -156,12 +121,8 @@ def test_list_as_json(capsys):
 @pytest.mark.usefixtures("house")
 def test_list_for_people(capsys):
     lines = [line.rstrip() for line in listed(capsys).splitlines()]
-    assert [line for line in lines if not line.startswith(" ")] == [
-        "Tasks",
-        "Cells",
-        "Datasets",
-        "Models",
-    ]
+    titles = [line for line in lines if not line.startswith(" ")]
+    assert titles == ["Tasks", "Cells", "Datasets", "Models"]
     (good,) = (line for line in lines if line.startswith("  good "))
     expected = "good accuracy 0.8750 reviews.csv a file of one's own with the vectors x.vec"
     assert " ".join(good.split()) == expected
@@ -171,5 +132,4 @@ def test_list_for_people(capsys):
 
 def test_list_of_an_empty_house(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "TASKS", tmp_path)
-    out = listed(capsys)
-    assert out.count("none yet") == 2
+    assert listed(capsys).count("none yet") == 2

@@ -1,4 +1,4 @@
-"""Progress: counted for a person, and never among the results."""
+"""What a terminal shows: progress for a person, never among the results."""
 
 import io
 import os
@@ -8,46 +8,40 @@ import sys
 
 import pytest
 
-from zoo.application.command_line.terminal import with_progress
-
-
-@pytest.fixture
-def terminal():
-    """A terminal: the file that programs write to, and what a person then sees."""
-    reader, writer = pty.openpty()
-
-    def seen():
-        text = b""
-        while select.select([reader], [], [], 0.2)[0]:
-            text += os.read(reader, 100_000)
-        return text.decode()
-
-    with os.fdopen(writer, "w") as file:
-        yield file, seen
-    os.close(reader)
+from zoo.application.command_line.terminal import Output
 
 
 @pytest.mark.parametrize(("total", "shown"), [(7, "7/7"), (None, "7/?")])
-def test_counted_beside_the_results(terminal, monkeypatch, total, shown):
+@pytest.mark.parametrize("seen", [False, True])
+def test_results_are_counted_for_a_person_whom_they_do_not_reach(monkeypatch, total, shown, seen):
     """While they come, so that the last number is there before all is taken away."""
-    file, seen = terminal
-    out = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", file)
-    monkeypatch.setattr(sys, "stdout", out)
+    reader, writer = pty.openpty()
     monkeypatch.setenv("TERM", "xterm")
-    for number in with_progress((n for n in range(7)), total):
-        print(number)
-    assert out.getvalue().split() == [str(number) for number in range(7)]
-    assert shown in seen()
+    with os.fdopen(writer, "w") as terminal:
+        out = terminal if seen else io.StringIO()
+        monkeypatch.setattr(sys, "stderr", terminal)
+        monkeypatch.setattr(sys, "stdout", out)
+        assert list(Output(False).track(iter("abcdefg"), total)) == list("abcdefg")
+        terminal.flush()
+        text = b""
+        while select.select([reader], [], [], 0.2)[0]:
+            text += os.read(reader, 100_000)
+    os.close(reader)
+    assert (shown in text.decode()) if not seen else text == b""
 
 
-@pytest.mark.parametrize("where", ["neither", "both"])
-def test_silent_where_the_results_are_seen_or_nobody_looks(terminal, monkeypatch, where):
-    file, seen = terminal
-    monkeypatch.setattr(sys, "stderr", file if where == "both" else io.StringIO())
-    monkeypatch.setattr(sys, "stdout", file if where == "both" else io.StringIO())
-    assert list(with_progress(iter("abc"))) == list("abc")
-    sys.stdout.flush()
-    assert seen() == ""
-    if where == "neither":
-        assert sys.stderr.getvalue() == ""
+def test_nothing_is_counted_where_nobody_looks(capsys):
+    assert list(Output(False).track(iter("abc"))) == list("abc")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_result_for_a_program_is_printed_for_nobody_else(capsys):
+    for as_json in (True, False):
+        output = Output(as_json, ["seed"])
+        output.line("a line")
+        output.note("a note")
+        output.console.print("[bold]:smile: words")
+        out, err = capsys.readouterr()
+        assert ("a line" in out) == ("[bold]:smile: words" in out) == (not as_json)
+        assert "a note" in err
+        assert ("[bold]:smile: words" in err) == as_json

@@ -1,33 +1,16 @@
-"""The command line of the sentiment task, in this process and in fresh ones."""
+"""Command lines of tasks, in this process and in fresh ones."""
 
+import json
 import os
-import random
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.sentiment import Sentiment
-from zoo.application.command_line.commands import commands, execute
+from zoo.application.command_line.commands import commands_of, execute
+from zoo.application.command_line.parameters import values_of
 
 ROOT = Path(__file__).resolve().parents[2]
-
-# A network and a training as small as can be; adversarial training would take twice as long.
-TINY = (
-    "--units=3",
-    "--embedding-dim=4",
-    "--batch-size=8",
-    "--epochs=2",
-    "--learning-rate=0.05",
-    "--adversarial=0",
-)
-
-_WORDS = {
-    "neg": ("bad", "awful", "dull", "poor"),
-    "pos": ("good", "great", "fine", "moving"),
-    "none": ("long", "French", "recent", "silent"),
-}
-_AROUND = ("the", "film", "was", "a", "story", "and", "it", "plot", ",", ".")
 
 
 @dataclass(frozen=True)
@@ -38,23 +21,29 @@ class Result:
     out: str
     err: str
 
-
-def execute_sentiment(*arguments):
-    """Runs the command line in this process; returns the exit code."""
-    return execute(commands(Sentiment()), "python -m tasks.sentiment", [*map(str, arguments)])
-
-
-def call(capfd, *arguments):
-    """Runs the command line in this process."""
-    capfd.readouterr()
-    code = execute_sentiment(*arguments)
-    return Result(code, *capfd.readouterr())
+    @property
+    def json(self):
+        """The JSON object that a successful call printed, and nothing else."""
+        assert self.code == 0, self
+        (line,) = self.out.splitlines()
+        return json.loads(line)
 
 
-def run(*arguments, module="tasks.sentiment", stdin=b"", **environment):
-    """Runs the command line in a fresh process, from the root of the repository."""
+def execute_task(task, *arguments):
+    """Runs the command line of a `Task` in this process; returns the exit code."""
+    return execute(commands_of(task()), f"python -m tasks.{task.name}", [*map(str, arguments)])
+
+
+def options_of(task, *arguments):
+    """What the command line of `train` makes of these words: a `task.options`, not resolved."""
+    command = commands_of(task()).commands["train"]
+    return values_of(task.options, command.make_context("train", [*map(str, arguments)]).params)
+
+
+def run(*arguments, stdin=b"", **environment):
+    """Runs Python in a fresh process, from the root of the repository."""
     process = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
+        [sys.executable, *map(str, arguments)],
         cwd=ROOT,
         env=clean_environment(**environment),
         input=stdin,
@@ -89,22 +78,3 @@ def assert_refused(result, *parts):
 def contents(folder):
     """All files of a folder and what is in them."""
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-def reviews(rows=60, labels=("neg", "pos")):
-    """(text, label) pairs whose label shows in every other word or so."""
-    draw = random.Random(1)
-    pairs = []
-    for i in range(rows):
-        label = labels[i % len(labels)]
-        words = draw.choices(_WORDS[label], k=2) + draw.choices(_AROUND, k=draw.randint(1, 5))
-        draw.shuffle(words)
-        pairs.append((" ".join(words), label))
-    return pairs
-
-
-def write_reviews(path, **options):
-    """Writes `reviews` as TSV; returns the path."""
-    lines = [f"{text}\t{label}\n" for text, label in reviews(**options)]
-    path.write_text("text\tlabel\n" + "".join(lines), encoding="utf-8")
-    return path

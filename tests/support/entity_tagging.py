@@ -1,10 +1,6 @@
-"""The command line of the entity task, in this process, and sentences to train on."""
+"""Sentences with entities to find."""
 
 import random
-
-from support.command_lines import Result
-from tasks.ner import NamedEntities
-from zoo.application.command_line.commands import commands, execute
 
 # A network and a training as small as can be.
 TINY = (
@@ -16,7 +12,6 @@ TINY = (
     "--dropout=0",
     "--epochs=3",
 )
-LONG = 2_000  # tokens
 
 _ENTITIES = {
     "PER": (["Ann", "Lee"], ["Bob"], ["Eva", "Maria", "Kohl"], ["Joe"]),
@@ -24,18 +19,6 @@ _ENTITIES = {
     "ORG": (["Acme", "Inc"], ["Opel"]),
 }
 _AROUND = ("the", "met", "in", "went", "to", "said", ",", "of", "\U0001f600", "10")
-
-
-def execute_ner(*arguments):
-    """Runs the command line in this process; returns the exit code."""
-    return execute(commands(NamedEntities()), "python -m tasks.ner", [*map(str, arguments)])
-
-
-def call(capfd, *arguments):
-    """Runs the command line in this process."""
-    capfd.readouterr()
-    code = execute_ner(*arguments)
-    return Result(code, *capfd.readouterr())
 
 
 def sentences(number=64, kinds=("LOC", "PER")):
@@ -53,25 +36,14 @@ def sentences(number=64, kinds=("LOC", "PER")):
     return made
 
 
-def long_sentence(tokens=LONG):
-    """One sentence of so many tokens."""
-    return [pair for sentence in sentences(tokens) for pair in sentence][:tokens]
+def sentences_of_every_length():
+    """Those of `sentences`, one of 2,000 tokens first, and one of one token for each person."""
+    long = [pair for sentence in sentences(2_000) for pair in sentence][:2_000]
+    return [long, *([(name, "B-PER")] for name in ("Ann", "Bob", "Eva", "Joe")), *sentences()]
 
 
-def write_sentences(path, pairs=None):
-    """Writes sentences in columns, those of `sentences` by default; returns the path."""
-    blocks = (
-        "".join(f"{token} {tag}\n" for token, tag in sentence)
-        for sentence in (sentences() if pairs is None else pairs)
-    )
+def write_sentences(path, pairs):
+    """Writes sentences in columns; returns the path."""
+    blocks = ("".join(f"{token} {tag}\n" for token, tag in sentence) for sentence in pairs)
     path.write_text("\n".join(blocks), encoding="utf-8")
     return path
-
-
-def train(folder):
-    """Trains a model in `folder/model`, on `folder/sentences.txt`; returns its folder."""
-    alone = [[(name, "B-PER")] for name in ("Ann", "Bob", "Eva", "Joe")]
-    pairs = [*sentences(), *alone, long_sentence()]
-    data = write_sentences(folder / "sentences.txt", pairs)
-    assert execute_ner("--data", data, "--out", folder / "model", *TINY) == 0
-    return folder / "model"

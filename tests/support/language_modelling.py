@@ -1,4 +1,4 @@
-"""The command line of the language model in this process, text to learn, and tiny models."""
+"""Text to learn, and tiny models of it."""
 
 import functools
 import random
@@ -6,9 +6,6 @@ import random
 import keras
 import numpy as np
 
-from support.command_lines import Result
-from tasks.language_model import LanguageModelling
-from zoo.application.command_line.commands import commands, execute
 from zoo.networks import language_model
 from zoo.predictors import LanguageModel
 from zoo.predictors.language_model import TOKENIZERS
@@ -31,20 +28,25 @@ _OBJECTS = ("the sea", "an apple", "dead", "well", "a pear salad", "Köln")
 
 
 @functools.cache
-def text(sentences=120):
-    """Sentences of a small language, some to a line, in paragraphs."""
+def sentences(number=120):
+    """Sentences of a small language, each with the space or the line ends that follow it."""
     draw = random.Random(1)
     made = []
-    for _ in range(sentences):
+    for _ in range(number):
         words = (draw.choice(part) for part in (_SUBJECTS, _VERBS, _OBJECTS))
         end = draw.choice((".", ".", "!", "?"))
         made.append(" ".join(words) + end + draw.choice((" ", " ", "\n", "\n\n")))
-    return "".join(made)
+    return made
 
 
-def write_text(path, sentences=120):
-    """Writes `text`; returns the path."""
-    path.write_text(text(sentences), encoding="utf-8")
+def text(number=120):
+    """The same as one text."""
+    return "".join(sentences(number))
+
+
+def write_text(path, parts):
+    """Writes the parts of a text; returns the path."""
+    path.write_text("".join(parts), encoding="utf-8")
     return path
 
 
@@ -58,23 +60,3 @@ def predictor_of(level="character", scale=1.5, seed=3, **options):
     for weight in model.trainable_variables:
         weight.assign(scale * generator.normal(size=weight.shape))
     return LanguageModel(model, tokenizer)
-
-
-def execute_language_model(*arguments):
-    """Runs the command line in this process; returns the exit code."""
-    command = commands(LanguageModelling())
-    return execute(command, "python -m tasks.language_model", [*map(str, arguments)])
-
-
-def call(capfd, *arguments):
-    """Runs the command line in this process."""
-    capfd.readouterr()
-    code = execute_language_model(*arguments)
-    return Result(code, *capfd.readouterr())
-
-
-def train(folder, *options):
-    """Trains a model in `folder/model`, on `folder/words.txt`; returns its folder."""
-    data = write_text(folder / "words.txt")
-    assert execute_language_model("--data", data, "--out", folder / "model", *TINY, *options) == 0
-    return folder / "model"

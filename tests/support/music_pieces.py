@@ -1,4 +1,4 @@
-"""The command line of music in this process, pieces to learn, and tiny models."""
+"""Pieces to learn, and tiny models of them."""
 
 import functools
 import json
@@ -6,11 +6,8 @@ import json
 import keras
 import numpy as np
 
-from support.command_lines import Result
 from support.score_examples import encoder_of
 from support.score_examples import piece_of as piece_of
-from tasks.music import Music
-from zoo.application.command_line.commands import commands, execute
 from zoo.music import KEYS
 from zoo.networks import chord_model
 from zoo.predictors import MusicModel
@@ -42,7 +39,7 @@ def predictor_of(kind="parts", voices=4, scale=0.5, seed=3, **options):
 
 
 @functools.cache
-def chorales(number=12):
+def chorales(number=16):
     """Pieces in the JSON form: chords that go up and down by step."""
     draw = np.random.default_rng(1)
     pieces = []
@@ -52,28 +49,7 @@ def chorales(number=12):
     return pieces
 
 
-def write_chorales(path, **options):
-    """Writes `chorales` as JSON in three splits; returns the path."""
-    pieces = chorales(**options)
-    splits = {"train": pieces[:-4], "valid": pieces[-4:-2], "test": pieces[-2:]}
-    path.write_text(json.dumps(splits), encoding="utf-8")
+def write_chorales(path, pieces):
+    """Writes pieces as JSON; returns the path."""
+    path.write_text(json.dumps(pieces), encoding="utf-8")
     return path
-
-
-def execute_music(*arguments):
-    """Runs the command line in this process; returns the exit code."""
-    return execute(commands(Music()), "python -m tasks.music", [*map(str, arguments)])
-
-
-def call(capfd, *arguments):
-    """Runs the command line in this process."""
-    capfd.readouterr()
-    code = execute_music(*arguments)
-    return Result(code, *capfd.readouterr())
-
-
-def train(folder, *options):
-    """Trains a model in `folder/model`, on `folder/chorales.json`; returns its folder."""
-    data = write_chorales(folder / "chorales.json")
-    assert execute_music("--data", data, "--out", folder / "model", *TINY, *options) == 0
-    return folder / "model"

@@ -1,4 +1,4 @@
-"""The command line of translation in this process, pairs to learn, and tiny models."""
+"""Pairs to learn, and tiny models of them."""
 
 import functools
 import random
@@ -6,9 +6,6 @@ import random
 import keras
 import numpy as np
 
-from support.command_lines import Result
-from tasks.translation import Translation
-from zoo.application.command_line.commands import commands, execute
 from zoo.datasets.parallel_text import Pairs
 from zoo.networks import encoder_decoder
 from zoo.predictors import Translator
@@ -25,6 +22,8 @@ TINY = (
     "--vocabulary-size=60",
     "--no-share-embeddings",
     "--no-tie-embeddings",
+    "--level=word",
+    "--label-smoothing=0.1",
 )
 
 _WORDS = {
@@ -53,11 +52,14 @@ def pairs(number=80):
     return Pairs(tuple(sources), tuple(targets))
 
 
-def write_pairs(path, **options):
-    """Writes `pairs` as lines; returns the path."""
-    found = pairs(**options)
-    lines = (f"{s}\t{t}\n" for s, t in zip(found.sources, found.targets, strict=True))
-    path.write_text("".join(dict.fromkeys(lines)), encoding="utf-8")
+def different_pairs():
+    """(source, target), each once."""
+    return [*dict.fromkeys(zip(pairs().sources, pairs().targets, strict=True))]
+
+
+def write_pairs(path, examples):
+    """Writes (source, target) as lines; returns the path."""
+    path.write_text("".join(f"{s}\t{t}\n" for s, t in examples), encoding="utf-8")
     return path
 
 
@@ -74,16 +76,3 @@ def predictor_of(level="subword", scale=0.7, seed=3, **options):
     for weight in model.trainable_variables:
         weight.assign(scale * generator.normal(size=weight.shape))
     return Translator(model, source, target)
-
-
-def execute_translation(*arguments):
-    """Runs the command line in this process; returns the exit code."""
-    command = commands(Translation())
-    return execute(command, "python -m tasks.translation", [*map(str, arguments)])
-
-
-def call(capfd, *arguments):
-    """Runs the command line in this process."""
-    capfd.readouterr()
-    code = execute_translation(*arguments)
-    return Result(code, *capfd.readouterr())

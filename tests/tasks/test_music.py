@@ -1,198 +1,235 @@
-"""The music task: trained from a file, measured, asked, served; broken off and resumed."""
+"""The music task: its data and networks, and pieces to play, to read, to see and to hear."""
 
 import json
+import wave
 from types import SimpleNamespace
 
 import mido
 import pytest
-from support.command_lines import assert_refused, contents
-from support.music_pieces import TINY, call, chorales, piece_of, write_chorales
+from support.command_lines import assert_refused, contents, options_of
+from support.music_pieces import TINY, encoder_of, piece_of
+from support.task_case import CASES, TaskTests
 
 import zoo
 from tasks.music import Music
 from zoo.application import workflow
-from zoo.application.command_line.commands import commands
-from zoo.application.task import Settings
 from zoo.datasets.music import MusicData, Scores
 from zoo.music import midi, musicxml
-from zoo.serving.export.loaders import SavedModel
 
 
-def test_what_training_leaves(trained_music):
-    files = {path.name for path in trained_music.iterdir() if path.is_file()}
-    pictures = {"sample_1.png", "sample_2.png", "learning_curves.png"}
-    assert files == {
-        *("README.md", "baseline.npz", "config.json", "metrics.json", "model.keras"),
-        *("sample_1.mid", "sample_2.mid"),
-        *pictures,
+class TestMusic(TaskTests):
+    case = CASES["music"]
+
+    def test_a_file_of_three_splits_is_measured_on_its_test_split(self, trained, verb, tmp_path):
+        parts = [json.loads(path.read_text()) for path in trained.files.values()]
+        path = tmp_path / "all.json"
+        path.write_text(json.dumps(dict(zip(("train", "valid", "test"), parts, strict=True))))
+        found = verb("evaluate", "--data", path, "--json").json
+        expected = trained.metrics
+        for name in ("nll_per_step", "baseline_nll_per_step", "steps"):
+            assert found[name] == pytest.approx(expected[name], rel=1e-5)
+
+    def test_the_seed_that_is_said_gives_the_piece_again(self, verb, tmp_path):
+        """By the same program in the same process, so that rounding is the same too."""
+        words = ("generate", "--seed-chord=C5 G4 E4 C3", "--bars=2", "--temperature=0.9")
+        result = verb(*words)
+        assert result.out.splitlines()[0] == "C5 G4 E4 C3"
+        said, seed = result.err.split()
+        assert said == "seed"
+        files = [tmp_path / name for name in ("one.mid", "two.mid")]
+        for file in files:
+            again = verb(*words, f"--seed={seed}", "--json", "--out", file).json
+            assert again["chords"] == result.out.splitlines()
+            assert again["steps"] == len(again["chords"]) <= 8
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+    def test_a_model_of_other_music(self, verb, tmp_path):
+        """Notes that are left out are said: the six of the chord are reduced to four."""
+        path = tmp_path / "piece.mid"
+        midi.write(piece_of(), path)
+        result = verb("evaluate", "--data", path)
+        assert_refused(result, "4 parts on a grid of 4 steps", "the model is one of chords")
+        chord, track = mido.MidiFile(ticks_per_beat=4), mido.MidiTrack()
+        notes = (48, 52, 55, 60, 64, 67)
+        track += [mido.Message("note_on", note=note, time=0) for note in notes]
+        track += [mido.Message("note_off", note=note, time=4 * (note == 48)) for note in notes]
+        chord.tracks.append(track)
+        chord.save(path)
+        result = verb("evaluate", "--data", path)
+        said, error = result.err.splitlines()
+        assert said.startswith("2 notes are left out")
+        assert "the model is one of chords" in error
+
+    @pytest.mark.parametrize(
+        ("words", "problem"),
+        [
+            ("--key=H", "'H' is not a key"),
+            ("--seed-chord=C5 G4 E4 C3 C2", "more than the 4 notes"),
+            ("--seed-chord=500", "out of range"),
+            ("--melody=missing.mid", "missing.mid"),
+            ("--melody=damaged.mid", "damaged.mid"),
+        ],
+    )
+    def test_what_the_model_cannot_begin_with(self, words, problem, verb, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "damaged.mid").write_bytes(b"MThd")
+        before = contents(tmp_path)
+        assert_refused(verb("generate", words, "--out=piece.mid"), problem)
+        assert contents(tmp_path) == before
+
+
+class Composer:
+    """Stands for a predictor: notes what it is asked for, and returns pieces."""
+
+    encoder = encoder_of("parts")
+
+    def __init__(self):
+        self.asked = []
+
+    def generate(self, *, pieces, **settings):
+        self.asked.append({"pieces": pieces, **settings})
+        suits = {"melody_log_probability": 0.0} if "melody" in settings else {}
+        return [
+            {
+                "score": piece_of("parts", steps=16 + n, first=0, seed=n),
+                "log_probability": -n,
+                **{name: -abs(n - 2.0) for name in suits},
+            }
+            for n in range(pieces)
+        ]
+
+
+@pytest.fixture
+def composer(monkeypatch):
+    composer = Composer()
+    monkeypatch.setattr(workflow, "load", lambda task, model: composer)
+    return composer
+
+
+def test_every_form_of_a_piece(call, composer, tmp_path):
+    names = ("a.mid", "a.MIDI", "a.musicxml", "a.xml", "a.mxl", "a.wav", "a.png")
+    out = [f"--out={tmp_path / name}" for name in names]
+    found = call(Music, "generate", *out, "--seed=3", "--bars=2", "--tempo=60", "--json").json
+    (asked,) = composer.asked
+    assert asked == {
+        "pieces": 1,
+        "key": None,
+        "seed_chord": "",
+        "length": 2 * 16,
+        "temperature": 1.0,
+        "top_k": 0,
+        "top_p": 1.0,
+        "seed": 3,
     }
-    card = (trained_music / "README.md").read_text()
-    assert all(f"]({name})" in card for name in pictures)
-    metrics = json.loads((trained_music / "metrics.json").read_text())
-    assert f"{metrics['nll_per_step']:.4f}" in card
-    assert f"{metrics['baseline_unigram_nll_per_step']:.3f}" in card
-    assert "| parallel fifths per 100 changes |" in card
-    assert metrics["steps"] == sum(map(len, chorales()[-2:]))
-    predictor = zoo.load(trained_music)
-    sample = midi.read(trained_music / "sample_1.mid", 1)
-    (written, _) = predictor.generate(length=64, pieces=2, seed=1)
-    assert sample.sounding() == written["score"].sounding()[: len(sample)]
+    assert found["files"] == [str(tmp_path / name) for name in names]
+    piece = piece_of("parts", steps=16, first=0, seed=0)
+    sounding = piece.sounding()
+    assert (found["steps"], found["steps_per_quarter"], found["seed"]) == (16, 4, 3)
+    while not sounding[-1]:  # what files of notes cannot hold
+        sounding.pop()
+    for name in names[:2]:
+        assert midi.read(tmp_path / name).sounding() == sounding
+        assert midi.read(tmp_path / name).key == piece.key
+    for name in names[2:5]:
+        assert musicxml.read(tmp_path / name).sounding()[: len(sounding)] == sounding
+    with wave.open(str(tmp_path / "a.wav")) as sound:
+        seconds = sound.getnframes() / sound.getframerate()
+    assert (len(sounding) - 1) / 4 < seconds < 4 + 4  # a second a quarter, and the echo
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_evaluation(capfd, trained_music):
-    data = trained_music.parent / "chorales.json"
-    found = json.loads(call(capfd, "evaluate", "--model", trained_music, "--json").out or "{}")
-    assert found == {}  # the corpus of the model is a file, which has to be given
-    result = call(capfd, "evaluate", "--model", trained_music, "--data", data, "--json")
-    found = json.loads(result.out)
-    expected = zoo.load(trained_music).evaluate(zoo.datasets.music.from_file(data).pieces)
-    assert found["nll_per_step"] == pytest.approx(expected["nll_per_step"], rel=1e-6)
-    metrics = json.loads((trained_music / "metrics.json").read_text())
-    for name in ("nll_per_step", "baseline_nll_per_step", "steps"):
-        assert found[name] == pytest.approx(metrics[name], rel=1e-5)  # the test split, as then
+def test_without_a_file_the_chords_are_shown(call, composer):
+    words = ("--seed-chord=C5", "--key=f# minor", "--temperature=.9", "--top-k=20", "--top-p=.8")
+    result = call(Music, "generate", *words)
+    piece = piece_of("parts", steps=16, first=0, seed=0)
+    chords = [zoo.music.chord_name(pitches, piece.key) for pitches in piece.pitches]
+    assert result.out.splitlines() == chords[::4]  # one for each quarter
+    (asked,) = composer.asked
+    assert result.err == f"seed {asked['seed']}\n"
+    drawn = {name: asked[name] for name in ("temperature", "top_k", "top_p")}
+    assert drawn == {"temperature": 0.9, "top_k": 20, "top_p": 0.8}
+    assert (asked["seed_chord"], asked["length"]) == ("C5", 16 * 16)
+    assert asked["key"] == zoo.music.parse_key("F# minor")
+
+
+def test_the_harmony_that_the_melody_suits_best(call, composer, tmp_path):
+    melody = tmp_path / "melody.mid"
+    midi.write(piece_of(steps=9, voices=1), melody, 100)
+    words = ("generate", "--melody", melody, "--seed=2", "--json")
+    found = call(Music, *words, "--candidates=5").json
+    assert (found["log_probability"], found["steps"]) == (-2, 18)
+    assert call(Music, *words).json["melody_log_probability"] == 0
+    few, usual = composer.asked
+    assert (few["pieces"], usual["pieces"]) == (5, 16)
+    assert few["melody"].sounding() == midi.read(melody).sounding()
+    assert "length" not in few
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("--tempo=0", "a tempo of 0 cannot be played"),
+        ("--tempo=nan", "a tempo of nan cannot be played"),
+        ("--bars=0", "--bars"),
+        ("--seed-chord=", "it is empty"),
+        ("--temperature=0", "give --top-k 1"),
+        ("--out=piece.doc", "the name must end in .mid"),
+        ("--out=nowhere/piece.mid", "cannot be written"),
+        ("--candidates=3", "are harmonies of a --melody"),
+        ("--melody=no.mid --bars=3", "leave --bars out"),
+        ("--melody=no.mid --seed-chord=C5", "leave --seed-chord out"),
+    ],
+)
+def test_refused(words, problem, call, composer, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert_refused(call(Music, "generate", *words.split()), problem)
+    assert (contents(tmp_path), composer.asked) == ({}, [])
 
 
 def test_baselines_are_those_of_the_pieces():
-    """The frequencies of chords and their successors, against a count by hand."""
     data = SimpleNamespace(
         train=Scores(tuple(piece_of("ranked", seed=i) for i in range(6))),
         validation=Scores((piece_of("ranked", seed=7),)),
     )
-    baseline = Music().fit_baseline(data, Settings({"transpose": 2}))
-    found = Music().evaluate_baseline(baseline, Scores((piece_of("ranked", seed=8),)))
+    baseline = Music().fit_baseline(data, Music.options(transpose=2))
+    found = baseline.evaluate(Scores((piece_of("ranked", seed=8),)))
     assert set(found) == {"nll_per_step", "unigram_nll_per_step", "uniform_nll_per_step"}
     assert found["uniform_nll_per_step"] > found["unigram_nll_per_step"]
-    again = Music().evaluate_baseline(baseline, data.train)
+    again = baseline.evaluate(data.train)
     assert again["nll_per_step"] < again["unigram_nll_per_step"]
 
 
-def test_parts_from_a_folder_to_a_server(capfd, tmp_path):
-    """Trained on files of a folder, asked for what comes next, harmonised, served."""
-    folder, out = tmp_path / "pieces", tmp_path / "model"
-    folder.mkdir()
-    for i in range(6):
-        write = midi.write if i % 2 else musicxml.write
-        write(piece_of(seed=i, steps=32, first=0), folder / f"{i}{'.mid' if i % 2 else '.mxl'}")
-    result = call(capfd, "--data", folder, "--out", out, *TINY, "--cell=gru", "--epochs=1")
-    assert result.code == 0, result
-    for example in Music.examples:
-        assert f"{example} ... " in result.out
-    predictor = zoo.load(out)
-    assert set(predictor.model.input) == {"chords", "positions", "keys"}
-
-    melody = tmp_path / "melody.mid"
-    midi.write(piece_of(seed=9, steps=16, voices=1, first=0), melody)
-    piece = tmp_path / "piece.mid"
-    arguments = ("--model", out, "--melody", melody, "--candidates=3", "--seed=1")
-    found = json.loads(call(capfd, "generate", *arguments, "--out", piece, "--json").out)
-    given = midi.read(melody).pitches[:, 0].tolist()
-    assert midi.read(piece).pitches[: len(given), 0].tolist() == given
-    assert found["files"] == [str(piece)]
-
-    result = call(capfd, "export", "--model", out, "--out", tmp_path / "served", "--name=parts")
-    assert result.code == 0, result
-    served = SavedModel(tmp_path / "served" / "parts" / "1")
-    assert set(served.signatures) == {"generate", "score", "serving_default"}
-
-
-def test_tunes_of_one_voice(capfd, tmp_path):
-    folder, out = tmp_path / "tunes", tmp_path / "model"
-    folder.mkdir()
-    for i in range(5):
-        midi.write(piece_of(seed=i, steps=20, voices=1, first=0), folder / f"{i}.mid")
-    result = call(capfd, "--data", folder, "--out", out, *TINY, "--epochs=1", "--transpose=0")
-    assert result.code == 0, result
-    assert "G4 | A4 ... " in result.out
-    assert 'model.predict(["C5"])' in (out / "README.md").read_text()
-    shown = call(capfd, "generate", "--model", out, "--seed-chord=C5", "--bars=1", "--seed=1").out
-    assert shown.startswith("C5\n")
-
-
-def test_broken_off_and_resumed(capfd, tmp_path, monkeypatch):
-    data = write_chorales(tmp_path / "chorales.json")
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert call(capfd, "--data", data, "--out", whole, *TINY).code == 0
-    fit = workflow.training.fit
-
-    def fit_once(model, batches, *arguments, **options):
-        endless, calls = batches.dataset, []
-
-        def dataset(epoch):
-            calls.append(epoch)
-            if epoch:
-                raise KeyboardInterrupt
-            return endless(epoch)
-
-        monkeypatch.setattr(batches, "dataset", dataset)
-        return fit(model, batches, *arguments, **options)
-
-    monkeypatch.setattr(workflow.training, "fit", fit_once)
-    result = call(capfd, "--data", data, "--out", broken, *TINY)
-    assert result.code == 130
-    assert "--resume" in result.err
-    monkeypatch.setattr(workflow.training, "fit", fit)
-    assert call(capfd, "train", "--resume", "--out", broken).code == 0
-    metrics = [json.loads((out / "metrics.json").read_text()) for out in (whole, broken)]
-    assert metrics[0]["nll_per_step"] == pytest.approx(metrics[1]["nll_per_step"], rel=1e-5)
-
-
 def test_the_network_is_that_of_the_options():
-    command = commands(Music()).commands["train"]
-    given = ("--cell=rnn", "--units=5", "--layers=2", "--voice-units=3", "--embedding-dim=2")
-    settings = Settings(dict(command.make_context("train", list(given)).params))
+    words = ("--cell=rnn", "--units=5", "--layers=2", "--voice-units=3", "--embedding-dim=2")
+    options = options_of(Music, *words)
     split = Scores((piece_of("parts", voices=2, key=None),))
-    predictor = Music().build(MusicData("mine", split, split, split), settings)
+    predictor = Music().build(MusicData("mine", split, split, split), options)
     assert set(predictor.model.input) == {"chords", "positions"}  # no key is known
     stack = predictor.model.get_layer("recurrence")
     assert (stack.cell, stack.units, stack.number_of_layers) == ("rnn", 5, 2)
     assert predictor.model.get_layer("hidden_1").units == 3
     assert predictor.model.get_layer("embedding").output_dim == 2
-    batches = Music().batches(predictor, split, settings, shuffle=True)
+    batches = Music().batches(predictor, split, options, shuffle=True)
     assert len(batches.lengths) == 1  # in other keys it would leave the ranges of its voices
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("[", "this is not JSON"),
-        ("{}", "expected a list of pieces"),
-        ('{"train": []}', "expected a list of pieces that is not empty"),
-        ('{"train": [[[60, 61, 62, 63, 64]]]}', "5 notes at once"),
-        ('{"train": [[[600]]]}', "600 is no MIDI note number"),
-        ('{"train": [[[60]]]}', "too few examples"),
-        ('{"train": [[[10]]], "valid": [[[60]]], "test": [[[60]]]}', "10 is no key of the piano"),
-    ],
-)
-def test_wrong_data(capfd, tmp_path, content, words):
-    data = tmp_path / "chorales.json"
-    data.write_text(content)
-    before = contents(tmp_path)
-    assert_refused(call(capfd, "--data", data, "--out", tmp_path / "model", *TINY), words)
-    assert contents(tmp_path) == before
+@pytest.mark.parametrize(("shuffle", "transpose"), [(True, 6), (False, 0)])
+def test_only_training_is_in_other_keys(shuffle, transpose):
+    predictor = SimpleNamespace(batches=lambda pieces, size, **asked: asked)
+    asked = Music().batches(predictor, Scores(()), Music.options(seed=4), shuffle)
+    assert asked == {"shuffle": shuffle, "seed": 4, "transpose": transpose}
 
 
-def test_a_model_of_other_music(capfd, tmp_path, trained_music):
-    path = tmp_path / "piece.mid"
-    midi.write(piece_of(), path)
-    result = call(capfd, "evaluate", "--model", trained_music, "--data", path)
-    assert_refused(result, "4 parts on a grid of 4 steps", "the model is one of chords")
-
-
-def test_more_than_four_notes_at_once(capfd, tmp_path, trained_music):
-    """They are reduced, which is said; the file is read as parts, which this model is not of."""
-    chord = mido.MidiFile(ticks_per_beat=4)
-    track = mido.MidiTrack()
-    pitches = (48, 52, 55, 60, 64, 67)
-    track += [mido.Message("note_on", note=pitch, time=0) for pitch in pitches]
-    track += [mido.Message("note_off", note=pitch, time=4 * (pitch == 48)) for pitch in pitches]
-    chord.tracks.append(track)
-    chord.save(tmp_path / "chord.mid")
-    result = call(capfd, "evaluate", "--model", trained_music, "--data", tmp_path / "chord.mid")
-    assert result.code == 2
-    said, error = result.err.splitlines()
-    assert said.startswith("2 notes are left out")
-    assert "the model is one of chords" in error
-
-
-def test_a_corpus_without_scores(capfd):
-    assert_refused(call(capfd, "--dataset", "groove"), "it holds drums")
+@pytest.mark.parametrize("voices", [1, 4])
+def test_a_folder_of_files(voices, tmp_path):
+    """Of notes with their metres and keys; an example of the card has a note for each voice."""
+    for i in range(6):
+        write = midi.write if i % 2 else musicxml.write
+        piece = piece_of(seed=i, steps=32, first=0, voices=voices)
+        write(piece, tmp_path / f"{i}{'.mid' if i % 2 else '.mxl'}")
+    options, task = options_of(Music, "--data", tmp_path, *TINY), Music()
+    predictor, _, _ = workflow._build(task, task.load_data(options), options)
+    assert set(predictor.model.input) == {"chords", "positions", "keys"}
+    examples = task.examples_for({"voices": voices})
+    assert examples[1] == ("G4 | A4" if voices == 1 else Music.card.examples[1])
+    assert len(predictor.predict([*examples])) == len(examples)

@@ -1,213 +1,197 @@
-"""The entity task: its data, its networks by their options, and what it shows."""
+"""The entity task: its networks by their options, its data, and what it shows."""
 
 import json
+import os
+import pty
 import re
+import select
+import shutil
+import sys
 
 import click
 import numpy as np
 import pytest
-from support.command_lines import assert_refused
-from support.entity_tagging import TINY, call, sentences, write_sentences
+from support.command_lines import assert_refused, options_of
+from support.entity_tagging import TINY, sentences, write_sentences
+from support.task_case import CASES, TaskTests
 
 import zoo
 from tasks.ner import NamedEntities
 from zoo.application import workflow
-from zoo.application.command_line.commands import commands
-from zoo.application.task import Settings
-from zoo.cells import CELLS
-from zoo.datasets import sequence_tagging
-from zoo.datasets.corpus import limited
-from zoo.datasets.sequence_tagging import SequenceTaggingData, TaggedSentences
 from zoo.errors import UserError
-from zoo.text.tags import tag_set
+from zoo.text.tags import spans
 
-VECTORS = {"bob": 0.5, "rome": -2.5, "elsewhere": 7.0}  # the one value of each vector
-KINDS = {"same": ["LOC", "PER"], "fewer": ["PER"], "other": ["LOC", "ORG"]}
-
-
-def tagged(pairs):
-    words = [[word for word, _ in sentence] for sentence in pairs]
-    return TaggedSentences(words, [[tag for _, tag in sentence] for sentence in pairs])
+TEXTS = ("Ann Lee met Bob in Rome, and Bob met Ann.", "", "<b>Köln & Bonn</b> e\u0301", "Bob")
 
 
-def corpus(name, *, limit=None):
-    split = limited(tagged(sentences(40, KINDS[name])), limit)
-    names = tuple(tag_set(KINDS[name]))
-    return SequenceTaggingData(name, split, split, split, tag_names=names)
+def without_last_line(path):
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
 
 
-@pytest.fixture(autouse=True)
-def corpora(monkeypatch):
-    """Corpora by name, as if they were packaged or of TensorFlow Datasets."""
-    monkeypatch.setattr(sequence_tagging, "load", corpus)
+def with_config(**changes):
+    return lambda path: path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+DAMAGES = {
+    "short words": ("vocabulary.txt", without_last_line),
+    "short characters": ("characters.txt", without_last_line),
+    "no characters": ("characters.txt", lambda path: path.unlink()),
+    "tags missing": ("config.json", with_config(tags=["O"])),
+    "other options": ("config.json", with_config(encoder={"longest": 3})),
+    "another longest word": ("config.json", with_config(encoder={"longest_word": 3})),
+}
+
+
+class TestNamedEntities(TaskTests):
+    case = CASES["ner"]
+
+    @pytest.fixture
+    def found(self, verb):
+        predictions = verb("predict", "--json", *TEXTS).json["predictions"]
+        kinds = {entity["type"] for p in predictions for entity in p["entities"]}
+        assert kinds == {"LOC", "PER"}, "or little is shown"
+        return predictions
+
+    def test_every_type_has_its_row(self, trained, verb, tmp_path):
+        metrics = trained.metrics
+        assert set(metrics["per_type"]) == {"LOC", "PER"}
+        for kind, row in metrics["per_type"].items():
+            figures = " | ".join(f"{row[name]:.4f}" for name in ("precision", "recall", "f1"))
+            line = f"\n| {kind} | {figures} | {row['support']} |\n"
+            assert line in trained.out
+            assert line in (trained.model / "README.md").read_text()
+        pairs = sentences(40)
+        measured = verb(
+            "evaluate", "--data", write_sentences(tmp_path / "mine.txt", pairs), "--json"
+        ).json
+        assert measured["tokens"] == sum(map(len, pairs))
+        true = [span for pairs in pairs for span in spans([tag for _, tag in pairs])]
+        for kind, row in measured["per_type"].items():
+            assert row["support"] == sum(span.type == kind for span in true)
+        assert measured["f1"] > 0.5, "or the network has learnt nothing of these few words"
+
+    def test_tags_that_the_model_does_not_know(self, verb, tmp_path, monkeypatch):
+        other = write_sentences(tmp_path / "other.txt", [[("at", "O"), ("Acme", "B-ORG")]])
+        assert_refused(verb("evaluate", "--data", other), other, "'B-ORG' (line 2)", "'B-PER'")
+        corpus = zoo.datasets.sequence_tagging
+        data = corpus.from_files(write_sentences(other, sentences(40, ["LOC", "ORG"])))
+        monkeypatch.setattr(corpus, "load", lambda name, limit: data)
+        result = verb("evaluate", "--dataset=x")
+        assert_refused(result, "has the tags B-ORG, I-ORG", "only O, B-LOC", "another --dataset")
+
+    def test_colours_in_a_terminal(self, verb, found, monkeypatch):
+        reader, writer = pty.openpty()
+        monkeypatch.setenv("TERM", "xterm")
+        with open(writer, "w") as terminal:
+            monkeypatch.setattr(sys, "stdout", terminal)
+            assert verb("predict", *TEXTS).err == ""
+            terminal.flush()
+            shown = b""
+            while select.select([reader], [], [], 0.3)[0]:
+                shown += os.read(reader, 100_000)
+        os.close(reader)
+        lines = shown.decode().split("\r\n")
+        assert len(lines) == len(TEXTS) + 1
+        for line, prediction in zip(lines, found, strict=False):
+            coloured = re.findall(r"\x1b\[3\dm\x1b\[1m\[(.*?)\]\x1b\[0m", line)
+            assert coloured == [f"{e['text']} {e['type']}" for e in prediction["entities"]]
+
+    def test_page(self, verb, found, tmp_path):
+        page = tmp_path / "page.html"
+        page.write_text("of another run")
+        shown = verb("predict", "--html", page, *TEXTS)
+        assert "\x1b" not in shown.out
+        assert len(shown.out.splitlines()) == len(TEXTS)
+        text = page.read_text(encoding="utf-8")
+        assert text.count("<p>") == len(TEXTS)
+        assert text.count("<mark") == sum(len(p["entities"]) for p in found)
+        assert "<b>" not in text
+        assert "&lt;b&gt;" in text
+        assert "&amp;" in text
+
+    @pytest.mark.parametrize("damage", DAMAGES)
+    def test_a_damaged_model(self, damage, trained, call, tmp_path):
+        model = shutil.copytree(trained.model, tmp_path / "model")
+        name, inflict = DAMAGES[damage]
+        inflict(model / name)
+        assert_refused(call(NamedEntities, "predict", "--model", model, "Bob"), model, "restore")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_sentences(tmp_path_factory.mktemp("ner") / "mine.txt", sentences(40))
 
 
 @pytest.fixture
-def vectors(tmp_path):
-    path = tmp_path / "vectors.txt"
-    path.write_text("".join(f"{word}{f' {value}' * 6}\n" for word, value in VECTORS.items()))
-    return path
+def built(data):
+    """Makes the untrained predictor of options, and its batches."""
 
+    def build(*words):
+        options, task = options_of(NamedEntities, "--data", data, *TINY, *words), NamedEntities()
+        predictor, _, batches = workflow._build(task, task.load_data(options), options)
+        return predictor, batches
 
-def settings_of(*arguments):
-    command = commands(NamedEntities()).commands["train"]
-    return Settings(dict(command.make_context("train", [*map(str, arguments)]).params))
-
-
-def built(*arguments):
-    """The untrained predictor of these options, and its batches."""
-    settings = settings_of("--dataset=same", *TINY, *arguments)
-    task = NamedEntities()
-    predictor, _, batches = workflow._build(task, task.load_data(settings), settings)
-    return predictor, batches
-
-
-def test_trained_by_name_broken_off_and_resumed(capfd, tmp_path, monkeypatch):
-    """A resumed run ends as an unbroken one does; evaluation takes the corpus of the training."""
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    options = ("--dataset=same", *TINY, "--head=softmax", "--characters=none", "--cell=gru")
-    options = (*options, "--dropout=0.2", "--schedule=constant")
-    result = call(capfd, *options, "--epochs=2", "--out", whole)
-    assert result.code == 0, result
-    assert "| type | precision | recall | F1 | spans |\n" in result.out
-    plain = re.sub(r"\[([^]]*) (?:LOC|PER)\]", r"\1", result.out)
-    assert all(f"\n{example}\n" in plain for example in NamedEntities.examples)
-    assert str(whole) in result.out
-
-    def interrupted(self, predictor, examples):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(NamedEntities, "evaluate", interrupted)
-        assert call(capfd, *options, "--epochs=1", "--out", broken).code == 130
-    monkeypatch.setattr(NamedEntities, "examples", ())
-    result = call(capfd, "--resume", "--out", broken, "--epochs=2", "--json")
-    assert result.code == 0, result
-    metrics = json.loads(result.out)
-    assert metrics["dataset"] == "same"
-    expected = json.loads((whole / "metrics.json").read_text())
-    assert metrics["f1"] == pytest.approx(expected["f1"], abs=1e-6)
-    weights = [zoo.load(folder).model.get_weights() for folder in (broken, whole)]
-    for weight, unbroken in zip(*weights, strict=True):
-        np.testing.assert_allclose(weight, unbroken, rtol=1e-4, atol=1e-6)
-
-    again = json.loads(call(capfd, "evaluate", "--model", whole, "--json").out)
-    for name in ("dataset", "examples", "f1", "baseline_f1", "per_type", "token_accuracy"):
-        assert again[name] == expected[name]
-    fewer = call(capfd, "evaluate", "--model", whole, "--dataset=fewer", "--limit=9", "--json")
-    assert json.loads(fewer.out)["examples"] == 9
-    other = call(capfd, "evaluate", "--model", whole, "--dataset=other")
-    assert_refused(other, "other has the tags B-ORG, I-ORG", "only O, B-LOC", "another --dataset")
-
-
-def test_trained_with_every_other_option(capfd, tmp_path, vectors):
-    out = tmp_path / "model"
-    options = (
-        "--characters=convolutional",
-        "--vectors",
-        vectors,
-        "--mixed-precision",
-        "--cell=rnn",
-    )
-    options = (*options, "--layers=2", "--residual", "--no-bidirectional", "--monitor=loss")
-    result = call(capfd, "--dataset=same", *TINY, *options, "--epochs=1", "--out", out, "--json")
-    assert result.code == 0, result
-    metrics = json.loads(result.out)
-    assert np.isfinite([metrics["f1"], metrics["token_accuracy"]]).all()
-    predictor = zoo.load(out)
-    assert predictor.model.output.dtype == "float32"
-    assert predictor.model.get_layer("recurrence").compute_dtype == "bfloat16"
-    assert {weight.dtype for weight in predictor.model.weights} == {"float32"}
-    assert "elsewhere" in predictor.encoder.words
-    card = (out / "README.md").read_text()
-    for option in ("--mixed-precision", "--characters convolutional", f"--vectors {vectors}"):
-        assert option in card
-
-
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("head", ["crf", "softmax"])
-def test_cells_and_heads(cell, head):
-    predictor, batches = built("--cell", cell, "--head", head)
-    assert predictor.has_crf == (head == "crf")
-    ids, tags, counted = next(iter(batches.dataset()))
-    output = predictor.model(ids)
-    assert output.shape == (*tags.shape, *[len(predictor.tag_names)] * (2 if head == "crf" else 1))
-    assert counted.shape == tags.shape
-    (name,) = {type(c).__name__ for c in cells_of(predictor.model.get_layer("recurrence"))}
-    assert name == CELLS[cell].__name__
-
-
-def cells_of(layer):
-    return [inner for inner in layer._flatten_layers() if isinstance(inner, tuple(CELLS.values()))]
+    return build
 
 
 @pytest.mark.parametrize(
-    ("characters", "inputs"),
-    [
-        ("recurrent", {"words", "characters", "shapes"}),
-        ("convolutional", {"words", "characters", "shapes"}),
-        ("none", {"words", "shapes"}),
-    ],
+    ("head", "characters", "cell"),
+    [("crf", "recurrent", "gru"), ("softmax", "convolutional", "rnn"), ("softmax", "none", "lstm")],
 )
-def test_characters(characters, inputs):
-    predictor, _ = built("--characters", characters, "--character-units=7")
-    assert {tensor.name for tensor in predictor.model.inputs} == inputs
-    if "characters" in inputs:
+def test_the_network_is_that_of_the_options(head, characters, cell, built):
+    words = ("--units=6", "--layers=3", "--no-bidirectional", "--residual", "--dropout=0.3")
+    words = (*words, "--head", head, "--characters", characters, "--cell", cell)
+    predictor, batches = built(*words, "--character-units=7", "--word-dropout=0.4")
+    config = predictor.model.get_layer("recurrence").get_config()
+    assert (config["cell"], config["units"], config["layers"]) == (cell, 6, 3)
+    assert (config["bidirectional"], config["residual"], config["dropout"]) == (False, True, 0.3)
+    assert predictor.has_crf == (head == "crf")
+    assert predictor.model.get_layer("word_dropout").rate == 0.4
+    assert predictor.model.get_layer("input_dropout").rate == 0.3
+    assert predictor.model.get_layer("output_dropout").rate == 0.3
+    assert (batches.batch_size, batches.shuffle) == (8, True)
+    inputs = {tensor.name for tensor in predictor.model.inputs}
+    assert inputs == {"words", "shapes"} | ({"characters"} if characters != "none" else set())
+    if characters != "none":
         layer = predictor.model.get_layer("character_features")
         assert (layer.kind, layer.units) == (characters, 7)
 
 
-def test_options_of_the_network():
-    options = ("--units=6", "--layers=3", "--no-bidirectional", "--residual", "--dropout=0.3")
-    predictor, batches = built(*options, "--word-dropout=0.4", "--batch-size=5")
-    config = predictor.model.get_layer("recurrence").get_config()
-    assert (config["units"], config["layers"], config["dropout"]) == (6, 3, 0.3)
-    assert (config["bidirectional"], config["residual"]) == (False, True)
-    assert predictor.model.get_layer("word_dropout").rate == 0.4
-    assert {
-        predictor.model.get_layer(f"{place}_dropout").rate for place in ("input", "output")
-    } == {0.3}
-    assert batches.batch_size == 5
-    assert batches.shuffle
-
-
-def test_vectors(vectors):
-    predictor, _ = built("--vectors", vectors)
+def test_vectors(built, tmp_path):
+    values = {"bob": 0.5, "rome": -2.5, "elsewhere": 7.0}  # the one value of each vector
+    path = tmp_path / "vectors.txt"
+    path.write_text("".join(f"{word}{f' {value}' * 6}\n" for word, value in values.items()))
+    predictor, _ = built("--vectors", path)
     embedding = np.array(predictor.model.get_layer("embedding").embeddings)
     assert embedding.shape == (len(predictor.encoder.words), 6)
     words = predictor.encoder.words.tokens
-    for word, value in VECTORS.items():
+    for word, value in values.items():
         assert (embedding[words.index(word)] == value).all()
     assert np.ptp(embedding[words.index("met")]) > 0, "a word without a vector keeps its own"
 
 
-def test_the_seed_is_that_of_the_weights():
-    one, same, other = (built(f"--seed={seed}")[0].model.get_weights() for seed in (1, 1, 2))
+def test_the_seed_is_that_of_the_weights(built):
+    """Exactly: the same operations in the same process."""
+    one, same, other = (
+        built(f"--seed={seed}", "--characters=none")[0].model.get_weights() for seed in (1, 1, 2)
+    )
     assert all(np.array_equal(*pair) for pair in zip(one, same, strict=True))
     assert not all(np.array_equal(*pair) for pair in zip(one, other, strict=True))
 
 
-def few_entities(path):
-    """Sentences of which one in two hundred has an entity."""
+def test_too_few_entities_to_learn_or_to_judge_by(call, tmp_path):
     without = [[("number", "O"), (str(i), "O")] for i in range(600)]
-    return write_sentences(path, [*without, *([(name, "B-PER")] for name in ("Ann", "Bob", "Joe"))])
-
-
-def test_too_few_sentences_to_have_an_entity(capfd, tmp_path):
-    data = few_entities(tmp_path / "mine.txt")
-    result = call(capfd, "--data", data, "--limit=2", "--out", tmp_path / "out")
+    names = [[(name, "B-PER")] for name in ("Ann", "Bob", "Joe")]
+    data = write_sentences(tmp_path / "mine.txt", [*without, *names])
+    result = call(NamedEntities, "--data", data, "--limit=2", "--out", tmp_path / "out")
     assert_refused(result, "mine.txt", "no entity in the training split, of 2 sentences", "--limit")
     assert not (tmp_path / "out").exists()
-
-
-def test_nothing_to_choose_the_epoch_by(tmp_path):
-    data = few_entities(tmp_path / "mine.txt")
     validation = write_sentences(tmp_path / "other.txt", [[("and", "O")]])
     files = ("--data", data, "--validation", validation)
     with pytest.raises(UserError, match=r"no entity in the validation split, of 1 sentences"):
-        NamedEntities().load_data(settings_of(*files))
-    loaded = NamedEntities().load_data(settings_of(*files, "--monitor=loss"))
-    assert len(loaded.validation) == 1
+        NamedEntities().load_data(options_of(NamedEntities, *files))
+    options = options_of(NamedEntities, *files, "--monitor=loss")
+    assert len(NamedEntities().load_data(options).validation) == 1
 
 
 def entity(text, kind, start):
@@ -232,14 +216,3 @@ def test_types_have_their_colours():
     kinds = ("LOC", "MISC", "ORG", "PER")
     assert len({colour(kind) for kind in kinds}) == len(kinds)
     assert colour("PER") == colour("PER") != ""
-
-
-def test_defaults_are_the_published_task():
-    task = NamedEntities()
-    assert {task.dataset} <= zoo.datasets.corpora.PACKAGED.keys() & task.published.keys()
-    assert task.metric in {"f1"} & task.evaluate_baseline(Nothing(), tagged(sentences(2))).keys()
-
-
-class Nothing:
-    def tag(self, examples):
-        return [["O"] * len(tokens) for tokens in examples.tokens]

@@ -1,80 +1,101 @@
-"""The sentiment task: its data, its labels, and what it shows."""
+"""The sentiment task: its labels, its word vectors, and what it shows."""
 
-import json
+import functools
 
+import keras
 import numpy as np
 import pytest
-from support.command_lines import TINY, assert_refused, call, reviews
+from support.command_lines import assert_refused, options_of
+from support.review_texts import TINY, reviews, write_reviews
+from support.task_case import CASES, TaskTests
 
 import zoo
 from tasks.sentiment import Sentiment
+from zoo.application import workflow
 from zoo.datasets import text_classification
-from zoo.datasets.corpus import limited
-from zoo.datasets.text_classification import LabelledTexts, TextClassificationData
+from zoo.predictors import presets
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A model of three labels, from JSON Lines."""
-    folder = tmp_path_factory.mktemp("three")
-    lines = [
-        json.dumps({"text": text, "label": label, "id": i})
-        for i, (text, label) in enumerate(reviews(60, ("neg", "none", "pos")))
-    ]
-    (folder / "reviews.jsonl").write_text("\n".join(lines))
-    return folder
+class TestSentiment(TaskTests):
+    case = CASES["sentiment"]
+
+    def test_the_confusion_matrix_counts_every_example(self, trained):
+        metrics = trained.metrics
+        assert np.sum(metrics["confusion_matrix"]) == metrics["examples"]
+        assert metrics["accuracy"] == np.trace(metrics["confusion_matrix"]) / metrics["examples"]
+
+    def test_a_baseline_need_not_be_there(self, trained, call, tmp_path):
+        model = tmp_path / "model"
+        model.mkdir()
+        for path in trained.model.glob("*.*"):
+            if path.name != "baseline.npz":
+                (model / path.name).write_bytes(path.read_bytes())
+        words = ("--model", model, "--data", trained.files["test"], "--json")
+        measured = call(Sentiment, "evaluate", *words).json
+        assert "accuracy" in measured
+        assert "baseline_accuracy" not in measured
+
+    def test_labels_that_the_model_does_not_know(self, trained, verb, corpora, tmp_path):
+        other = write_reviews(tmp_path / "other.tsv", reviews(9, ("neg", "pos", "none")))
+        result = verb("evaluate", "--data", other)
+        assert_refused(result, other, "line 4 has the label 'none'", "'neg', 'pos'")
+        result = verb("evaluate", "--dataset", "three")
+        assert_refused(result, "three.tsv has the labels neg, none, pos", "another --dataset")
 
 
-@pytest.fixture(autouse=True)
-def corpora(monkeypatch):
-    """Packaged corpora by name: "same" and "other" labels."""
+@pytest.fixture
+def sentiment(call):
+    return functools.partial(call, Sentiment)
+
+
+@pytest.fixture
+def corpora(monkeypatch, tmp_path):
+    """A corpus of three labels by the name "three"."""
+    file = write_reviews(tmp_path / "three", reviews(60, ("neg", "none", "pos")))
+    file = file.rename(tmp_path / "three.tsv")
 
     def load(name, *, limit=None):
-        texts, names = zip(*reviews(24, ("neg", "none", "pos")), strict=True)
-        label_names = {"same": ("neg", "none", "pos"), "other": ("bad", "good", "none")}[name]
-        labels = np.array([("neg", "none", "pos").index(n) for n in names], np.int32)
-        split = limited(LabelledTexts(list(texts), labels), limit)
-        return TextClassificationData(name, split, split, split, label_names=label_names)
+        assert name == "three"
+        return zoo.datasets.text_classification.from_files(file, limit=limit)
 
     monkeypatch.setattr(text_classification, "load", load)
 
 
-def test_three_labels_of_json_lines(trained, capfd):
-    out = trained / "model"
-    data = trained / "reviews.jsonl"
-    result = call(capfd, "--data", data, "--out", out, *TINY, "--cell=gru", "--json")
-    assert result.code == 0, result.err
-    metrics = json.loads(result.out)
-    assert np.shape(metrics["confusion_matrix"]) == (3, 3)
-    predictor = zoo.load(out)
+def built(*words):
+    """The untrained predictor of these options."""
+    options, task = options_of(Sentiment, "--dataset=three", *TINY, *words), Sentiment()
+    return workflow._build(task, task.load_data(options), options)[0]
+
+
+@pytest.mark.usefixtures("corpora")
+def test_the_network_is_that_of_the_options():
+    words = ("--cell=gru", "--layers=2", "--no-bidirectional", "--pooling=mean", "--residual")
+    predictor = built(*words, "--vocabulary-size=5", "--max-length=7", "--word-dropout=0.4")
     assert predictor.label_names == ("neg", "none", "pos")
     assert predictor.model.output_shape == (None, 3)
-
-    same = call(capfd, "evaluate", "--model", out, "--dataset", "same", "--limit", 9, "--json")
-    assert json.loads(same.out)["examples"] == 9
-    assert json.loads(same.out)["dataset"] == "same"
-    other = call(capfd, "evaluate", "--model", out, "--dataset", "other")
-    assert_refused(
-        other, "other has the labels bad, good, none", "neg, none, pos", "another --dataset"
-    )
+    config = predictor.model.get_layer("recurrence").get_config()
+    assert (config["cell"], config["units"], config["layers"]) == ("gru", 3, 2)
+    assert (config["bidirectional"], config["residual"]) == (False, True)
+    assert len(predictor.tokenizer.vocabulary) == 5 + 3
+    assert predictor.tokenizer.max_length == 7
 
 
-def test_trained_on_a_corpus_by_name(tmp_path, capfd):
-    out = tmp_path / "model"
-    options = ("--dataset", "same", "--out", out, *TINY, "--units=2", "--epochs=1", "--json")
-    assert call(capfd, *options).code == 0
-    metrics = json.loads((out / "metrics.json").read_text())
-    assert (metrics["dataset"], metrics["examples"]) == ("same", 24)
-    # Evaluation takes the corpus of the training unless told otherwise.
-    again = json.loads(call(capfd, "evaluate", "--model", out, "--json").out)
-    for name in ("dataset", "examples", "accuracy", "baseline_accuracy", "confusion_matrix"):
-        assert again[name] == metrics[name]
+@pytest.mark.usefixtures("corpora")
+def test_precision_is_of_the_model_not_of_the_process(tmp_path):
+    predictor = built("--mixed-precision")
+    assert keras.config.dtype_policy().name == "float32"
+    presets.write(predictor, tmp_path, {})
+    model = zoo.load(tmp_path).model
+    assert model.get_layer("recurrence").compute_dtype == "bfloat16"
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    assert model.output.dtype == "float32"
 
 
-def test_too_few_examples_of_each_class(tmp_path, capfd):
-    result = call(capfd, "--dataset", "same", "--limit", 1, "--out", tmp_path / "out")
+@pytest.mark.usefixtures("corpora")
+def test_too_few_examples_of_each_class(tmp_path, sentiment):
+    result = sentiment("--dataset", "three", "--limit", 1, "--out", tmp_path / "out")
     assert_refused(result, "all of one class", "--limit")
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_prediction_is_one_line():
@@ -82,47 +103,38 @@ def test_a_prediction_is_one_line():
     assert shown == "     pos 0.988  a b c"
 
 
-def test_vectors_learnt_from_one_corpus_for_another(trained, capfd, tmp_path):
+@pytest.mark.usefixtures("corpora")
+def test_vectors_learnt_from_one_corpus_for_another(sentiment, tmp_path):
     file = tmp_path / "words.vec"
-    arguments = ("vectors", "--dataset", "same", "--dimension=5", "--epochs=2", "--out", file)
-    result = call(capfd, *arguments, "--json")
-    assert result.code == 0, result.err
-    found = json.loads(result.out)
+    words = ("vectors", "--dataset=three", "--dimension=5", "--epochs=2", "--out", file)
+    found = sentiment(*words, "--json").json
     vectors = zoo.text.word_vectors.read(file)
     assert (len(vectors.words), vectors.dimension) == (found["words"], 5)
-    texts = text_classification.load("same").train.texts
+    texts = text_classification.load("three").train.texts
     assert found["tokens"] == sum(len(text.split()) for text in texts)
     assert set(vectors.words) <= {word for text in texts for word in text.lower().split()}
-    shown = call(capfd, *arguments)
-    assert f"vectors of {found['words']} words" in shown.out
+    assert f"vectors of {found['words']} words" in sentiment(*words).out
 
-    data = trained / "reviews.jsonl"
-    out = tmp_path / "model"
-    arguments = ("--data", data, "--out", out, "--vectors", file, *TINY, "--learning-rate=1e-9")
-    assert call(capfd, *arguments).code == 0
-    predictor = zoo.load(out)
+    predictor = built(f"--vectors={file}")
     table = np.array(predictor.model.get_layer("embedding").embeddings)
-    word = vectors.words[0]
-    learnt = table[predictor.tokenizer.vocabulary.tokens.index(word)]
-    first = vectors.matrix[0]
-    assert len(learnt) == 5
-    np.testing.assert_allclose(
-        learnt / np.linalg.norm(learnt), first / np.linalg.norm(first), atol=1e-3
-    )
-    assert f"--vectors {file}" in (out / "README.md").read_text()
+    vectors = zoo.text.word_vectors.read(file)
+    row = table[predictor.tokenizer.vocabulary.tokens.index(vectors.words[0])]
+    cosine = row @ vectors.matrix[0] / np.linalg.norm(row) / np.linalg.norm(vectors.matrix[0])
+    assert (len(row), cosine) == (5, pytest.approx(1, abs=1e-5))
 
 
+@pytest.mark.usefixtures("corpora")
 @pytest.mark.parametrize(
-    ("arguments", "problem"),
+    ("words", "problem"),
     [
-        (("vectors", "--dataset=same"), "Missing option '--out'"),
-        (("vectors", "--dataset=same", "--out=nowhere/a.vec"), "cannot be written"),
-        (("vectors", "--dataset=same", "--data=x.csv", "--out=a.vec"), "not both"),
-        (("vectors", "--dataset=same", "--least=999", "--out=a.vec"), "no word occurs 999 times"),
-        (("train", "--dataset=same", "--vectors=a.vec"), "a.vec: cannot read word vectors"),
+        ("vectors --dataset=three", "Missing option '--out'"),
+        ("vectors --dataset=three --out=nowhere/a.vec", "cannot be written"),
+        ("vectors --dataset=three --data=x.csv --out=a.vec", "not both"),
+        ("vectors --dataset=three --least=999 --out=a.vec", "no word occurs 999 times"),
+        ("train --dataset=three --vectors=a.vec", "a.vec: cannot read word vectors"),
     ],
 )
-def test_vectors_that_cannot_be(capfd, tmp_path, monkeypatch, arguments, problem):
+def test_vectors_that_cannot_be(words, problem, sentiment, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert_refused(call(capfd, *arguments), problem)
+    assert_refused(sentiment(*words.split()), problem)
     assert not list(tmp_path.rglob("*.vec"))

@@ -38,8 +38,6 @@ def option(default: Any, help: str | None = None, **about: Any) -> Any:
     """
     if help is not None:
         about["help"] = help
-    if isinstance(default, list):
-        return dataclasses.field(default_factory=lambda: list(default), metadata=about)
     return dataclasses.field(default=default, metadata=about)
 
 

@@ -83,13 +83,15 @@ def _parameter(field: Declared, task: Task | None) -> click.Parameter:
             [field.name], nargs=-1, required=about["required"], metavar=about["metavar"]
         )
     is_flag = field.type is bool
+    # To click a default of None is a value, with which an option that is required is not missing.
+    default = {} if field.many or about.get("required") else {"default": field.default}
     both = f"{field.flag}/{field.flag.replace('--', '--no-', 1)}"
     return click.Option(
         [both if is_flag and not field.one_way else field.flag, field.name],
         type=None if is_flag else _type(field, about),
         is_flag=is_flag,
         multiple=field.many,
-        default=None if field.many else field.default,
+        **default,
         required=about.get("required", False),
         show_default=about.get("shown", not field.one_way),
         callback=_checked(about.get("check")),

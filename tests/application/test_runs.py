@@ -1,0 +1,120 @@
+"""The folder of a run: nothing in it is lost, and only the same run goes on there."""
+
+import json
+import os
+import shutil
+
+import pytest
+from support.command_lines import assert_refused, contents
+from support.review_texts import TINY, reviews, write_reviews
+
+from tasks.sentiment import Options
+from zoo.application import runs
+from zoo.errors import UserError
+
+
+def test_overwriting_waits_until_all_files_are_read(sentiment, data, model, tmp_path):
+    before = contents(model)
+    other = write_reviews(tmp_path / "other.tsv", reviews(9, ("neg", "none")))
+    for option in ("--validation", "--test"):
+        words = ("--data", data, "--out", model, "--overwrite", option)
+        assert_refused(sentiment(*words, "missing.csv"), "missing.csv", "no such file")
+        assert_refused(sentiment(*words, other), "'none'", "'neg', 'pos'")
+    assert contents(model) == before
+
+
+@pytest.fixture
+def unfinished(trained_models, tmp_path):
+    """A run that was broken off after its first epoch."""
+    return shutil.copytree(trained_models("sentiment").killed, tmp_path / "unfinished")
+
+
+def test_what_is_in_the_way_stays(sentiment, data, unfinished, tmp_path):
+    mine = tmp_path / "mine"
+    (mine / "run").mkdir(parents=True)
+    (mine / "run" / "notes").write_text("mine")
+    before = contents(tmp_path)
+    for words, problem in (
+        (("--out", mine), "give a new folder as --out"),
+        (("--out", mine, "--overwrite"), "give a new folder as --out"),
+        (("--out", data), "is a file: give a folder"),
+        (("--out", data / "below"), "is a file: give a folder"),
+        (("--out", unfinished), "holds an unfinished run: give --resume or --overwrite"),
+    ):
+        assert_refused(sentiment("--data", data, *words, *TINY), problem)
+    assert contents(tmp_path) == before
+
+
+def test_nothing_to_resume(sentiment, unfinished, tmp_path):
+    assert_refused(sentiment("--resume"), "--resume needs --out")
+    words = ("--resume", "--out", unfinished)
+    assert_refused(sentiment(*words, "--overwrite"), "--resume or --overwrite, not both")
+    assert_refused(sentiment("--resume", "--out", tmp_path / "nowhere"), "without --resume")
+    for name, content, problem in (
+        ("settings.json", b"[]", "train again"),
+        ("settings.json", b"\xff", "train again"),
+        ("checkpoint.npz", b"PK", "start the run again"),
+        ("checkpoint.npz", None, "no finished epoch"),
+    ):
+        path = unfinished / "run" / name
+        kept = path.read_bytes()
+        path.unlink() if content is None else path.write_bytes(content)
+        assert_refused(sentiment(*words), problem)
+        path.write_bytes(kept)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("units", 4), ("cell", "gru"), ("seed", 2), ("data", "other.csv"), ("epochs", 9)],
+)
+def test_resuming_with_other_settings(option, value, sentiment, unfinished):
+    before = contents(unfinished)
+    result = sentiment("--resume", "--out", unfinished, f"--{option}", value)
+    assert_refused(result, f"was begun with {option} = ", f", not {value}: leave the option out")
+    assert contents(unfinished) == before
+
+
+def test_a_resumed_run_has_its_own_settings(unfinished):
+    """And those that may be others: patience, and epochs too where the schedule is constant."""
+    given = Options(out=str(unfinished), resume=True, patience=7, epochs=99)
+    options = runs.restored(given, ["out", "resume", "patience"])
+    assert (options.units, options.embedding_dim, options.epochs) == (3, 4, 15)
+    assert (options.patience, options.resume, options.out) == (7, True, str(unfinished))
+    path = unfinished / "run" / "settings.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schedule": "constant"}))
+    assert runs.restored(given, ["out", "epochs"]).epochs == 99
+    with pytest.raises(UserError, match="units = 3, not 64"):
+        runs.restored(given, ["units"])
+
+
+@pytest.mark.parametrize(
+    ("name", "inflict"),
+    [
+        ("model.keras", lambda path: os.truncate(path, 3000)),
+        ("model.keras", lambda path: path.unlink()),
+        ("config.json", lambda path: os.truncate(path, 30)),
+        ("config.json", lambda path: path.write_text("[]")),
+        ("config.json", lambda path: path.write_text('{"predictor": "speech"}')),
+        ("config.json", lambda path: path.unlink()),
+        ("vocabulary.txt", lambda path: path.unlink()),
+        ("vocabulary.txt", lambda path: path.write_text("<PAD>\n<UNK>\n<EOS>\n")),
+        ("vocabulary.txt", lambda path: path.write_bytes(b"<PAD>\n\xff\n")),
+    ],
+)
+def test_a_damaged_model(name, inflict, sentiment, model):
+    inflict(model / name)
+    before = contents(model)
+    result = sentiment("predict", "--model", model, "good")
+    assert_refused(result, model)
+    assert any(hint in result.err for hint in ("restore", "update the zoo", "another folder"))
+    assert contents(model) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("metrics.json", b"{"), ("metrics.json", b"[]"), ("baseline.npz", b"PK")],
+)
+def test_damaged_records_of_a_model(name, content, sentiment, data, model):
+    (model / name).write_bytes(content)
+    result = sentiment("evaluate", "--model", model, "--data", data)
+    assert_refused(result, model / name, "restore")

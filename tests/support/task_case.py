@@ -1,0 +1,464 @@
+"""What every task shall do, from its data to a saved model that is used: one class of tests.
+
+A new task gets them by a line in `CASES` and one in its test file.
+"""
+
+import contextlib
+import dataclasses
+import io
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import click
+import numpy as np
+import pytest
+
+import zoo
+from support import (
+    entity_tagging,
+    language_modelling,
+    music_pieces,
+    review_texts,
+    translation_pairs,
+)
+from support.command_lines import assert_refused, contents, execute_task, options_of
+from tasks.language_model import LanguageModelling
+from tasks.music import Music
+from tasks.ner import NamedEntities
+from tasks.sentiment import Sentiment
+from tasks.translation import Translation
+from zoo.application import workflow
+from zoo.application.command_line.commands import commands_of
+from zoo.application.options import OF_THE_CALL, training_command
+from zoo.training import checkpoints
+
+FILES = {
+    "README.md",
+    "baseline.npz",
+    "config.json",
+    "learning_curves.png",
+    "metrics.json",
+    "model.keras",
+    "run",
+}
+
+
+@dataclass(frozen=True)
+class TaskCase:
+    """A task, and the least that it can be tried with.
+
+    Attributes:
+        task: the class.
+        examples: makes the examples of a corpus, a list.
+        write: writes some of them to a file; returns its path.
+        name: of such a file, `{}` for the split.
+        tiny: options of a training as small as can be.
+        inputs: for `predict`.
+        answer: what each prediction holds.
+        mode: whether the best epoch has the least ("min") or the greatest monitored figure.
+        files: of a saved model, beside `FILES`.
+        counted: what tells of an evaluation with `--limit=2` that it was, and its value.
+    """
+
+    task: type
+    examples: Callable[[], list]
+    write: Callable[[Path, list], Path]
+    name: str
+    tiny: tuple[str, ...]
+    inputs: tuple[str, ...]
+    answer: str
+    mode: str
+    files: frozenset[str]
+    counted: tuple[str, int] = ("examples", 2)
+
+    @property
+    def epochs(self):
+        """How many epochs a tiny training has."""
+        return next(int(o.partition("=")[2]) for o in self.tiny if o.startswith("--epochs"))
+
+
+_ALL = (
+    TaskCase(
+        Sentiment,
+        review_texts.reviews,
+        review_texts.write_reviews,
+        "{}.tsv",
+        review_texts.TINY,
+        ("good, good!", "", "Ünknöwn ☺ words [bold]", "bad and awful"),
+        "label",
+        "max",
+        frozenset({"confusion_matrix.png", "vocabulary.txt"}),
+    ),
+    TaskCase(
+        NamedEntities,
+        entity_tagging.sentences_of_every_length,
+        entity_tagging.write_sentences,
+        "{}.txt",
+        entity_tagging.TINY,
+        (
+            "Ann Lee met Bob in Rome, and Bob met Ann.",
+            "",
+            " \t ",
+            "Joe said: <b>Köln & Bonn</b> \U0001f600 e\u0301 in New York",
+        ),
+        "entities",
+        "max",
+        frozenset({"characters.txt", "vocabulary.txt"}),
+    ),
+    TaskCase(
+        LanguageModelling,
+        language_modelling.sentences,
+        language_modelling.write_text,
+        "{}.txt",
+        language_modelling.TINY,
+        ("The king", "A"),
+        "next",
+        "min",
+        frozenset({"vocabulary.txt"}),
+        ("tokens", 3),
+    ),
+    TaskCase(
+        Music,
+        music_pieces.chorales,
+        music_pieces.write_chorales,
+        "{}.json",
+        music_pieces.TINY,
+        ("C5 G4 E4 C3", "C5 G4 E4 - | D5 A4 F4 D3"),
+        "next",
+        "min",
+        frozenset({f"sample_{n}.{kind}" for n in (1, 2) for kind in ("mid", "png")}),
+    ),
+    TaskCase(
+        Translation,
+        translation_pairs.different_pairs,
+        translation_pairs.write_pairs,
+        "{}.tsv",
+        translation_pairs.TINY,
+        ("the old cat.", "the dog sees the cat."),
+        "translation",
+        "min",
+        frozenset({"attention.png", "source_vocabulary.txt", "target_vocabulary.txt"}),
+    ),
+)
+CASES = {case.task.name: case for case in _ALL}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model and how it came to be; nobody may change it.
+
+    Attributes:
+        model: its folder.
+        files: what it was trained on, by the option that names it.
+        killed: a folder as a kill after the first epoch would have left it.
+        out, err: what training printed.
+        seen: which splits the methods of the task were given.
+        fit: the keyword arguments of `zoo.training.fit`.
+    """
+
+    model: Path
+    files: dict[str, Path]
+    killed: Path
+    out: str
+    err: str
+    seen: list[tuple]
+    fit: dict
+
+    @property
+    def given(self):
+        """The data as options of `train`."""
+        return [f"--{name}={path}" for name, path in self.files.items()]
+
+    @property
+    def metrics(self):
+        """What `metrics.json` holds."""
+        return json.loads((self.model / "metrics.json").read_text())
+
+
+def train(case, folder):
+    """Trains the tiny model of a case in `folder/model`, by the command line, on three files."""
+    examples = case.examples()
+    parts = {"data": examples[:-9], "validation": examples[-9:-4], "test": examples[-4:]}
+    files = {n: case.write(folder / case.name.format(n), part) for n, part in parts.items()}
+    model, killed, fitted, seen = folder / "model", folder / "killed", {}, []
+    fit, save = zoo.training.fit, checkpoints.save
+
+    def fit_watched(*arguments, **options):
+        fitted.update(options)
+        return fit(*arguments, **options)
+
+    def save_as_if_killed(state, run):
+        save(state, run)
+        if not killed.exists():
+            shutil.copytree(run, killed / "run")
+
+    out, err = io.StringIO(), io.StringIO()
+    given = [f"--{name}={path}" for name, path in files.items()]
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patched.setattr(workflow.training, "fit", fit_watched)
+        patched.setattr(checkpoints, "save", save_as_if_killed)
+        code = execute_task(_watched(case.task, seen), *given, "--out", model, *case.tiny)
+    assert code == 0, err.getvalue()
+    return Trained(model, files, killed, out.getvalue(), err.getvalue(), seen, fitted)
+
+
+def _watched(task, seen):
+    """The task, which notes the splits that it is given, and lends none that it must not use."""
+
+    class Watched(task):
+        def load_data(self, options):
+            data = super().load_data(options)
+            names = ("train", "validation", "test")
+            self.split = {id(getattr(data, name)): name for name in names}
+            return data
+
+        def build(self, data, options):
+            return super().build(dataclasses.replace(data, validation=None, test=None), options)
+
+        def fit_baseline(self, data, options):
+            baseline = super().fit_baseline(dataclasses.replace(data, test=None), options)
+
+            def evaluate(examples):
+                seen.append(("baseline", self.split[id(examples)]))
+                return baseline.evaluate(examples)
+
+            return SimpleNamespace(save=baseline.save, evaluate=evaluate)
+
+        def batches(self, predictor, examples, options, shuffle):
+            seen.append(("batches", self.split[id(examples)], shuffle))
+            return super().batches(predictor, examples, options, shuffle)
+
+        def evaluate(self, predictor, examples):
+            seen.append(("evaluate", self.split[id(examples)]))
+            return super().evaluate(predictor, examples)
+
+    return Watched
+
+
+REFUSED = {
+    "--dataset x --data y": "--dataset or --data, not both",
+    "evaluate --dataset x --data y": "--dataset or --data, not both",
+    "--validation x": "go with --data",
+    "--dataset x --test y": "go with --data",
+    "--data missing.tsv --out out": "missing.tsv: there is no such file",
+    "--data empty.json --out out": "empty.json: ",
+    "--unit 3": "--units",
+    "trian": "unknown verb 'trian': one of train, evaluate, predict, ",
+    "predict": "Missing argument 'INPUT... | -'",
+    "predict --model nowhere x": "unknown model 'nowhere': give the folder of one",
+    "evaluate --model nowhere": "unknown model 'nowhere'",
+    "export --model nowhere --out out": "unknown model 'nowhere'",
+}
+
+
+@pytest.mark.usefixtures("load_once")
+class TaskTests:
+    """The tests of every task; a subclass names its `case`."""
+
+    case: TaskCase
+
+    @pytest.fixture
+    def trained(self, trained_models):
+        return trained_models(self.case.task.name)
+
+    @pytest.fixture
+    def verb(self, call, trained):
+        """Calls a verb with the trained model."""
+        return lambda name, *words: call(self.case.task, name, "--model", trained.model, *words)
+
+    def test_training_leaves_a_whole_model_and_says_how_good_it_is(self, trained):
+        task, metrics = self.case.task, trained.metrics
+        assert {path.name for path in trained.model.iterdir()} == FILES | self.case.files
+        name = task.metric.name
+        assert (metrics["task"], metrics["metric"]) == (task.name, name)
+        assert {f"baseline_{name}", f"validation_{name}", *task.metric.compared} < metrics.keys()
+        assert metrics["epochs"] == self.case.epochs
+        assert metrics["parameters"] == zoo.load(trained.model).model.count_params()
+        options = options_of(task, *trained.given, *self.case.tiny)
+        options.resolve()
+        assert metrics["settings"] == options.recorded()
+        assert not OF_THE_CALL & metrics["settings"].keys()
+        assert f"\ntest {name:13} {metrics[name]:.4f}\n" in trained.out
+        assert f"\nbaseline {name:9} {metrics[f'baseline_{name}']:.4f}\n" in trained.out
+        assert trained.out.endswith(f"\nsaved: {workflow.runs.relative_path(trained.model)}\n")
+        epochs = re.findall(rf"^epoch (\d+)/{self.case.epochs} ", trained.err, re.M)
+        assert epochs == [str(epoch + 1) for epoch in range(self.case.epochs)]
+
+    def test_each_split_has_its_own_use(self, trained):
+        """And none else: `_watched` hides the others."""
+        assert sorted(trained.seen) == sorted(
+            [
+                ("baseline", "test"),
+                ("batches", "train", True),
+                ("batches", "validation", False),
+                ("evaluate", "test"),
+                ("evaluate", "validation"),
+            ]
+        )
+        assert trained.fit["mode"] == self.case.mode
+        assert trained.fit["monitor"] == f"val_{self.case.task.options().monitor}"
+        assert {"seed", "patience"} <= trained.fit.keys()
+
+    def test_the_card_tells_how_to_use_and_how_to_repeat(self, trained):
+        task, metrics, name = self.case.task, trained.metrics, self.case.task.metric.name
+        card = (trained.model / "README.md").read_text()
+        assert card.startswith(f"# model\n\n{task.summary}\n")
+        assert "\n\n\n" not in card
+        code = re.search(r"```python\n(.*?)```", card, re.S).group(1)
+        names = {}
+        exec(code.replace("model.predict", "predictions = model.predict"), names)
+        assert self.case.answer in names["predictions"][0]
+        for picture in re.findall(r"!\[.*\]\((.*)\)", card):
+            assert (trained.model / picture).read_bytes().startswith(b"\x89PNG")
+        assert card.count("](") == sum(f.endswith(".png") for f in FILES | self.case.files)
+        options = options_of(task, *trained.given, *self.case.tiny)
+        options.resolve()
+        command = training_command(task.name, options)
+        assert f"\n    {command}\n" in card
+        python, m, module, verb, *words = shlex.split(command)
+        assert (python, m, module, verb) == ("python", "-m", f"tasks.{task.name}", "train")
+        repeated = options_of(task, *words)
+        repeated.resolve()
+        assert repeated == options
+        assert f"\n| this model | {metrics[name]:.4f} |\n" in card
+        assert f"\n| simple baseline on the same data | {metrics[f'baseline_{name}']:.4f} |" in card
+        assert task().details(metrics) in card
+        assert all(f"\n- {limit}\n" in card for limit in task.card.limits)
+        assert "under what licence" in card  # the data are a user's
+        assert "Licence:" not in card
+
+    def test_evaluation_repeats_the_recorded_figures(self, trained, verb):
+        """Those of the test file and of the validation file: the same program on the same data."""
+        name, metrics = self.case.task.metric.name, trained.metrics
+        result = verb("evaluate", "--data", trained.files["test"], "--json")
+        measured = result.json
+        assert (measured["model"], measured["dataset"]) == (
+            str(trained.model),
+            str(trained.files["test"]),
+        )
+        for key in (name, f"baseline_{name}", "examples"):
+            assert measured[key] == pytest.approx(metrics[key], rel=1e-5)
+        assert f"test {name:13} {measured[name]:.4f}\n" in result.err
+        few = verb("evaluate", "--data", trained.files["validation"], "--limit=2", "--json").json
+        key, value = self.case.counted
+        assert few[key] == value
+        shown = verb("evaluate", "--data", trained.files["validation"])
+        assert f"test {name:13} {metrics[f'validation_{name}']:.4f}\n" in shown.out
+        assert shown.err == ""
+
+    def test_evaluation_takes_the_corpus_of_the_training(self, trained, verb, monkeypatch):
+        """Unless another is named; `from_files` stands for what a corpus holds."""
+        corpus, loaded = getattr(zoo.datasets, self.case.task.corpus), []
+
+        def load(name, *, limit=None):
+            loaded.append((name, limit))
+            return corpus.from_files(*trained.files.values(), limit=limit)
+
+        monkeypatch.setattr(corpus, "load", load)
+        name, metrics = self.case.task.metric.name, trained.metrics
+        measured = verb("evaluate", "--json").json
+        assert measured["dataset"] == metrics["dataset"]
+        assert measured[name] == pytest.approx(metrics[name], rel=1e-5)
+        task = self.case.task()
+        data = task.load_data(options_of(self.case.task, "--limit=40"))
+        assert len(data.test) == min(metrics["examples"], 40)
+        assert loaded == [(metrics["dataset"], None), (task.dataset, 40)]
+
+    def test_predictions(self, trained, verb, standard_input):
+        """Of a list and of lines, as JSON and for people; all by the same program."""
+        inputs = [*self.case.inputs]
+        found = verb("predict", "--json", *inputs).json["predictions"]
+        assert [prediction["input"] for prediction in found] == inputs
+        assert all(self.case.answer in prediction for prediction in found)
+        shown = verb("predict", *inputs)
+        assert (shown.code, shown.err) == (0, "")
+        expected = "".join(click.unstyle(self.case.task().show(p)) + "\n" for p in found)
+        assert shown.out == expected
+        standard_input("\r\n".join(inputs).encode())
+        assert verb("predict", "-").out == expected
+        standard_input(b"")
+        assert verb("predict", "-", "--json").json == {"predictions": []}
+
+    def test_export_is_of_the_model_that_was_asked_for(self, trained, verb, monkeypatch, tmp_path):
+        """What an export holds is told apart in `tests/serving`."""
+        asked = []
+
+        def export(predictor, *arguments):
+            asked.append((type(predictor), *arguments))
+            return Path("where")
+
+        monkeypatch.setattr(workflow.serving, "export", export)
+        result = verb("export", "--out", tmp_path, "--json")
+        kind = type(zoo.load(trained.model))
+        assert asked == [(kind, "model", str(tmp_path), "saved_model", False)]
+        model = str(trained.model)
+        assert result.json == {"model": model, "format": "saved_model", "folder": "where"}
+        verb("export", "--out", tmp_path, "--name=other", "--format=onnx", "--overwrite")
+        assert asked[1:] == [(kind, "other", str(tmp_path), "onnx", True)]
+
+    def test_resumed_after_a_kill_it_ends_as_the_unbroken_run(self, trained, call, tmp_path):
+        """In the same process and configuration, so that nothing but the resuming could differ."""
+        out = shutil.copytree(trained.killed, tmp_path / "model")
+
+        class Untested(self.case.task):
+            def evaluate(self, predictor, examples):
+                raise KeyboardInterrupt
+
+        result = call(Untested, "--resume", "--out", out)
+        assert result.code == 130, result
+        assert f"epoch 2/{self.case.epochs} " in result.err
+        assert "epoch 1/" not in result.err
+        assert f"interrupted: {self.case.epochs} finished epoch(s) are kept" in result.err
+        resumed, unbroken = (checkpoints.load(folder / "run") for folder in (out, trained.model))
+        assert resumed.best_epoch == unbroken.best_epoch
+        for name, values in unbroken.history.items():
+            assert resumed.history[name] == pytest.approx(values, rel=1e-5)
+        for kind in ("variables", "optimizer_variables", "best_weights"):
+            pairs = zip(getattr(resumed, kind), getattr(unbroken, kind), strict=True)
+            for value, expected in pairs:
+                np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-7)
+
+    def test_wrong_input_is_refused_and_nothing_is_touched(self, call, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "empty.json").touch()
+        for words, problem in REFUSED.items():
+            assert_refused(call(self.case.task, *words.split()), problem)
+            assert [*tmp_path.iterdir()] == [tmp_path / "empty.json"], words
+
+    def test_a_model_is_not_overwritten(self, trained, call):
+        before = contents(trained.model)
+        result = call(self.case.task, *trained.given, "--out", trained.model, *self.case.tiny)
+        assert_refused(result, trained.model, "already holds a model", "--overwrite")
+        assert contents(trained.model) == before
+
+    def test_a_model_of_another_kind_is_refused(self, trained, call):
+        class Other(self.case.task):
+            predictor = "oracle"
+
+        for words in (("predict", "x"), ("evaluate", "--data", "x"), ("export", "--out", "x")):
+            result = call(Other, *words, "--model", trained.model)
+            assert_refused(result, f"{self.case.task.name} needs one of oracle", "another model")
+
+    def test_every_option_of_every_verb_has_help_and_shows_its_default(self, call):
+        commands = commands_of(self.case.task()).commands
+        for verb, command in commands.items():
+            text = " ".join(call(self.case.task, verb, "--help").out.split())
+            assert call(self.case.task, verb, "-h").code == 0
+            for option in command.params:
+                if not isinstance(option, click.Option):
+                    continue
+                assert " ".join(option.help.split()) in text, option.name
+                assert option.help
+                default = option.to_info_dict()["default"]
+                if not option.is_flag and default is not None and not option.multiple:
+                    assert f"[default: {default}" in text
