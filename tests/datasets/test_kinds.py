@@ -83,6 +83,7 @@ def test_a_limit_keeps_the_same_examples(case, tmp_path):
     for every, some, least in zip(whole, more, few, strict=True):
         assert len(some) == 15
         assert {*some} < {*every}
+        assert some != every[:15]  # they are drawn
         assert least == some[:7]
     assert len(case.read(path, limit=7)) == 7
     for limit in (0, -3):
