@@ -89,7 +89,9 @@ def test_wide_enough_it_finds_the_best_of_all(penalty, end_id, forbidden):
         assert len(sequences) > 2 * beams
         scored = [(score(p, y, penalty), p, y) for p, y in sequences]
         scored.sort(key=lambda hypothesis: -hypothesis[0])
-        assert_row(result, row, scored[:beams])
+        assert_row(result, row, scored[:20])
+        scores = [value for value, *_ in scored[:beams]]  # of which some are nearly the same
+        np.testing.assert_allclose(result.scores[row], scores, atol=1e-4)
 
 
 @pytest.mark.parametrize(
