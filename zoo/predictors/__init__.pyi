@@ -1,4 +1,5 @@
 from . import (
+    base,
     catalogue,
     chord_sequences,
     endpoints,
@@ -15,6 +16,7 @@ from . import (
     token_sequences,
     translator,
 )
+from .base import Predictor
 from .entity_tagger import EntityTagger
 from .language_model import LanguageModel
 from .music_model import MusicModel
@@ -27,8 +29,10 @@ __all__ = [
     "EntityTagger",
     "LanguageModel",
     "MusicModel",
+    "Predictor",
     "TextClassifier",
     "Translator",
+    "base",
     "catalogue",
     "chord_sequences",
     "endpoints",
