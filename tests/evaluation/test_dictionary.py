@@ -1,7 +1,7 @@
 """A dictionary learnt from translations: the first IBM model."""
 
 import pytest
-from support.tiny_models import WORDS, pairs
+from support.translation_pairs import _WORDS, pairs
 
 from zoo.evaluation.baselines import Dictionary
 from zoo.evaluation.baselines.dictionary import words
@@ -10,7 +10,7 @@ from zoo.evaluation.baselines.dictionary import words
 def test_learns_the_words_of_a_small_language():
     found = Dictionary.fit(pairs().sources, pairs().targets)
     assert found.translate(["the old dog sees a cat"]) == ["le vieux chien voit a chat"]
-    for source, target in WORDS.items():
+    for source, target in _WORDS.items():
         assert found.translate([source]) == [target]
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.tiny_models import pairs
+from support.translation_pairs import pairs
 
 from zoo.datasets.sequence_tagging import TaggedSentences
 from zoo.errors import UserError

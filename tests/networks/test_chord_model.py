@@ -5,8 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from keras import ops
-from support.tiny_models import encoder_of, piece_of
-from support.tiny_models import music_model_of as predictor_of
+from support.music_pieces import encoder_of, piece_of, predictor_of
 
 from zoo.music.chords import END_ID, FIRST_KEY_ID, HIGHEST, LOWEST, REST_ID
 from zoo.networks import chord_model

@@ -6,8 +6,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.tiny_models import language_model_of as predictor_of
-from support.tiny_models import text
+from support.language_modelling import predictor_of, text
 
 from zoo.cells import CELLS
 from zoo.errors import UserError

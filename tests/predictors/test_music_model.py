@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from support.tiny_models import music_model_of as predictor_of
-from support.tiny_models import piece_of
+from support.music_pieces import piece_of, predictor_of
 
 from zoo.errors import UserError
 from zoo.music import parse_pitch

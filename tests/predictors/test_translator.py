@@ -5,8 +5,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from support.tiny_models import pairs
-from support.tiny_models import translator_of as predictor_of
+from support.translation_pairs import pairs, predictor_of
 
 from zoo.datasets.parallel_text import Pairs
 from zoo.errors import UserError

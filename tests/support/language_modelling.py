@@ -22,6 +22,9 @@ TINY = (
     "--epochs=2",
 )
 
+_SUBJECTS = ("The king", "A pear", "My lord", "Ann", "The old man", "Nobody")
+_VERBS = ("sees", "is", "loves", "has eaten")
+_OBJECTS = ("the sea", "an apple", "dead", "well", "a pear salad", "Köln")
 
 
 @functools.cache
@@ -36,7 +39,24 @@ def sentences(number=120):
     return made
 
 
+def text(number=120):
+    """The same as one text."""
+    return "".join(sentences(number))
+
+
 def write_text(path, parts):
     """Writes the parts of a text; returns the path."""
     path.write_text("".join(parts), encoding="utf-8")
     return path
+
+
+def predictor_of(level="character", scale=1.5, seed=3, **options):
+    """An untrained predictor, whose probabilities differ from token to token."""
+    tokenizer = TOKENIZERS[level].from_documents([text()])
+    options = {"embedding_dim": 5, "units": 4} | options
+    keras.utils.set_random_seed(seed)
+    model = language_model(len(tokenizer.vocabulary), **options)
+    generator = np.random.default_rng(seed)
+    for weight in model.trainable_variables:
+        weight.assign(scale * generator.normal(size=weight.shape))
+    return LanguageModel(model, tokenizer)

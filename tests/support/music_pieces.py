@@ -25,6 +25,19 @@ TINY = (
 )
 
 
+def predictor_of(kind="parts", voices=4, scale=0.5, seed=3, **options):
+    """An untrained predictor, whose probabilities differ from symbol to symbol."""
+    encoder = encoder_of(kind, voices)
+    conditions = {} if encoder.ranked else {"positions": encoder.bar, "keys": len(KEYS)}
+    options = {"units": 5, "embedding_dim": 4, "voice_units": 6} | conditions | options
+    keras.utils.set_random_seed(seed)
+    model = chord_model(voices, ranked=encoder.ranked, **options)
+    generator = np.random.default_rng(seed)
+    for weight in model.trainable_variables:
+        weight.assign(scale * generator.normal(size=weight.shape))
+    return MusicModel(model, encoder)
+
+
 @functools.cache
 def chorales(number=16):
     """Pieces in the JSON form: chords that go up and down by step."""

@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 
 import zoo
-from support import tiny_models
-from support.tiny_models import randomized
+from support import language_modelling, music_pieces, translation_pairs
 from zoo.datasets.sequence_tagging import TaggedSentences
 from zoo.networks import many_to_many, many_to_one
 from zoo.predictors import EntityTagger, TextClassifier
@@ -53,6 +52,14 @@ SENTENCES = [
     ["New", "York"] * 30,
 ]
 PAIRS = ["the cat.", "the big dog sees the old cat.", "", "the dog hears the cat. the cat hears."]
+
+
+def randomized(model, scale=1.0, seed=3):
+    """A network with weights that let its answers differ."""
+    generator = np.random.default_rng(seed)
+    for weight in model.trainable_variables:
+        weight.assign(scale * generator.normal(size=weight.shape))
+    return model
 
 
 def classifier(classes):
@@ -101,18 +108,20 @@ class PredictorCase(NamedTuple):
 
 def _music(kind):
     inputs = ["C5 G4 E4 C3 | D5 G4 D4 B2", "", "C5 G4 E4 C3"]
-    data = [tiny_models.piece_of(kind, steps=5 + 4 * i, seed=i, first=4 * i) for i in range(3)]
-    return PredictorCase(lambda: tiny_models.music_model_of(kind), inputs, (data,))
+    data = [music_pieces.piece_of(kind, steps=5 + 4 * i, seed=i, first=4 * i) for i in range(3)]
+    return PredictorCase(lambda: music_pieces.predictor_of(kind), inputs, (data,))
 
 
 def _language_model(level, **options):
     texts = ["The king is dead.\n", "A", "", "Köln? xyz!", "Nobody loves the sea. " * 8]
-    data = ([tiny_models.text(10), "The sea.\n"],)
-    return PredictorCase(lambda: tiny_models.language_model_of(level, **options), texts, data)
+    data = ([language_modelling.text(10), "The sea.\n"],)
+    return PredictorCase(lambda: language_modelling.predictor_of(level, **options), texts, data)
 
 
 def _translator(level):
-    return PredictorCase(lambda: tiny_models.translator_of(level), PAIRS, (tiny_models.pairs(6),))
+    return PredictorCase(
+        lambda: translation_pairs.predictor_of(level), PAIRS, (translation_pairs.pairs(6),)
+    )
 
 
 CASES = {

@@ -26,6 +26,30 @@ TINY = (
     "--label-smoothing=0.1",
 )
 
+_WORDS = {
+    "the": "le",
+    "cat": "chat",
+    "dog": "chien",
+    "sees": "voit",
+    "hears": "entend",
+    "big": "grand",
+    "old": "vieux",
+}
+
+
+@functools.cache
+def pairs(number=80):
+    """Sentences of a small language, with a translation that puts the adjective last."""
+    draw = random.Random(1)
+    sources, targets = [], []
+    for _ in range(number):
+        nouns = draw.choices(("cat", "dog"), k=2)
+        adjective, verb = draw.choice(("big", "old")), draw.choice(("sees", "hears"))
+        source = ["the", adjective, nouns[0], verb, "the", nouns[1]]
+        target = ["the", nouns[0], adjective, verb, "the", nouns[1]]
+        sources.append(" ".join(source) + ".")
+        targets.append(" ".join(_WORDS[word] for word in target) + ".")
+    return Pairs(tuple(sources), tuple(targets))
 
 
 def different_pairs():
@@ -37,3 +61,18 @@ def write_pairs(path, examples):
     """Writes (source, target) as lines; returns the path."""
     path.write_text("".join(f"{s}\t{t}\n" for s, t in examples), encoding="utf-8")
     return path
+
+
+def predictor_of(level="subword", scale=0.7, seed=3, **options):
+    """An untrained predictor, whose probabilities differ from token to token."""
+    kind = TOKENIZERS[level]
+    make = kind.from_texts if level == "subword" else kind.from_documents
+    arguments = {"lowercase": False} if level == "word" else {}
+    source, target = (make(list(t), **arguments) for t in (pairs().sources, pairs().targets))
+    options = {"embedding_dim": 4, "units": 5, "cell": "gru"} | options
+    keras.utils.set_random_seed(seed)
+    model = encoder_decoder(len(source.vocabulary), len(target.vocabulary), **options)
+    generator = np.random.default_rng(seed)
+    for weight in model.trainable_variables:
+        weight.assign(scale * generator.normal(size=weight.shape))
+    return Translator(model, source, target)
