@@ -188,7 +188,7 @@ def test_greedy_text_is_the_likeliest_token_each_time(predictor):
     for _ in range(20):
         row = log_probabilities(predictor, written)[-1]
         row[[PADDING_ID, UNKNOWN_ID]] = -np.inf
-        assert np.diff(np.sort(row)[-2:]) > 1e-3, "or rounding would choose"
+        assert np.diff(np.sort(row)[-2:]) > 1e-4, "or rounding would choose"
         total += row.max()
         written.append(int(row.argmax()))
         if written[-1] == END_ID:
