@@ -21,7 +21,7 @@ def test_results_are_counted_for_a_person_whom_they_do_not_reach(monkeypatch, to
         out = terminal if seen else io.StringIO()
         monkeypatch.setattr(sys, "stderr", terminal)
         monkeypatch.setattr(sys, "stdout", out)
-        assert list(Output(False).track(iter("abcdefg"), total)) == list("abcdefg")
+        assert list(Output(False).track((letter for letter in "abcdefg"), total)) == list("abcdefg")
         terminal.flush()
         text = b""
         while select.select([reader], [], [], 0.2)[0]:

@@ -1,16 +1,12 @@
 """Sentences with entities to find."""
 
 import random
+import shlex
 
 # A network and a training as small as can be.
-TINY = (
-    "--units=4",
-    "--embedding-dim=8",
-    "--character-units=3",
-    "--batch-size=8",
-    "--learning-rate=0.1",
-    "--dropout=0",
-    "--epochs=3",
+TINY = shlex.split(
+    "--units=4 --embedding-dim=8 --character-units=3 --batch-size=8 --learning-rate=0.1 "
+    "--dropout=0 --epochs=3"
 )
 
 _ENTITIES = {

@@ -2,6 +2,7 @@
 
 import functools
 import random
+import shlex
 
 import keras
 import numpy as np
@@ -11,15 +12,9 @@ from zoo.predictors import LanguageModel
 from zoo.predictors.language_model import TOKENIZERS
 
 # A network and a training as small as can be.
-TINY = (
-    "--units=6",
-    "--layers=1",
-    "--embedding-dim=5",
-    "--batch-size=8",
-    "--timesteps=16",
-    "--dropout=0",
-    "--learning-rate=0.02",
-    "--epochs=2",
+TINY = shlex.split(
+    "--units=6 --layers=1 --embedding-dim=5 --batch-size=8 --timesteps=16 --dropout=0 "
+    "--learning-rate=0.02 --epochs=2"
 )
 
 _SUBJECTS = ("The king", "A pear", "My lord", "Ann", "The old man", "Nobody")

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shlex
 
 import keras
 import numpy as np
@@ -13,15 +14,9 @@ from zoo.networks import chord_model
 from zoo.predictors import MusicModel
 
 # A network and a training as small as can be.
-TINY = (
-    "--units=6",
-    "--embedding-dim=5",
-    "--voice-units=7",
-    "--batch-size=8",
-    "--dropout=0",
-    "--learning-rate=0.02",
-    "--epochs=2",
-    "--transpose=1",
+TINY = shlex.split(
+    "--units=6 --embedding-dim=5 --voice-units=7 --batch-size=8 --dropout=0 "
+    "--learning-rate=0.02 --epochs=2 --transpose=1"
 )
 
 

@@ -1,17 +1,12 @@
 """Reviews to classify."""
 
 import random
+import shlex
 
 # A network and a training as small as can be; adversarial training would take twice as long.
-TINY = (
-    "--units=3",
-    "--embedding-dim=4",
-    "--batch-size=8",
-    "--learning-rate=0.05",
-    "--dropout=0.3",
-    "--adversarial=0",
-    "--epochs=15",
-    "--patience=15",
+TINY = shlex.split(
+    "--units=3 --embedding-dim=4 --batch-size=8 --learning-rate=0.05 --dropout=0.3 "
+    "--adversarial=0 --epochs=15 --patience=15"
 )
 
 _WORDS = {

@@ -13,20 +13,18 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import click
 import numpy as np
 import pytest
 
 import zoo
-from support import (
-    entity_tagging,
-    language_modelling,
-    music_pieces,
-    review_texts,
-    translation_pairs,
-)
+from support import entity_tagging as tags
+from support import language_modelling as prose
+from support import music_pieces as music
+from support import review_texts as texts
+from support import translation_pairs as pairs
 from support.command_lines import assert_refused, contents, execute_task, options_of
 from tasks.language_model import LanguageModelling
 from tasks.music import Music
@@ -38,15 +36,8 @@ from zoo.application.command_line.commands import commands_of
 from zoo.application.options import OF_THE_CALL, training_command
 from zoo.training import checkpoints
 
-FILES = {
-    "README.md",
-    "baseline.npz",
-    "config.json",
-    "learning_curves.png",
-    "metrics.json",
-    "model.keras",
-    "run",
-}
+FILES = {"README.md", "baseline.npz", "config.json", "metrics.json", "model.keras", "run"}
+FILES |= {"learning_curves.png"}
 
 
 @dataclass(frozen=True)
@@ -55,10 +46,10 @@ class TaskCase:
 
     Attributes:
         task: the class.
+        corpus: the module of `support` with the options `TINY` of a small training.
         examples: makes the examples of a corpus, a list.
         write: writes some of them to a file; returns its path.
         name: of such a file, `{}` for the split.
-        tiny: options of a training as small as can be.
         inputs: for `predict`.
         answer: what each prediction holds.
         mode: whether the best epoch has the least ("min") or the greatest monitored figure.
@@ -67,85 +58,48 @@ class TaskCase:
     """
 
     task: type
+    corpus: ModuleType
     examples: Callable[[], list]
     write: Callable[[Path, list], Path]
     name: str
-    tiny: tuple[str, ...]
     inputs: tuple[str, ...]
     answer: str
     mode: str
-    files: frozenset[str]
+    files: set[str]
     counted: tuple[str, int] = ("examples", 2)
 
     @property
+    def tiny(self):
+        """Options of a training as small as can be."""
+        return self.corpus.TINY
+
+    @property
     def epochs(self):
-        """How many epochs a tiny training has."""
+        """How many epochs that has."""
         return next(int(o.partition("=")[2]) for o in self.tiny if o.startswith("--epochs"))
 
 
+REVIEWS = ("good, good!", "", "Ünknöwn ☺ words [bold]", "bad and awful")
+NAMES = ("Ann Lee met Bob in Rome.", "", " \t ", "<b>Köln & Bonn</b> \U0001f600 e\u0301 New York")
+CHORDS = ("C5 G4 E4 C3", "C5 G4 E4 - | D5 A4 F4 D3")
+SAMPLES = {f"sample_{number}.{kind}" for number in (1, 2) for kind in ("mid", "png")}
+VOCABULARIES = {"source_vocabulary.txt", "target_vocabulary.txt"}
+
+# fmt: off
 _ALL = (
-    TaskCase(
-        Sentiment,
-        review_texts.reviews,
-        review_texts.write_reviews,
-        "{}.tsv",
-        review_texts.TINY,
-        ("good, good!", "", "Ünknöwn ☺ words [bold]", "bad and awful"),
-        "label",
-        "max",
-        frozenset({"confusion_matrix.png", "vocabulary.txt"}),
-    ),
-    TaskCase(
-        NamedEntities,
-        entity_tagging.sentences_of_every_length,
-        entity_tagging.write_sentences,
-        "{}.txt",
-        entity_tagging.TINY,
-        (
-            "Ann Lee met Bob in Rome, and Bob met Ann.",
-            "",
-            " \t ",
-            "Joe said: <b>Köln & Bonn</b> \U0001f600 e\u0301 in New York",
-        ),
-        "entities",
-        "max",
-        frozenset({"characters.txt", "vocabulary.txt"}),
-    ),
-    TaskCase(
-        LanguageModelling,
-        language_modelling.sentences,
-        language_modelling.write_text,
-        "{}.txt",
-        language_modelling.TINY,
-        ("The king", "A"),
-        "next",
-        "min",
-        frozenset({"vocabulary.txt"}),
-        ("tokens", 3),
-    ),
-    TaskCase(
-        Music,
-        music_pieces.chorales,
-        music_pieces.write_chorales,
-        "{}.json",
-        music_pieces.TINY,
-        ("C5 G4 E4 C3", "C5 G4 E4 - | D5 A4 F4 D3"),
-        "next",
-        "min",
-        frozenset({f"sample_{n}.{kind}" for n in (1, 2) for kind in ("mid", "png")}),
-    ),
-    TaskCase(
-        Translation,
-        translation_pairs.different_pairs,
-        translation_pairs.write_pairs,
-        "{}.tsv",
-        translation_pairs.TINY,
-        ("the old cat.", "the dog sees the cat."),
-        "translation",
-        "min",
-        frozenset({"attention.png", "source_vocabulary.txt", "target_vocabulary.txt"}),
-    ),
+    TaskCase(Sentiment, texts, texts.reviews, texts.write_reviews, "{}.tsv", REVIEWS,
+             "label", "max", {"confusion_matrix.png", "vocabulary.txt"}),
+    TaskCase(NamedEntities, tags, tags.sentences_of_every_length, tags.write_sentences, "{}.txt",
+             NAMES, "entities", "max", {"characters.txt", "vocabulary.txt"}),
+    TaskCase(LanguageModelling, prose, prose.sentences, prose.write_text, "{}.txt",
+             ("The king", "A"), "next", "min", {"vocabulary.txt"}, ("tokens", 3)),
+    TaskCase(Music, music, music.chorales, music.write_chorales, "{}.json", CHORDS,
+             "next", "min", SAMPLES),
+    TaskCase(Translation, pairs, pairs.different_pairs, pairs.write_pairs, "{}.tsv",
+             ("the old cat.", "the dog sees the cat."), "translation", "min",
+             {"attention.png", *VOCABULARIES}),
 )
+# fmt: on
 CASES = {case.task.name: case for case in _ALL}
 
 
@@ -424,8 +378,8 @@ class TaskTests:
         for name, values in unbroken.history.items():
             assert resumed.history[name] == pytest.approx(values, rel=1e-5)
         for kind in ("variables", "optimizer_variables", "best_weights"):
-            pairs = zip(getattr(resumed, kind), getattr(unbroken, kind), strict=True)
-            for value, expected in pairs:
+            values = getattr(resumed, kind), getattr(unbroken, kind)
+            for value, expected in zip(*values, strict=True):
                 np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-7)
 
     def test_wrong_input_is_refused_and_nothing_is_touched(self, call, tmp_path, monkeypatch):

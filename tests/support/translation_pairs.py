@@ -2,6 +2,7 @@
 
 import functools
 import random
+import shlex
 
 import keras
 import numpy as np
@@ -12,18 +13,10 @@ from zoo.predictors import Translator
 from zoo.predictors.translator import TOKENIZERS
 
 # A network and a training as small as can be.
-TINY = (
-    "--units=8",
-    "--embedding-dim=6",
-    "--batch-size=16",
-    "--dropout=0",
-    "--learning-rate=0.02",
-    "--epochs=2",
-    "--vocabulary-size=60",
-    "--no-share-embeddings",
-    "--no-tie-embeddings",
-    "--level=word",
-    "--label-smoothing=0.1",
+TINY = shlex.split(
+    "--units=8 --embedding-dim=6 --batch-size=16 --dropout=0 --learning-rate=0.02 --epochs=2 "
+    "--vocabulary-size=60 --no-share-embeddings --no-tie-embeddings --level=word "
+    "--label-smoothing=0.1"
 )
 
 _WORDS = {

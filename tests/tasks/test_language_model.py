@@ -221,11 +221,8 @@ def test_scores_as_lines(power, mantissa):
     assert 1 <= float(digits) < 10
     found = math.log10(float(digits)) + int(exponent)
     assert found == pytest.approx(math.log10(mantissa) + power, abs=0.003)
-
-
-def test_a_certain_text_as_a_line():
-    line = language_model._in_powers({"log_probability": 0.0, "input": "A"})
-    assert line.split() == ["0.000", "1.00e+00", "A"]
+    certain = language_model._in_powers({"log_probability": 0.0, "input": "A"})
+    assert certain.split() == ["0.000", "1.00e+00", "A"]
 
 
 def corpus(content=None):
