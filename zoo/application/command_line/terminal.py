@@ -1,5 +1,6 @@
 """What verbs read from and print to a terminal."""
 
+import base64
 import json
 import sys
 from collections.abc import Collection, Iterable, Iterator
@@ -10,7 +11,6 @@ from rich import progress
 from rich.console import Console
 
 from zoo.errors import UserError
-from zoo.serving.arrays import to_base64
 
 
 class Output:
@@ -76,7 +76,11 @@ def coloured(text: str, colour: str) -> str:
 
 def as_json(result: dict[str, Any]) -> str:
     """A result as one line of JSON, bytes in it as base64."""
-    return json.dumps(result, ensure_ascii=False, default=to_base64)
+    return json.dumps(
+        result,
+        ensure_ascii=False,
+        default=lambda content: {"b64": base64.b64encode(content).decode("ascii")},
+    )
 
 
 def read_inputs(arguments: tuple[str, ...]) -> Iterable[str]:
