@@ -1,9 +1,9 @@
-"""Exported models, each written once; a development server; what is asked of servers."""
+"""Exported models, each written once; servers of this process; what they should answer."""
+
+import functools
 
 import pytest
 from support.servers import development_server, grpc_server, write_small_model
-
-NAME = "tiny"
 
 
 @pytest.fixture(scope="session")
@@ -11,13 +11,9 @@ def exports(tmp_path_factory):
     """A function of a kind to its `Export`."""
     from support.exports import export
 
-    made = {}
-
+    @functools.cache
     def exported(kind):
-        if kind not in made:
-            folder = tmp_path_factory.mktemp(kind.replace(" ", "_"))
-            made[kind] = export(kind, folder)
-        return made[kind]
+        return export(kind, tmp_path_factory.mktemp("export"))
 
     return exported
 
@@ -38,32 +34,28 @@ def small(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def rest_url(small, served):
-    """Of a development server of "small" and of the classifier, "tiny"."""
-    with development_server(small=small, tiny=served.version.parent) as url:
+def rest_url(small):
+    """Of a development server of "small"."""
+    with development_server(small=small) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def grpc_address(small, served):
-    """Of the stock gRPC services on the same models."""
-    with grpc_server(small=small, tiny=served.version.parent) as address:
+def grpc_address(small):
+    """Of the stock gRPC services on the same model."""
+    with grpc_server(small=small) as address:
         yield address
 
 
 @pytest.fixture(scope="session")
-def expected(served):
-    """What a server of the classifier should answer: what Keras does."""
+def exchanges(served):
+    """Signature, inputs and outputs: what a server of the classifier should answer as Keras."""
     from support.classifiers import TEXTS
-    from support.conformance import Exchange, Expected
 
     from zoo.predictors.endpoints import request
 
-    texts = [request(text=TEXTS), request(text=TEXTS[:1])]
-    exchanges = [
-        Exchange(endpoint.name, inputs, endpoint.expected(inputs))
-        for endpoint in served.predictor.endpoints()
-        for inputs in (*endpoint.examples, *(texts if endpoint.name == "serving_default" else ()))
-    ]
-    assert len({label for e in exchanges for label in e.outputs["label"]}) > 1, "or little shows"
-    return Expected(NAME, (int(served.version.name),), exchanges)
+    default, ids = served.predictor.endpoints()
+    asked = [(default, request(text=TEXTS)), *((e, e.examples[1]) for e in (default, ids))]
+    found = [(endpoint.name, inputs, endpoint.expected(inputs)) for endpoint, inputs in asked]
+    assert len({*found[0][2]["label"]}) > 1, "or little shows"
+    return found

@@ -1,31 +1,24 @@
-"""The client, over both protocols, against servers of this process and against bad ones."""
+"""The client, over both protocols, of servers in this process and of bad ones."""
 
-import contextlib
 import math
 import socket
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx2
 import numpy as np
 import pytest
 
 from zoo.errors import UserError
 from zoo.serving.client import Client
 
-PROTOCOLS = ("grpc", "rest")
-both_protocols = pytest.mark.parametrize("protocol", PROTOCOLS)
+both_protocols = pytest.mark.parametrize("protocol", ["grpc", "rest"])
 
 
-@pytest.fixture
-def addresses(rest_url, grpc_address):
-    return {"grpc": grpc_address, "rest": rest_url}
-
-
-@pytest.fixture(params=PROTOCOLS)
-def client(addresses, request):
-    with Client(addresses[request.param], "small", request.param, timeout=60) as client:
+@pytest.fixture(params=["grpc", "rest"])
+def client(rest_url, grpc_address, request):
+    address = {"grpc": grpc_address, "rest": rest_url}[request.param]
+    with Client(address, "small", request.param, timeout=60) as client:
         yield client
 
 
@@ -35,12 +28,7 @@ def test_rows(client):
     assert rows == [short, {"label": "long", "probabilities": [0.2, 0.8], "version": 2}, short]
     assert all(isinstance(value, float) for row in rows for value in row["probabilities"])
     assert client.predict({"text": []}) == []
-
-
-def test_signatures_and_versions(client):
     assert client.predict({"text": ["a"]}, version=1)[0]["version"] == 1
-    rows = client.predict({"x": [[1, 2], [3, 4]], "y": [1, 2]}, signature="add")
-    assert rows == [{"total": 4.0}, {"total": 9.0}]
 
 
 def test_text_and_bytes(client):
@@ -108,7 +96,7 @@ def test_requests_that_do_not_fit(client, inputs, options, parts):
 def test_after_an_error_the_signature_is_asked_for_again(rest_url):
     with Client(rest_url, "small", "rest") as client:
         client.predict({"text": ["a"]})
-        specs = client._metadata[None]["serving_default"]["inputs"]
+        specs = client._signatures[None]["serving_default"]["inputs"]
         specs["old"] = specs.pop("text")  # as if a new version had replaced what it knew
         with pytest.raises(UserError):
             client.predict({"text": ["a"]})
@@ -132,31 +120,18 @@ def test_servers_that_are_not_there_or_silent(protocol):
                 client.predict({"text": ["a"]})
 
 
-@contextlib.contextmanager
-def web_server(status, body):
-    """Context of the address of a server that answers everything with the same."""
+@pytest.fixture
+def answering(monkeypatch):
+    """A client of a server that answers everything with a status and a body."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def make(status, body):
+        client = Client("http://server", "m", "rest")
+        transport = httpx2.MockTransport(lambda request: httpx2.Response(status, content=body))
+        web = httpx2.Client(base_url="http://server", transport=transport)
+        monkeypatch.setattr(client._transport, "_client", web)
+        return client
 
-        do_POST = do_GET
-
-        def log_message(self, *arguments):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return make
 
 
 @pytest.mark.parametrize(
@@ -172,11 +147,10 @@ def web_server(status, body):
         (502, b'{"message": "bad gateway"}'),
     ],
 )
-def test_answers_that_are_none(status, body):
-    with web_server(status, body) as name, Client(name, "m", "rest", timeout=60) as client:
-        with pytest.raises(UserError, match="does not answer like a model server") as caught:
-            client.metadata()
-        assert "\n" not in str(caught.value)
+def test_answers_that_are_none(answering, status, body):
+    with pytest.raises(UserError, match="does not answer like a model server") as caught:
+        answering(status, body).metadata()
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -188,14 +162,13 @@ def test_answers_that_are_none(status, body):
         b'{"label": "a", "probabilities": [[1, 0]], "version": [1]}',
     ],
 )
-def test_predictions_that_are_none(rest_url, outputs):
+def test_predictions_that_are_none(rest_url, answering, outputs):
     with Client(rest_url, "small", "rest") as good:
-        metadata = {None: good.metadata()["signatures"]}
-    body = b'{"outputs": ' + outputs + b"}"
-    with web_server(200, body) as name, Client(name, "m", "rest", timeout=60) as client:
-        client._metadata = metadata
-        with pytest.raises(UserError, match="does not answer"):
-            client.predict({"text": ["a"]})
+        signatures = good.metadata()["signatures"]
+    client = answering(200, b'{"outputs": ' + outputs + b"}")
+    client._signatures[None] = signatures
+    with pytest.raises(UserError, match="does not answer"):
+        client.predict({"text": ["a"]})
 
 
 @pytest.mark.parametrize(

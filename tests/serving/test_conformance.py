@@ -1,91 +1,168 @@
-"""Servers are held to what TensorFlow Serving answers, itself where it is installed."""
+"""The development server, and TensorFlow Serving where it is installed, answer alike."""
 
+import base64
 import shutil
 import subprocess
-import time
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx2
 import pytest
-import requests
-from support.conformance import REST_CHECKS, RPC_CHECKS
-from support.conformance.rest import HTTP
-from support.zoo_commands import free_ports
+import tensorflow as tf
+from support.exports import assert_alike
+from support.servers import development_server, free_ports, wait_until
+from tensorflow.core.framework import types_pb2
+
+from zoo.serving.arrays import nested, to_array
+from zoo.serving.client import Client
 
 BINARY = shutil.which("tensorflow_model_server")
-STARTING = 120  # seconds until every model must be loaded and warm
+SERVERS = ("development", "each alone", "batching")
 
 
-def named(checks):
-    return pytest.mark.parametrize("check", checks, ids=lambda check: check.__name__)
-
-
-@named(REST_CHECKS)
-def test_the_development_server(check, rest_url, expected):
-    check(rest_url, expected)
-
-
-@named(RPC_CHECKS)
-def test_the_stock_servicers_of_the_tests(check, grpc_address, expected):
-    check(grpc_address, expected)
-
-
-@pytest.fixture(scope="module", params=[False, True], ids=["each alone", "batching"])
-def model_server(request, served, tmp_path_factory):
-    """gRPC address and REST URL of a server with the configuration beside the models."""
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request, served, tmp_path_factory):
+    """URL of REST and address of gRPC, or None, of a server of the classifier, "tiny"."""
+    if request.param == "development":
+        with development_server(tiny=served.version.parent) as url:
+            yield url, None
+        return
     if BINARY is None:
         pytest.skip("tensorflow_model_server is not on PATH")
-    grpc_port, rest_port = free_ports()
+    port, rest_port = free_ports()
     folder = served.version.parents[1]
-    command = [
-        BINARY,
-        f"--port={grpc_port}",
-        f"--rest_api_port={rest_port}",
-        f"--model_config_file={folder / 'models.config'}",
-        f"--monitoring_config_file={folder / 'monitoring.config'}",
-    ]
-    if request.param:
-        parameters = folder / "batching.config"
-        command += ["--enable_batching", f"--batching_parameters_file={parameters}"]
-    log = tmp_path_factory.mktemp("model_server") / "log"
+    command = [BINARY, f"--port={port}", f"--rest_api_port={rest_port}"]
+    command += [f"--model_config_file={folder / 'models.config'}"]
+    command += [f"--monitoring_config_file={folder / 'monitoring.config'}"]
+    if request.param == "batching":
+        command += ["--enable_batching"]
+        command += [f"--batching_parameters_file={folder / 'batching.config'}"]
+    log, url = tmp_path_factory.mktemp("model_server") / "log", f"http://127.0.0.1:{rest_port}"
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-    url = f"http://127.0.0.1:{rest_port}"
+
+    def available():
+        try:
+            return "AVAILABLE" in httpx2.get(f"{url}/v1/models/tiny", timeout=10).text
+        except httpx2.TransportError:
+            return False
+
     try:
-        _wait_until_available(process, log, f"{url}/v1/models/{served.version.parent.name}")
-        yield f"127.0.0.1:{grpc_port}", url
+        wait_until(available, process, log)
+        yield url, f"127.0.0.1:{port}"
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.kill()
+        process.wait()
 
 
-def _wait_until_available(process, log, url):
-    deadline = time.monotonic() + STARTING
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text(errors="replace")
-        try:
-            status = HTTP.get(url, timeout=10).json().get("model_version_status", [])
-        except (requests.RequestException, ValueError):
-            status = []
-        if any(version["state"] == "AVAILABLE" for version in status):
-            return
-        time.sleep(0.2)
-    pytest.fail(f"not available: {log.read_text(errors='replace')}")
+@pytest.fixture
+def rest(server):
+    with httpx2.Client(base_url=server[0], timeout=60) as client:
+        yield client
 
 
-@named(RPC_CHECKS)
-def test_grpc_of_tensorflow_serving(check, model_server, expected):
-    check(model_server[0], expected)
+def assert_answers(found, expected):
+    """Compares columns of JSON with arrays."""
+    arrays = {name: to_array(values, expected[name].dtype) for name, values in found.items()}
+    assert_alike(arrays, expected)
 
 
-@named(REST_CHECKS)
-def test_rest_of_tensorflow_serving(check, model_server, expected):
-    check(model_server[1], expected)
+def text(value):
+    return value.decode() if isinstance(value, bytes) else value
 
 
-def test_metrics_of_tensorflow_serving(model_server):
-    response = HTTP.get(f"{model_server[1]}/monitoring/prometheus/metrics", timeout=60)
-    assert response.status_code == 200
-    assert "tensorflow" in response.text
+def test_rows_and_columns_named_and_not(rest, exchanges):
+    for signature, inputs, outputs in exchanges:
+        columns = {name: nested(array.tolist(), text) for name, array in inputs.items()}
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        bodies = [{"instances": rows}, {"inputs": columns}]
+        if len(columns) == 1:
+            bodies += [{key: columns["text"]} for key in ("instances", "inputs")]
+        for body in bodies:
+            path = f"/v1/models/tiny{'/versions/1' * (body is bodies[0])}:predict"
+            answer = rest.post(path, json={"signature_name": signature, **body})
+            assert answer.status_code == 200, answer.text
+            assert answer.headers["Content-Type"].partition(";")[0] == "application/json"
+            ((key, found),) = answer.json().items()
+            assert key == ("predictions" if "instances" in body else "outputs")
+            if key == "predictions":
+                found = {name: [row[name] for row in found] for name in outputs}
+            assert_answers(found, outputs)
+
+
+def test_strings_in_base64(rest, exchanges):
+    _, inputs, outputs = exchanges[0]
+    encoded = [{"b64": base64.b64encode(value).decode()} for value in inputs["text"]]
+    answer = rest.post("/v1/models/tiny:predict", json={"inputs": {"text": encoded}}).json()
+    assert_answers(answer["outputs"], outputs)
+
+
+ROW = {"instances": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "message"),
+    [
+        ("POST", "none:predict", ROW, 404, "Servable not found for request: Latest(none)"),
+        ("POST", "tiny/versions/9:predict", ROW, 404, "Servable not found for request: Specific"),
+        ("POST", "tiny:predict", ROW | {"signature_name": "x"}, 400, 'Serving signature name: "x"'),
+        ("POST", "tiny:predict", {"instances": [{"none": 1}]}, 400, ""),
+        ("POST", "tiny:predict", {"instances": []}, 400, ""),
+        ("POST", "tiny:predict", {"instances": [12.5]}, 400, ""),
+        ("POST", "tiny:predict", ROW | {"inputs": {}}, 400, ""),
+        ("POST", "tiny:predict", {}, 400, ""),
+        ("POST", "tiny:no_such_method", {}, 400, "Malformed request: POST /v1/models/"),
+        ("GET", "tiny:predict", None, 400, "Malformed request: GET /v1/models/"),
+        ("GET", "none", None, 404, "Could not find "),
+        ("GET", "tiny/versions/9", None, 404, "Could not find "),
+    ],
+)
+def test_errors(rest, method, path, body, status, message):
+    answer = rest.request(method, f"/v1/models/{path}", json=body)
+    assert answer.status_code == status, answer.text
+    assert list(answer.json()) == ["error"]
+    assert answer.json()["error"].startswith(message)
+
+
+def test_status_and_metadata(rest, exchanges):
+    available = {"state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
+    for path in ("tiny", "tiny/versions/1"):
+        answer = rest.get(f"/v1/models/{path}").json()
+        assert answer == {"model_version_status": [{"version": "1"} | available]}
+    answer = rest.get("/v1/models/tiny/metadata").json()
+    assert (answer["model_spec"]["name"], answer["model_spec"]["version"]) == ("tiny", "1")
+    signatures = answer["metadata"]["signature_def"]["signature_def"]
+    for name, *parts in exchanges:
+        assert signatures[name]["method_name"] == "tensorflow/serving/predict"
+        for arrays, key in zip(parts, ("inputs", "outputs"), strict=True):
+            assert signatures[name][key].keys() == arrays.keys()
+            for tensor, array in arrays.items():
+                info, dtype = signatures[name][key][tensor], tf.as_dtype(array.dtype)
+                assert info["dtype"] == types_pb2.DataType.Name(dtype.as_datatype_enum)
+                assert len(info["tensor_shape"]["dim"]) == array.ndim
+                assert info["tensor_shape"]["dim"][0]["size"] == "-1", "of any batch size"
+
+
+def test_many_clients_at_once_get_each_its_own_answer(server, exchanges):
+    """Also where a server joins requests of unequal sizes."""
+    url, address = server
+    addresses = [(url, "rest"), *([(address, "grpc")] if address else [])]
+
+    def ask(number):
+        signature, inputs, outputs = exchanges[number % len(exchanges)]
+        size = len(outputs["label"]) if number % 2 else 1
+        address, protocol = addresses[number % len(addresses)]
+        with Client(address, "tiny", protocol, timeout=60) as client:
+            rows = client.predict({n: array[:size] for n, array in inputs.items()}, signature)
+        expected = {name: array[:size] for name, array in outputs.items()}
+        return {name: [row[name] for row in rows] for name in outputs}, expected
+
+    with ThreadPoolExecutor(8) as clients:
+        for found, expected in clients.map(ask, range(24)):
+            assert_answers(found, expected)
+
+
+def test_metrics_of_tensorflow_serving(server):
+    if server[1]:
+        metrics = httpx2.get(f"{server[0]}/monitoring/prometheus/metrics", timeout=60)
+        assert metrics.status_code == 200
+        assert "tensorflow" in metrics.text

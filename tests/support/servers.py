@@ -1,6 +1,7 @@
 """Servers for tests, in this process: the development server, and gRPC by the stock servicers."""
 
 import contextlib
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,23 +21,27 @@ from zoo.serving.export.warmup import to_tensor_proto
 from zoo.serving.server import development, ports
 from zoo.serving.server.models import Model
 
-WAIT = 120  # seconds for what should take less than one
+
+def free_ports():
+    with socket.socket() as first, socket.socket() as second:
+        for one in (first, second):
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in (first, second)]
 
 
-def wait_until(condition, seconds=WAIT):
-    """Waits until a function returns something true, which is returned."""
+def wait_until(condition, process, log, seconds=120):
+    """Waits until a function returns something true, as long as a process runs."""
     end = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.01)
-    return result
+    while not condition():
+        assert process.poll() is None, log.read_text(errors="replace")
+        assert time.monotonic() < end, f"nothing happened: {log.read_text(errors='replace')}"
+        time.sleep(0.02)
 
 
 @contextlib.contextmanager
-def development_server(request_bytes=development.REQUEST_BYTES, **folders):
+def development_server(**folders):
     """Context of the URL of a development server of models by name."""
-    models = [Model(name, folder) for name, folder in folders.items()]
-    server = development.server(models, request_bytes)
+    server = development.server([Model(name, folder) for name, folder in folders.items()])
     with ports.listen("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
@@ -50,10 +55,11 @@ def development_server(request_bytes=development.REQUEST_BYTES, **folders):
 @contextlib.contextmanager
 def grpc_server(**folders):
     """Context of the address of a server of `PredictionService` and `ModelService`."""
-    models = {name: Model(name, folder) for name, folder in folders.items()}
+    services = _Services()
+    services.models = {name: Model(name, folder) for name, folder in folders.items()}
     server = grpc.server(ThreadPoolExecutor(8))
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_Predict(models), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Status(models), server)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(services, server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(services, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
@@ -62,45 +68,27 @@ def grpc_server(**folders):
         server.stop(None)
 
 
-class _Services:
-    def __init__(self, models):
-        self._models = models
-
+class _Services(
+    prediction_service_pb2_grpc.PredictionServiceServicer,
+    model_service_pb2_grpc.ModelServiceServicer,
+):
     def _find(self, spec, context):
-        number = spec.version.value if spec.HasField("version") else None
         try:
-            return self._models[spec.name].version(number)
-        except KeyError:
-            message = f"Servable not found for request: Latest({spec.name})"
+            number = spec.version.value if spec.HasField("version") else None
+            return self.models[spec.name].version(number)
         except LookupError as error:
-            message = str(error)
-        return context.abort(grpc.StatusCode.NOT_FOUND, message)
+            return context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found: {error}")
 
-
-class _Predict(_Services, prediction_service_pb2_grpc.PredictionServiceServicer):
     def Predict(self, request, context):
-        number, model = self._find(request.model_spec, context)
-        name = request.model_spec.signature_name or "serving_default"
-        if name not in model.signatures:
-            message = f'Serving signature key "{name}" not found.'
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, message)
-        specs = model.signatures[name].inputs
-        inputs = {key: tf.make_ndarray(proto) for key, proto in request.inputs.items()}
-        wrong = inputs.keys() ^ specs.keys() or {
-            key for key, array in inputs.items() if specs[key].dtype != tf.as_dtype(array.dtype)
-        }
-        if wrong:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"wrong inputs: {wrong}")
+        _, model = self._find(request.model_spec, context)
+        inputs = {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
         try:
-            outputs = model.run(name, inputs)
+            outputs = model.run(request.model_spec.signature_name, inputs)
         except tf.errors.OpError as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
-        response = predict_pb2.PredictResponse(model_spec=request.model_spec)
-        response.model_spec.version.value = number
-        response.model_spec.signature_name = name
-        for key, array in outputs.items():
-            if key in request.output_filter or not request.output_filter:
-                response.outputs[key].CopyFrom(to_tensor_proto(array))
+        response = predict_pb2.PredictResponse()
+        for name, array in outputs.items():
+            response.outputs[name].CopyFrom(to_tensor_proto(array))
         return response
 
     def GetModelMetadata(self, request, context):
@@ -113,11 +101,9 @@ class _Predict(_Services, prediction_service_pb2_grpc.PredictionServiceServicer)
         response.metadata["signature_def"].Pack(signatures)
         return response
 
-
-class _Status(_Services, model_service_pb2_grpc.ModelServiceServicer):
     def GetModelStatus(self, request, context):
         self._find(request.model_spec, context)
-        status = self._models[request.model_spec.name].status()
+        status = self.models[request.model_spec.name].status()
         return json_format.ParseDict(status, get_model_status_pb2.GetModelStatusResponse())
 
 
@@ -137,11 +123,6 @@ class _Small(tf.Module):
             "version": tf.fill(tf.shape(text), self.version),
         }
 
-    def count(self, steps):
-        most = tf.reduce_max(steps)
-        end = tf.while_loop(lambda i: i < most, lambda i: (i + 1,), (0,))
-        return {"end": tf.minimum(steps, end)}
-
 
 def _echo(content):
     size = tf.cast(tf.strings.length(content), tf.int64)
@@ -153,7 +134,6 @@ def write_small_model(folder, version):
     model = _Small(version)
     functions = {
         "serving_default": (model.label, {"text": tf.string}),
-        "count": (model.count, {"steps": tf.int32}),
         "echo": (_echo, {"content": tf.string}),
         "add": (
             lambda x, y: {"total": tf.reduce_sum(x, axis=1) + tf.cast(y, tf.float32)},

@@ -56,7 +56,7 @@ def _generate(predictor: "MusicModel") -> Endpoint:
     ) -> dict[str, tf.Tensor]:
         keys = tf.argmax(tf.equal(key[:, None], ("", *KEYS)), axis=1, output_type=tf.int32)
         limits = tf.clip_by_value(max_length, 1, LONGEST)
-        steps = tf.reduce_max(limits)
+        steps = tf.maximum(1, tf.reduce_max(limits))  # a batch of no rows has no greatest limit
         given = tf.pad(_symbols(seed_chord)[:, None], [[0, 0], [0, steps - 1], [0, 0]])
         nothing = tf.zeros_like(keys)
         state = sequences.beginning(given, keys, nothing, nothing + encoder.bar)

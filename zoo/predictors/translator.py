@@ -20,7 +20,7 @@ from zoo.layers.scan import scan
 from zoo.networks.encoder_decoder import decode_step_model, encode_model
 from zoo.predictors.base import Predictor, list_of_strings, load_vocabulary, map_by_length
 from zoo.predictors.endpoints import Arrays, Endpoint, request
-from zoo.predictors.graphs import for_keras, graph
+from zoo.predictors.graphs import for_keras, graph, with_a_step
 from zoo.text.characters import CharacterTokenizer
 from zoo.text.normalization import tidy
 from zoo.text.sentences import SentenceTokenizer
@@ -299,7 +299,8 @@ class Translator(Predictor):
         def translate(text: tf.Tensor) -> dict[str, tf.Tensor]:
             ids = encoded(self.source_tokenizer, text)
             forbidden = (PADDING_ID, UNKNOWN_ID)
-            found = self._beam_search(ids.to_tensor(PADDING_ID), BEAMS, LENGTH_PENALTY, forbidden)
+            padded = with_a_step(ids.to_tensor(PADDING_ID))
+            found = self._beam_search(padded, BEAMS, LENGTH_PENALTY, forbidden)
             blank = ids.row_lengths() == 1  # nothing but `<EOS>`
             joined = self.target_tokenizer.join(found.tokens[:, 0])
             return {

@@ -24,15 +24,18 @@ def numpy_dtype(name: str) -> np.dtype:
 def to_array(values: Any, dtype: np.dtype) -> np.ndarray:
     """Values as an array of a type that holds them; NumPy alone would wrap large integers.
 
-    Args:
-        values: nested list or array of numbers, booleans, `bytes` or `str`, which becomes UTF-8.
-        dtype: `object` for strings, which become `bytes`.
+    Strings, whose `dtype` is `object`, become `bytes`.
 
     Raises:
         ValueError, TypeError: a value is not of the type, or the lists differ in length.
     """
     if dtype.kind == "O":
-        return _bytes_array(values)
+        strings = np.array(values, dtype=object)
+        for i, value in enumerate(strings.flat):
+            if not isinstance(value, str | bytes):
+                raise ValueError(f"expected strings of one shape, not {type(value).__name__}")
+            strings.flat[i] = value.encode() if isinstance(value, str) else value
+        return strings
     array = np.asarray(values)
     if not array.size:
         return array.astype(dtype, casting="unsafe")
@@ -48,18 +51,6 @@ def to_array(values: Any, dtype: np.dtype) -> np.ndarray:
     return cast
 
 
-def _bytes_array(values: Any) -> np.ndarray:
-    array = np.array(values, dtype=object)
-    encoded = np.empty(array.shape, dtype=object)
-    for i, value in enumerate(array.flat):
-        if isinstance(value, str):
-            value = value.encode()
-        if not isinstance(value, bytes):
-            raise ValueError(f"expected strings of one shape, not {type(value).__name__}")
-        encoded.flat[i] = bytes(value)
-    return encoded
-
-
 def plain(array: np.ndarray) -> Any:
     """An array as nested lists; float32 as the shortest decimals that stand for it."""
     if array.dtype not in _SHORT:
@@ -68,13 +59,13 @@ def plain(array: np.ndarray) -> Any:
     return np.array(decimals, dtype=float).reshape(array.shape).tolist()
 
 
-def output_values(name: str, array: np.ndarray, errors: str = "replace") -> Any:
+def output_values(name: str, array: np.ndarray) -> Any:
     """An output as nested lists; strings are `str`, or `bytes` if the name ends in "_bytes"."""
     if array.dtype != object:
         return plain(array)
     if name.endswith(_BYTES_SUFFIX):
         return array.tolist()
-    return nested(array.tolist(), lambda string: string.decode("utf-8", errors))
+    return nested(array.tolist(), lambda string: string.decode("utf-8", "replace"))
 
 
 def nested(values: Any, convert: Callable[[Any], Any]) -> Any:

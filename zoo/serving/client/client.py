@@ -1,10 +1,4 @@
-"""Asks a served model, over gRPC or REST: TensorFlow Serving, or the development server.
-
-from zoo.serving.client import Client
-
-with Client("localhost:8500", "sentiment_bilstm_imdb") as client:
-    client.predict({"text": ["Loved it."]})
-"""
+"""Asks a served model, over gRPC or REST: TensorFlow Serving, or the development server."""
 
 import importlib
 from collections.abc import Mapping
@@ -17,16 +11,16 @@ from zoo.errors import UserError
 from zoo.serving.arrays import numpy_dtype, to_array
 from zoo.serving.client.transport import SIGNATURE_DEF, Transport
 
-DEFAULT_SIGNATURE = "serving_default"
-_INTERNAL = "__"  # begins the names of signatures that are not for clients
 _TRANSPORTS = {"grpc": ("rpc", "Grpc"), "rest": ("rest", "Rest")}  # gRPC's imports TensorFlow
 
-Specs = dict[str, dict[str, Any]]
-"""The inputs or outputs of a signature: for each name its `dtype` and `shape`."""
+Specs = dict[str, dict[str, Any]]  # for each input or output its `dtype` and `shape`
 
 
 class Client:
     """A client of one served model; closes its connection when it leaves a `with`.
+
+        with Client("localhost:8500", "sentiment_bilstm_imdb") as client:
+            client.predict({"text": ["Loved it."]})
 
     Args:
         address: of the server: `host:port` for gRPC, `http://host:port` for REST.
@@ -47,21 +41,23 @@ class Client:
         make = getattr(importlib.import_module(f"zoo.serving.client.{module}"), kind)
         self._transport: Transport = make(address, model, timeout)
         self._model = model
-        self._metadata: dict[int | None, dict] = {}  # by the version asked for; None is the latest
+        self._signatures: dict[
+            int | None, dict
+        ] = {}  # by the version asked for; None is the latest
 
     def predict(
         self,
         inputs: Mapping[str, ArrayLike],
-        signature: str = DEFAULT_SIGNATURE,
+        signature: str = "serving_default",
         version: int | None = None,
     ) -> list[dict[str, Any]]:
-        """Runs a signature.
+        """Runs a signature of a version of the model; None for the latest.
 
         Args:
             inputs: dict of the signature's inputs, each a list or array of rows; strings are `str`
                 or `bytes`.
             signature: its name.
-            version: of the model; None for the latest.
+            version: its number.
 
         Returns:
             List of one dict for each row: the outputs, as numbers, strings and nested lists.
@@ -72,26 +68,27 @@ class Client:
                 version or signature; or the inputs do not fit it.
         """
         try:
-            signatures = self._signatures(version)
+            if version not in self._signatures:
+                self._signatures[version] = self.metadata(version)["signatures"]
+            signatures = self._signatures[version]
             if signature not in signatures:
                 raise UserError(
                     f"model '{self._model}' has no signature '{signature}': it has "
                     f"{', '.join(signatures)}"
                 )
             specs = signatures[signature]
-            arrays = _arrays(inputs, specs["inputs"])
-            outputs = self._transport.predict(arrays, list(specs["outputs"]), signature, version)
-            return _rows(outputs)
+            arrays, names = _arrays(inputs, specs["inputs"]), list(specs["outputs"])
+            return _rows(self._transport.predict(arrays, names, signature, version))
         except UserError:
-            self._metadata.clear()  # a new version may have another signature
+            self._signatures.clear()  # a new version may have another signature
             raise
 
     def status(self) -> list[dict[str, Any]]:
         """The states of the model's versions.
 
         Returns:
-            List of dicts: `version`, `state` ("AVAILABLE" if it answers), `error_code`
-            ("OK" if nothing is wrong) and `error_message`.
+            List of dicts: `version`, `state` ("AVAILABLE" if it answers), `error_code` ("OK" if
+            nothing is wrong) and `error_message`.
 
         Raises:
             UserError: as for `predict`.
@@ -99,21 +96,14 @@ class Client:
         answer = self._transport.status()
         try:
             return [
-                {
-                    "version": int(found["version"]),
-                    "state": found["state"],
-                    **{key: found["status"][key] for key in ("error_code", "error_message")},
-                }
+                {"version": int(found["version"]), "state": found["state"], **found["status"]}
                 for found in answer["model_version_status"]
             ]
         except (KeyError, TypeError, ValueError) as error:
             raise self._transport.error("not understood", error) from error
 
     def metadata(self, version: int | None = None) -> dict[str, Any]:
-        """The signatures of the model.
-
-        Args:
-            version: of the model; None for the latest.
+        """The signatures of a version of the model; None for the latest.
 
         Returns:
             dict of `model`, `version` and `signatures`: for each the `inputs` and `outputs` with
@@ -124,17 +114,14 @@ class Client:
         """
         answer = self._transport.metadata(version)
         try:
-            return {
-                "model": self._model,
-                "version": int(answer["model_spec"]["version"]),
-                "signatures": {
-                    name: {key: _specs(found[key]) for key in ("inputs", "outputs")}
-                    for name, found in sorted(
-                        answer["metadata"][SIGNATURE_DEF][SIGNATURE_DEF].items()
-                    )
-                    if not name.startswith(_INTERNAL)
-                },
+            definitions = answer["metadata"][SIGNATURE_DEF][SIGNATURE_DEF]
+            signatures = {
+                name: {key: _specs(found[key]) for key in ("inputs", "outputs")}
+                for name, found in sorted(definitions.items())
+                if not name.startswith("__")  # those are for loaders
             }
+            version = int(answer["model_spec"]["version"])
+            return {"model": self._model, "version": version, "signatures": signatures}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self._transport.error("not understood", f"no signatures: {error!r}") from error
 
@@ -147,11 +134,6 @@ class Client:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-    def _signatures(self, version: int | None) -> dict[str, dict[str, Specs]]:
-        if version not in self._metadata:
-            self._metadata[version] = self.metadata(version)["signatures"]
-        return self._metadata[version]
 
 
 def _specs(tensors: dict[str, dict]) -> Specs:
@@ -173,14 +155,15 @@ def _arrays(inputs: Mapping[str, ArrayLike], specs: Specs) -> dict[str, np.ndarr
         raise UserError(
             f"the signature takes {', '.join(specs)}, not {', '.join(inputs) or 'nothing'}"
         )
-    return {name: _array(name, inputs[name], specs[name]["dtype"]) for name in specs}
-
-
-def _array(name: str, values: ArrayLike, dtype_name: str) -> np.ndarray:
-    try:
-        return to_array(values, numpy_dtype(dtype_name))
-    except (ValueError, TypeError) as error:
-        raise UserError(f"input {name} must hold {dtype_name} values of one shape") from error
+    arrays = {}
+    for name, spec in specs.items():
+        try:
+            arrays[name] = to_array(inputs[name], numpy_dtype(spec["dtype"]))
+        except (ValueError, TypeError) as error:
+            raise UserError(
+                f"input {name} must hold {spec['dtype']} values of one shape"
+            ) from error
+    return arrays
 
 
 def _rows(outputs: dict[str, Any]) -> list[dict[str, Any]]:

@@ -28,10 +28,8 @@ class Rest(Transport):
     def predict(
         self, inputs: dict[str, np.ndarray], outputs: list[str], signature: str, version: int | None
     ) -> dict[str, Any]:
-        body = {
-            "signature_name": signature,
-            "inputs": {name: _json_values(array) for name, array in inputs.items()},
-        }
+        values = {name: _json_values(array) for name, array in inputs.items()}
+        body = {"signature_name": signature, "inputs": values}
         answer = self._call("POST", f"{self._path(version)}:predict", body)
         try:
             values = answer["outputs"]

@@ -18,6 +18,7 @@ from tensorflow_serving.apis import (
 from zoo.errors import UserError
 from zoo.serving.arrays import output_values
 from zoo.serving.client.transport import SIGNATURE_DEF, Transport
+from zoo.serving.export.warmup import to_tensor_proto
 
 _KINDS = {
     grpc.StatusCode.UNAVAILABLE: "unreachable",
@@ -45,8 +46,7 @@ class Grpc(Transport):
         request = predict_pb2.PredictRequest(model_spec=self._spec(version))
         request.model_spec.signature_name = signature
         for name, array in inputs.items():
-            dtype = tf.string if array.dtype == object else None
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(array, dtype, array.shape))
+            request.inputs[name].CopyFrom(to_tensor_proto(array))
         response = self._call(self._predictions.Predict, request)
         try:
             return {
@@ -58,7 +58,7 @@ class Grpc(Transport):
 
     def status(self) -> dict[str, Any]:
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=self._spec(None))
-        return _document(self._call(self._models.GetModelStatus, request))
+        return as_rest(self._call(self._models.GetModelStatus, request))
 
     def metadata(self, version: int | None) -> dict[str, Any]:
         request = get_model_metadata_pb2.GetModelMetadataRequest(
@@ -68,8 +68,8 @@ class Grpc(Transport):
         signatures = get_model_metadata_pb2.SignatureDefMap()
         if not response.metadata[SIGNATURE_DEF].Unpack(signatures):
             raise self.error("not understood", "no signatures")
-        spec, found = _document(response.model_spec), _document(signatures)
-        return {"model_spec": spec, "metadata": {SIGNATURE_DEF: found}}
+        found = {SIGNATURE_DEF: as_rest(signatures)}
+        return {"model_spec": as_rest(response.model_spec), "metadata": found}
 
     def close(self) -> None:
         self._channel.close()
@@ -88,7 +88,7 @@ class Grpc(Transport):
             raise self.error(kind, error.details() or error.code().name) from error
 
 
-def _document(content: message.Message) -> dict[str, Any]:
+def as_rest(content: message.Message) -> dict[str, Any]:
     """A message as the server's REST interface writes it."""
     return json_format.MessageToDict(
         content, preserving_proto_field_name=True, always_print_fields_with_no_presence=True

@@ -21,12 +21,7 @@ _WORDS = {
 
 
 class Transport:
-    """A connection to a server.
-
-    Args:
-        address: of the server.
-        model: its name there.
-        timeout: seconds to wait for an answer.
+    """A connection to a server, at an address, on behalf of one model.
 
     Raises:
         UserError: the address cannot be one; later, what `_WORDS` tells.
@@ -35,7 +30,7 @@ class Transport:
     def __init__(self, address: str, model: str, timeout: float):
         self._address = address
         self._model = model
-        self._timeout = timeout
+        self._timeout = timeout  # seconds to wait for an answer
 
     def predict(
         self, inputs: dict[str, np.ndarray], outputs: list[str], signature: str, version: int | None

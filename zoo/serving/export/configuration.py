@@ -14,55 +14,36 @@ MODELS_NAME = "models.config"
 BATCHING_NAME = "batching.config"
 MONITORING_NAME = "monitoring.config"
 
-_BATCHING = """\
-# Joins requests that wait at the same time into one run. Pass it with
-#   --enable_batching --batching_parameters_file=batching.config
-# A request of more rows than this is refused.
-max_batch_size { value: 128 }
-batch_timeout_micros { value: 2000 }
-max_enqueued_batches { value: 100 }
-# Ids of unequal length are padded by the server with the first id of each row, not with 0. That
-# does no harm to these models: their signatures take the lengths too.
-pad_variable_length_inputs: true
-"""
-_MONITORING = """\
-# Pass it with --monitoring_config_file=monitoring.config; needs --rest_api_port.
-prometheus_config {
-  enable: true
-  path: "/monitoring/prometheus/metrics"
-}
-"""
+_TEMPLATES = Path(__file__).with_name("templates")
 
 
 def update(folder: str | Path) -> None:
     """Writes the configuration of the models in a folder, as far as it is missing.
-
-    Args:
-        folder: holds a folder of integer versions for each model.
 
     Raises:
         UserError: `models.config` is there and cannot be read.
     """
     folder = Path(folder).resolve()  # the server wants absolute paths
     while True:  # another export may replace the file between reading and writing it
-        models = read_models(folder / MODELS_NAME)
+        models = read_models(folder)
         exported = {path.parents[1].name for path in folder.glob("*/[0-9]*/saved_model.pb")}
         missing = exported - {model.name for model in models}
         if not missing:
             break
         models += [model_config(name, folder / name) for name in sorted(missing)]
         _replace(folder / MODELS_NAME, models_config(models))
-    for name, content in ((BATCHING_NAME, _BATCHING), (MONITORING_NAME, _MONITORING)):
+    for name in (BATCHING_NAME, MONITORING_NAME):
         if not (folder / name).exists():
-            _replace(folder / name, content)
+            _replace(folder / name, (_TEMPLATES / name).read_text(encoding="utf-8"))
 
 
-def read_models(path: Path) -> list[ModelConfig]:
-    """The models that a `models.config` lists; none if it is not there.
+def read_models(folder: Path) -> list[ModelConfig]:
+    """The models that `models.config` in a folder lists; none if it is not there.
 
     Raises:
         UserError: the file cannot be read or is no such list.
     """
+    path = folder / MODELS_NAME
     try:
         content = path.read_text(encoding="utf-8") if path.exists() else ""
         return list(text_format.Parse(content, ModelServerConfig()).model_config_list.config)
@@ -79,8 +60,7 @@ def models_config(models: Sequence[ModelConfig]) -> str:
     """The content of a `models.config`."""
     config = ModelServerConfig()
     config.model_config_list.config.extend(models)
-    content: str = text_format.MessageToString(config)
-    return content
+    return str(text_format.MessageToString(config))
 
 
 def _replace(path: Path, content: str) -> None:

@@ -5,7 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import lazy_loader
+
 from zoo.errors import UserError
+
+keras = lazy_loader.load("keras")  # takes seconds, and who lists the formats does without
 
 FORMATS = {
     "saved_model": "zoo.serving.export.saved_model",
@@ -41,8 +45,8 @@ def export(
 
     Raises:
         ValueError: there is no such format.
-        UserError: the format cannot hold this model, a package that it needs is not installed, or
-            something is in the way.
+        UserError: the format cannot hold this model, a package that it needs is not installed,
+            Keras runs on another backend, or something is in the way.
         ExportError: what was written does not answer as the Keras model does, or would not do so
             on every server; it has been removed.
     """
@@ -50,8 +54,12 @@ def export(
         raise UserError(f"'{name}' cannot name an exported model: use letters, digits, _, - and .")
     if format not in FORMATS:
         raise ValueError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format!r}")
+    if (backend := keras.backend.backend()) != "tensorflow":
+        raise UserError(
+            f"an export is a TensorFlow graph, and Keras runs on {backend}: set "
+            "KERAS_BACKEND=tensorflow (models trained on any backend load there)"
+        )
     options = {} if format == "saved_model" else {"overwrite": overwrite}
-    written: Path = importlib.import_module(FORMATS[format]).write(
-        predictor, name, folder, **options
-    )
+    module = importlib.import_module(FORMATS[format])
+    written: Path = module.write(predictor, name, folder, **options)
     return written

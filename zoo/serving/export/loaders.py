@@ -1,20 +1,61 @@
-"""Exported models loaded by TensorFlow alone: nothing of Keras and of the zoo's networks."""
+"""Exported models, loaded by TensorFlow alone: nothing of Keras and of the zoo's networks."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from numpy.typing import ArrayLike
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef, TensorInfo
 
-from zoo.serving.export.signatures import TAG, read_meta_graph, read_signatures
+_TAG = "serve"  # of the graph that servers load
+_INIT_OP = "__saved_model_init_op"  # among the signatures, but the loader's, not a caller's
+
+Specs = dict[str, tf.TensorSpec]
+
+
+class Signature(NamedTuple):
+    """The inputs and outputs of a signature, by name; the specs' own names are the graph's."""
+
+    inputs: Specs
+    outputs: Specs
+
+
+def read_meta_graph(folder: str | Path) -> MetaGraphDef:
+    """The graph of a SavedModel as servers load it, with its signatures.
+
+    Raises:
+        ValueError: the file is missing or damaged, or has no such graph.
+    """
+    path = Path(folder) / "saved_model.pb"
+    try:
+        graphs = saved_model_pb2.SavedModel.FromString(path.read_bytes()).meta_graphs
+        return next(graph for graph in graphs if _TAG in graph.meta_info_def.tags)
+    except (OSError, DecodeError, StopIteration) as error:
+        raise ValueError(f"{path} is not a saved model to serve: {error}") from error
+
+
+def read_signatures(meta_graph: MetaGraphDef) -> dict[str, Signature]:
+    """The signatures that a caller may run, by name."""
+    return {
+        name: Signature(_specs(definition.inputs), _specs(definition.outputs))
+        for name, definition in sorted(meta_graph.signature_def.items())
+        if name != _INIT_OP
+    }
+
+
+def _specs(tensor_infos: Mapping[str, TensorInfo]) -> Specs:
+    return {
+        name: tf.TensorSpec(tf.TensorShape(info.tensor_shape), info.dtype, info.name)
+        for name, info in sorted(tensor_infos.items())
+    }
 
 
 class SavedModel:
     """A model that `tf.saved_model.load` reads. Any number of threads may run it at once.
-
-    Args:
-        folder: of the SavedModel.
 
     Attributes:
         meta_graph: `MetaGraphDef`.
@@ -48,7 +89,7 @@ class SessionModel:
     def __init__(self, folder: str | Path):
         self._session = tf.compat.v1.Session(graph=tf.Graph())
         with self._session.graph.as_default():
-            meta_graph = tf.compat.v1.saved_model.load(self._session, [TAG], str(folder))
+            meta_graph = tf.compat.v1.saved_model.load(self._session, [_TAG], str(folder))
         self._signatures = read_signatures(meta_graph)
 
     def run(self, signature: str, inputs: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.errors import UserError
 from zoo.layers import RecurrentStack
 from zoo.networks.many_to_one import probabilities_of
 from zoo.predictors.text_classifier import TextClassifier
@@ -15,6 +14,7 @@ from zoo.text.special_tokens import PADDING_ID
 
 INPUT, OUTPUT = "token_ids", "probabilities"
 TOLERANCE = 1e-5  # of a probability, against Keras
+Run = Callable[[np.ndarray], np.ndarray]  # int32 (batch, timesteps) -> float32 (batch, labels)
 _LENGTHS = (1, 2, 7, 30)  # timesteps of the batches that are compared
 
 
@@ -25,45 +25,30 @@ class Network(tf.Module):
     float32 here: half precision is a matter of the device, and of its own tools.
 
     Args:
-        predictor: one of `zoo.predictors`, a classifier of token sequences.
+        predictor: a classifier of token sequences.
         batch: number of rows, None for any.
-
-    Raises:
-        UserError: Keras runs on another backend.
     """
 
     def __init__(self, predictor: TextClassifier, batch: int | None = None):
         super().__init__()
-        if keras.backend.backend() != "tensorflow":
-            raise UserError(
-                f"an export is a TensorFlow graph, and Keras runs on {keras.backend.backend()}: "
-                "set KERAS_BACKEND=tensorflow (models trained on any backend load there)"
-            )
         self.vocabulary_size = len(predictor.tokenizer.vocabulary)
         model = _for_conversion(predictor.model)
         # Plain variables: LiteRT's converter makes constants of those, but leaves the ones that it
         # finds through a Keras layer without a value, and the file then answers NaN.
         self.weights = [variable.value for variable in model.variables]
 
-        @tf.function(
-            input_signature=[tf.TensorSpec((batch, None), tf.int32, INPUT)], autograph=False
-        )
+        ids = tf.TensorSpec((batch, None), tf.int32, INPUT)
+
+        @tf.function(input_signature=[ids], autograph=False)
         def function(token_ids: tf.Tensor) -> dict[str, tf.Tensor]:
             return {OUTPUT: probabilities_of(model(token_ids, training=False))}
 
         self.function = function
 
-    def largest_difference(
-        self, run: Callable[[np.ndarray], np.ndarray], batches: Sequence[int]
-    ) -> float:
-        """Compares an exported network with this one, at several lengths, padded and not.
+    def largest_difference(self, run: Run, batches: Sequence[int]) -> float:
+        """The largest difference of a probability between an exported network and this one.
 
-        Args:
-            run: the exported network, int32 (batch, timesteps) -> float32 (batch, labels).
-            batches: the batch sizes to try.
-
-        Returns:
-            The largest difference of a probability.
+        Compares batches of these sizes, at several lengths, padded and not.
 
         Raises:
             ExportError: it is above `TOLERANCE`, or not a number.

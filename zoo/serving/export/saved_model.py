@@ -23,34 +23,15 @@ _READABLE = 0o755  # temporary folders are private, and a server often runs as a
 
 
 def write(predictor: Predictor, name: str, folder: str | Path) -> Path:
-    """Writes the next version of a served model, and checks it before a server can see it.
+    """As `zoo.serving.export`: writes the next version, and checks it before a server can see it.
 
-    `folder` also gets `models.config`, `batching.config` and `monitoring.config` for the server's
-    command line. What is there already stays: models are added to the first, the others are
-    written once.
-
-    Args:
-        predictor: one of `zoo.predictors`; its `endpoints()` become the signatures.
-        name: of the model, as clients will ask for it.
-        folder: of all served models; made if it is missing.
-
-    Returns:
-        The folder of the new version.
-
-    Raises:
-        UserError: the folder cannot be written, its `models.config` is damaged, or Keras runs on
-            another backend.
-        ExportError: the model does not pass `zoo.serving.export.audit`; nothing is left of it.
+    The predictor's `endpoints()` become the signatures. `folder` also gets `models.config`,
+    `batching.config` and `monitoring.config` for the server's command line. What is there already
+    stays: models are added to the first, the others are written once.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise UserError(
-            f"a SavedModel is written by TensorFlow, and Keras runs on {keras.backend.backend()}: "
-            "set KERAS_BACKEND=tensorflow (models trained on any backend load there)"
-        )
-    configuration.read_models(
-        Path(folder) / configuration.MODELS_NAME
-    )  # a damaged one is refused before there is a version
-    versions = Path(folder) / name
+    folder = Path(folder)
+    configuration.read_models(folder)  # damaged, it is refused before there is a version
+    versions = folder / name
     try:
         version = _write_version(predictor, name, versions)
         configuration.update(folder)

@@ -21,13 +21,7 @@ MOST = 1000  # records that TensorFlow Serving takes
 
 
 def write(folder: Path, model: str, endpoints: "Sequence[Endpoint]") -> None:
-    """Writes the examples of a model's endpoints, with the answers of Keras.
-
-    Args:
-        folder: of the SavedModel.
-        model: its name.
-        endpoints: of its predictor.
-    """
+    """Writes the examples of a model's endpoints into its SavedModel, with the answers of Keras."""
     path = folder / NAME
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
@@ -36,13 +30,13 @@ def write(folder: Path, model: str, endpoints: "Sequence[Endpoint]") -> None:
                 writer.write(_log(model, endpoint, example).SerializeToString())
 
 
-def read(path: Path) -> Iterator[PredictionLog]:
-    """Reads a file of warm-up requests.
+def read(folder: str | Path) -> Iterator[PredictionLog]:
+    """The warm-up requests of a SavedModel.
 
     Raises:
         tf.errors.OpError: the file is missing or damaged.
     """
-    for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+    for record in tf.data.TFRecordDataset(str(Path(folder) / NAME)).as_numpy_iterator():
         yield PredictionLog.FromString(record)
 
 
@@ -55,9 +49,8 @@ def to_tensor_proto(array: np.ndarray) -> TensorProto:
 def _log(model: str, endpoint: "Endpoint", example: "Arrays") -> PredictionLog:
     log = PredictionLog()
     request, response = log.predict_log.request, log.predict_log.response
-    for spec in (request.model_spec, response.model_spec):
-        spec.name = model
-        spec.signature_name = endpoint.name
+    request.model_spec.name = model
+    request.model_spec.signature_name = endpoint.name
     for name, array in example.items():
         request.inputs[name].CopyFrom(to_tensor_proto(array))
     for name, array in endpoint.expected(example).items():

@@ -6,17 +6,16 @@ production, use TensorFlow Serving.
 """
 
 import contextlib
+import json
 import logging
 import os
 import signal
 import sys
-import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 import uvicorn
-from google.protobuf import json_format
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -25,17 +24,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
+from zoo.serving.client.rpc import as_rest
 from zoo.serving.server import documents, ports
 from zoo.serving.server.models import Model
 
 NAME = "zoo-development-server"
 """What it calls itself, in the header `Server` of every answer."""
 
-REQUEST_BYTES = 16 * 2**20  # that a request may have at most
 _REQUESTS = 256  # at the same time; more are refused
 _STOP_SECONDS = 30  # for requests under way when the server is stopped
-_DEFAULT_SIGNATURE = "serving_default"
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _STATUS = {  # of errors; 500 of all others
     LookupError: 404,
     ValueError: 400,
@@ -49,18 +46,17 @@ _LOG = logging.getLogger(__name__)
 Answer = Callable[[Model, int | None, bytes], dict[str, Any]]
 
 
-def application(models: Sequence[Model], request_bytes: int = REQUEST_BYTES) -> Starlette:
-    """The REST interface of models, as an ASGI application."""
+def server(models: Sequence[Model]) -> uvicorn.Server:
+    """A server of the REST interface of models, which is yet to be run on a socket."""
     served = {model.name: model for model in models}
 
     def answering(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
         """Runs `answer` in a thread, which may be busy with it for long."""
 
         async def endpoint(request: Request) -> Response:
-            body = await _read_body(request, request_bytes)
             name, number = request.path_params["name"], request.path_params.get("version")
             model = served.get(name) or Model(name, os.devnull)  # where no versions are
-            return _response(await run_in_threadpool(answer, model, number, body))
+            return _response(await run_in_threadpool(answer, model, number, await request.body()))
 
         return endpoint
 
@@ -73,26 +69,20 @@ def application(models: Sequence[Model], request_bytes: int = REQUEST_BYTES) -> 
         return _response({"status": "ready", "server": NAME})
 
     def malformed(request: Request) -> Response:
-        raise HTTPException(400, f"Malformed request: {request.method} {request.url.path}")
+        raise HTTPException(404)
 
     paths = [f"/v1/models/{{name}}{version}" for version in ("", "/versions/{version:int}")]
     status = answering(lambda model, number, _: model.status(number))
     routes = [
         Route("/healthz", health),
         *(Route(f"{path}:predict", answering(_predict), methods=["POST"]) for path in paths),
-        Route("/v1/models/{name}:{method}", malformed, methods=_METHODS),
+        Route("/v1/models/{name}:{method}", malformed),
         *(Route(f"{path}/metadata", answering(_metadata)) for path in paths),
         *(Route(path, status) for path in paths),
-        Route("/v1/{path:path}", malformed, methods=_METHODS),
     ]
     handlers: Any = dict.fromkeys((*_STATUS, HTTPException, Exception), _failure)
-    return Starlette(routes=routes, exception_handlers=handlers)
-
-
-def server(models: Sequence[Model], request_bytes: int = REQUEST_BYTES) -> uvicorn.Server:
-    """The application in a server, which is yet to be run on a socket."""
     config = uvicorn.Config(
-        application(models, request_bytes),
+        Starlette(routes=routes, exception_handlers=handlers),
         http="h11",
         ws="none",
         lifespan="off",
@@ -100,7 +90,6 @@ def server(models: Sequence[Model], request_bytes: int = REQUEST_BYTES) -> uvico
         log_level=logging.WARNING,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
         headers=[("Server", NAME)],
         limit_concurrency=_REQUESTS,
         timeout_graceful_shutdown=_STOP_SECONDS,
@@ -109,12 +98,7 @@ def server(models: Sequence[Model], request_bytes: int = REQUEST_BYTES) -> uvico
 
 
 def run(configs: Sequence[ModelConfig], host: str, port: int) -> None:
-    """Serves until the process gets SIGINT or SIGTERM.
-
-    Args:
-        configs: the models, with distinct names.
-        host: name or address of the interface to listen on.
-        port: of REST.
+    """Serves models of distinct names by REST, until the process gets SIGINT or SIGTERM.
 
     Raises:
         UserError: the port cannot be had.
@@ -135,7 +119,7 @@ def run(configs: Sequence[ModelConfig], host: str, port: int) -> None:
 
 def _predict(model: Model, number: int | None, body: bytes) -> dict[str, Any]:
     document = documents.parse(body)
-    name = document.get("signature_name") or _DEFAULT_SIGNATURE
+    name = document.get("signature_name") or "serving_default"
     _, version = model.version(number)
     if name not in version.signatures:
         raise ValueError(f'Serving signature name: "{name}" not found in signature def')
@@ -145,48 +129,23 @@ def _predict(model: Model, number: int | None, body: bytes) -> dict[str, Any]:
 
 def _metadata(model: Model, number: int | None, _: bytes) -> dict[str, Any]:
     number, version = model.version(number)
-    options = {
-        "preserving_proto_field_name": True,
-        "always_print_fields_with_no_presence": True,
-    }
-    signatures = {
-        name: json_format.MessageToDict(definition, **options)
-        for name, definition in version.meta_graph.signature_def.items()
-    }
+    signatures = {name: as_rest(s) for name, s in version.meta_graph.signature_def.items()}
     return {
         "model_spec": {"name": model.name, "signature_name": "", "version": str(number)},
         "metadata": {"signature_def": {"signature_def": signatures}},
     }
 
 
-async def _read_body(request: Request, limit: int) -> bytes:
-    """The body of a request, unpacked."""
-    too_large = HTTPException(413, f"the request is larger than {limit} bytes")
-    received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > limit:
-            raise too_large
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding == "identity":
-        return bytes(received)
-    if encoding != "gzip":
-        raise HTTPException(415, f"the content encoding {encoding} is not supported")
-    try:
-        body = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS).decompress(received, limit + 1)
-    except zlib.error as error:
-        raise HTTPException(400, f"the request is not gzip: {error}") from error
-    if len(body) > limit:
-        raise too_large
-    return body
-
-
 async def _failure(request: Request, error: Exception) -> Response:
+    path = request.url.path
     if isinstance(error, HTTPException):
+        if path.startswith("/v1/"):  # as TensorFlow Serving says of any path or method it has not
+            return _response({"error": f"Malformed request: {request.method} {path}"}, 400)
         return _response({"error": error.detail}, error.status_code)
     message = error.message if isinstance(error, tf.errors.OpError) else str(error)
     return _response({"error": message or type(error).__name__}, _STATUS.get(type(error), 500))
 
 
 def _response(document: dict[str, Any], status: int = 200) -> Response:
-    return Response(documents.encode(document), status, media_type="application/json")
+    """NaN and Infinity are written so, as TensorFlow Serving does, although JSON has none."""
+    return Response(json.dumps(document), status, media_type="application/json")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from zoo.serving.arrays import from_base64, is_base64, nested, output_values, to_array, to_base64
-from zoo.serving.export.signatures import Specs
+from zoo.serving.export.loaders import Specs
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -38,9 +38,11 @@ def read_inputs(document: dict[str, Any], specs: Specs) -> tuple[dict[str, np.nd
     if ("instances" in document) == ("inputs" in document):
         raise ValueError("the request must have one of the keys 'instances' and 'inputs'")
     in_rows = "instances" in document
-    columns = _columns(document["instances"], specs) if in_rows else document["inputs"]
+    columns = _columns(document["instances"]) if in_rows else document["inputs"]
     if not _is_named(columns):
-        columns = {_only(specs): columns}
+        if len(specs) != 1:
+            raise ValueError(f"name the inputs: {', '.join(specs)}")
+        columns = dict.fromkeys(specs, columns)
     if columns.keys() != specs.keys():
         raise ValueError(f"the inputs must be {', '.join(specs)}, not {', '.join(columns)}")
     return {name: _array(name, columns[name], spec) for name, spec in specs.items()}, in_rows
@@ -50,16 +52,11 @@ def prediction(outputs: Mapping[str, np.ndarray], in_rows: bool) -> dict[str, An
     """The answer: {"predictions": a value for each row} or {"outputs": a value for each output}.
 
     A single output comes without its name.
-
-    Raises:
-        ValueError: outputs in rows differ in their number of rows.
     """
     values = {
-        name: nested(output_values(name, array, "surrogateescape"), to_base64)
+        name: nested(output_values(name, array), to_base64)
         for name, array in sorted(outputs.items())
     }
-    if in_rows and len({array.shape[:1] for array in outputs.values()} | {()}) != 2:
-        raise ValueError("the outputs differ in their number of rows: ask for columns, by 'inputs'")
     if len(values) == 1:
         (only,) = values.values()
         return {"predictions" if in_rows else "outputs": only}
@@ -69,32 +66,15 @@ def prediction(outputs: Mapping[str, np.ndarray], in_rows: bool) -> dict[str, An
     return {"predictions": [dict(zip(values, row, strict=True)) for row in rows]}
 
 
-def encode(document: dict[str, Any]) -> bytes:
-    """The bytes of an answer.
-
-    NaN and Infinity are written so, as TensorFlow Serving does, although JSON has none of them.
-    Strings that are not UTF-8 pass through as they are.
-    """
-    return json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogateescape")
-
-
-def _columns(rows: Any, specs: Specs) -> dict[str, list]:
-    """The values of each input, from those of each row."""
+def _columns(rows: Any) -> Any:
+    """The values of each input by name, from those of each row; or of the only one, as they are."""
     if not isinstance(rows, list) or not rows:
         raise ValueError("'instances' must be a list of rows")
-    named = _is_named(rows[0])
+    names = rows[0].keys() if _is_named(rows[0]) else None
     for i, row in enumerate(rows):
-        if _is_named(row) != named or (named and row.keys() != specs.keys()):
-            raise ValueError(f"element {i} of 'instances' must hold {', '.join(specs)}")
-    if not named:
-        return {_only(specs): rows}
-    return {name: [row[name] for row in rows] for name in specs}
-
-
-def _only(specs: Specs) -> str:
-    if len(specs) != 1:
-        raise ValueError(f"name the inputs: {', '.join(specs)}")
-    return next(iter(specs))
+        if (row.keys() if _is_named(row) else None) != names:
+            raise ValueError(f"element {i} of 'instances' has other inputs than the first")
+    return rows if names is None else {name: [row[name] for row in rows] for name in names}
 
 
 def _is_named(value: Any) -> bool:

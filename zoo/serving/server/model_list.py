@@ -10,22 +10,19 @@ from zoo.errors import UserError
 from zoo.predictors import catalogue
 from zoo.serving.export import configuration
 
-_GRAPH_NAME = "saved_model.pb"
+_GRAPH_NAME = "saved_model.pb"  # as `zoo.serving.export.loaders` has it, without TensorFlow
 
 
 def resolve(
     models: Sequence[str], exports: str | Path, announce: Callable[[str], object]
 ) -> list[ModelConfig]:
-    """The models to serve.
+    """The models to serve, with absolute paths.
 
     Args:
         models: each an exported model's folder of versions (or one of the versions), a folder with
             `models.config`, or the name or path of a saved model, which is exported.
         exports: folder for these exports.
         announce: function that gets a line about what takes a while.
-
-    Returns:
-        The models, with absolute paths.
 
     Raises:
         UserError: one of them is none of these, two have the same name, or an export fails.
@@ -34,12 +31,11 @@ def resolve(
     to_export: dict[str, Path] = {}  # a ModelConfig's name -> what to export for it
     for model in models:
         exported = _exported(Path(model))
-        if exported is None:
+        if not exported:
             folder = catalogue.find_model(model).resolve()
-            exported = [
-                configuration.model_config(folder.name, Path(exports).resolve() / folder.name)
-            ]
-            to_export[folder.name] = folder
+            name = folder.name
+            exported = [configuration.model_config(name, Path(exports).resolve() / name)]
+            to_export[name] = folder
         configs += exported
     _require_distinct(configs)
     for name, folder in to_export.items():
@@ -51,22 +47,21 @@ def resolve(
     return configs
 
 
-def _exported(path: Path) -> list[ModelConfig] | None:
-    """The models of a folder that an export wrote; None if it is no such folder."""
+def _exported(path: Path) -> list[ModelConfig]:
+    """The models of a folder that an export wrote; none if it is no such folder."""
+    path = path.resolve()
     if (path / configuration.MODELS_NAME).is_file():
-        return _listed(path.resolve())
+        return _listed(path)
     if (path / _GRAPH_NAME).is_file():  # one version
-        path = path.resolve().parent
+        path = path.parent
     if any(path.glob(f"[0-9]*/{_GRAPH_NAME}")):
-        path = path.resolve()
         return [configuration.model_config(path.name, path)]
-    return None
+    return []
 
 
 def _listed(folder: Path) -> list[ModelConfig]:
     """The models of `models.config`."""
-    path = folder / configuration.MODELS_NAME
-    configs = configuration.read_models(path)
+    path, configs = folder / configuration.MODELS_NAME, configuration.read_models(folder)
     if not configs:
         raise UserError(f"{path} lists no models: export one to this folder")
     for config in configs:
@@ -82,9 +77,9 @@ def _listed(folder: Path) -> list[ModelConfig]:
 def _require_distinct(configs: Sequence[ModelConfig]) -> None:
     paths: dict[str, str] = {}
     for config in configs:
-        if config.name in paths:
+        name, path = config.name, config.base_path
+        if paths.setdefault(name, path) is not path:
             raise UserError(
-                f"two models are called '{config.name}' ({paths[config.name]} and "
-                f"{config.base_path}): serve one of them, or rename its folder"
+                f"two models are called '{name}' ({paths[name]} and {path}): serve one of them, or "
+                "rename its folder"
             )
-        paths[config.name] = config.base_path

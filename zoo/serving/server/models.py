@@ -21,8 +21,7 @@ class Model:
     def __init__(self, name: str, folder: str | Path):
         self.name = name
         self._folder = Path(folder)
-        self._loaded: dict[int, SavedModel] = {}
-        self._failed: dict[int, tuple[frozenset, str]] = {}  # the files then, and the error
+        self._loaded: dict[int, SavedModel | str] = {}  # or why it cannot be loaded
         self._lock = threading.Lock()
 
     def version(self, number: int | None = None) -> tuple[int, SavedModel]:
@@ -32,9 +31,10 @@ class Model:
             LookupError: there is none.
         """
         with self._lock:
-            folders = self._folders()
-            for key in sorted(folders, reverse=True) if number is None else (number,):
-                if key in folders and (model := self._load(key, folders[key])):
+            for key in self._numbers(number):
+                if key not in self._loaded:
+                    self._loaded[key] = self._load(key)
+                if isinstance(model := self._loaded[key], SavedModel):
                     return key, model
         asked = f"Latest({self.name})" if number is None else f"Specific({self.name}, {number})"
         raise LookupError(f"Servable not found for request: {asked}")
@@ -45,35 +45,29 @@ class Model:
         Raises:
             LookupError: there is none.
         """
-        found = [key for key in self._folders() if number in (None, key)]
-        if not found:
-            asked = "any versions" if number is None else f"version {number}"
-            raise LookupError(f"Could not find {asked} of model {self.name}")
-        return {"model_version_status": [self._state(key) for key in sorted(found, reverse=True)]}
+        if found := [self._state(key) for key in self._numbers(number)]:
+            return {"model_version_status": found}
+        asked = "any versions" if number is None else f"version {number}"
+        raise LookupError(f"Could not find {asked} of model {self.name}")
+
+    def _numbers(self, number: int | None) -> list[int]:
+        """The versions that are there, the highest first; or the one that is asked for."""
+        names = [path.name for path in self._folder.glob("[0-9]*") if path.is_dir()]
+        numbers = sorted((int(name) for name in names if name.isdecimal()), reverse=True)
+        return [key for key in numbers if number in (None, key)]
 
     def _state(self, number: int) -> dict[str, Any]:
-        _, error = self._failed.get(number, ((), ""))
-        state = "AVAILABLE" if number in self._loaded else "END" if error else "START"
-        status = {"error_code": "UNKNOWN" if error else "OK", "error_message": error}
+        loaded = self._loaded.get(number)
+        code, error = ("UNKNOWN", loaded) if isinstance(loaded, str) else ("OK", "")
+        state = "AVAILABLE" if isinstance(loaded, SavedModel) else "END" if error else "START"
+        status = {"error_code": code, "error_message": error}
         return {"version": str(number), "state": state, "status": status}
 
-    def _folders(self) -> dict[int, Path]:
-        names = self._folder.glob("[0-9]*")
-        return {int(path.name): path for path in names if path.name.isdecimal() and path.is_dir()}
-
-    def _load(self, number: int, folder: Path) -> SavedModel | None:
-        """A version, or None if it cannot be loaded; another try once its files have changed."""
-        if number in self._loaded:
-            return self._loaded[number]
-        files = frozenset((path, path.stat().st_mtime_ns) for path in folder.rglob("*"))
-        if number in self._failed and self._failed[number][0] == files:
-            return None
+    def _load(self, number: int) -> SavedModel | str:
         try:
-            self._loaded[number] = SavedModel(folder)
+            model = SavedModel(self._folder / str(number))
         except Exception as error:  # whatever a file that is no model makes TensorFlow raise
             _LOG.error("loading %s version %d failed: %s", self.name, number, error)
-            self._failed[number] = files, str(error) or type(error).__name__
-            return None
-        self._failed.pop(number, None)
+            return str(error) or type(error).__name__
         _LOG.info("%s version %d answers", self.name, number)
-        return self._loaded[number]
+        return model

@@ -6,38 +6,20 @@ from zoo.errors import UserError
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Args:
-        host: name or address of an interface.
-        port: its number; 0 for any that is free.
+    """A listening socket on an interface, by name or address; port 0 is any that is free.
 
     Raises:
         UserError: it cannot be had.
     """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        family, kind, protocol, _, name = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except (OSError, UnicodeError) as error:  # as for a label of more than 63 characters
-        raise UserError(f"cannot listen on {host} ({error}): give another --host") from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(name)
-        listener.listen()
-    except OSError as error:
-        listener.close()
+        return socket.create_server((host, port), family=family)
+    except (OSError, UnicodeError) as error:  # the latter of a label of more than 63 characters
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
         raise UserError(
-            f"cannot listen on {address(host, port)} ({error.strerror}): give another port or "
-            "host, or stop what is using this one"
+            f"cannot listen on {address(host, port)} ({reason}): give another port or host, or "
+            "stop what is using this one"
         ) from error
-    return listener
-
-
-def require_free(host: str, port: int) -> None:
-    """Raises UserError unless a port can be listened on."""
-    listen(host, port).close()
 
 
 def address(host: str, port: int) -> str:
