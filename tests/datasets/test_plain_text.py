@@ -18,23 +18,16 @@ def documents(data):
     return [getattr(data, split) for split in SPLITS]
 
 
-def test_three_files_are_a_document_each(write):
+def test_a_file_is_a_document_whose_lines_end_with_a_line_feed(write):
     texts = ["Étude\nin C.\n", "b", "  c\n\n"]
     data = from_files(*(write(f"{text.strip()[0]}.txt", text) for text in texts))
     assert data.name == "É.txt"
     assert [split.texts for split in documents(data)] == [(text,) for text in texts]
-
-
-def test_lines_end_with_a_line_feed_whatever_the_system(write):
-    assert from_file(write("a.txt", "a\r\nb\rc\n")).texts == ("a\nb\nc\n",)
-    assert from_file(write("a.txt", "\ufeffa\r\n")).texts == ("a\n",)
+    assert from_file(write("a.txt", "\ufeffa\r\nb\rc\n")).texts == ("a\nb\nc\n",)
     assert from_file(write("a.txt.gz", gzip.compress(b"a\r\n"))).texts == ("a\n",)
-
-
-@pytest.mark.parametrize("content", ["\ufeff", "\u00a0\u2003\n"])
-def test_a_file_without_text(write, content):
-    with pytest.raises(UserError, match=r"a\.txt: .*only white space"):
-        from_file(write("a.txt", content))
+    for content in ("\ufeff", "\u00a0\u2003\n"):
+        with pytest.raises(UserError, match=r"a\.txt: .*only white space"):
+            from_file(write("a.txt", content))
 
 
 def test_splits_that_are_not_given_are_the_end_of_the_text(write):
@@ -45,36 +38,29 @@ def test_splits_that_are_not_given_are_the_end_of_the_text(write):
     assert shares == pytest.approx([0.81, 0.09, 0.1], abs=0.01)
     for split in documents(data)[:2]:
         assert split.texts[0].endswith("\n\n")
-
     given = from_files(train, test=write("test.txt", "The end."))
     assert given.test.texts == ("The end.",)
     assert given.train.texts[0] + given.validation.texts[0] == VERSE
 
 
 def test_a_part_set_aside_begins_at_the_best_place_near():
-    def halves(text):
+    def cut(text):
         rest, aside = carve(Documents((text,)))
         assert rest.texts[0] + aside.texts[0] == text
-        return rest.texts[0], aside.texts[0]
+        return len(rest.texts[0])
 
     words, run = "word " * 400, "x" * 2000  # cut at 1800, give or take 50
-    assert halves(run) == (run[:1800], run[1800:])
-    assert halves(words)[1].startswith("word")
+    assert (cut(run), cut(words)) == (1800, 1800)
     at_line = words[:1790] + "\n" + words[1791:]
-    assert len(halves(at_line)[0]) == 1791
-    at_blank_line = at_line[:1760] + "\n \n" + at_line[1763:]
-    assert len(halves(at_blank_line)[0]) == 1763
-    out_of_reach = at_line[:1700] + "\n\n" + at_line[1702:]
-    assert len(halves(out_of_reach)[0]) == 1791
+    assert cut(at_line) == 1791
+    assert cut(at_line[:1760] + "\n \n" + at_line[1763:]) == 1763
+    assert cut(at_line[:1700] + "\n\n" + at_line[1702:]) == 1791  # the blank line is out of reach
 
 
 def test_documents_are_kept_whole_where_one_ends_near():
-    some = Documents(tuple(f"{i:>97} ab" for i in range(20)))
-    rest, aside = carve(some)
-    assert (rest.texts, aside.texts) == (some.texts[:18], some.texts[18:])
-    for lengths in ((1790, 210), (1810, 190)):
-        uneven = Documents(tuple("x" * length for length in lengths))
-        assert [part.texts for part in carve(uneven)] == [uneven.texts[:1], uneven.texts[1:]]
+    for lengths, whole in (([100] * 20, 18), ((1790, 210), 1), ((1810, 190), 1)):
+        some = Documents(tuple("x" * length for length in lengths))
+        assert [part.texts for part in carve(some)] == [some.texts[:whole], some.texts[whole:]]
     generator = np.random.default_rng(0)
     for _ in range(50):
         lengths = generator.integers(1, 3000, size=generator.integers(1, 9))
@@ -100,69 +86,47 @@ def test_limit_cuts_each_split_after_it_is_made(write):
     for every, few in zip(documents(whole), documents(some), strict=True):
         assert few.texts == (every.texts[0][:50],)
     assert from_file(path, limit=10**9).texts == (VERSE,)
-
-
-@pytest.mark.parametrize("limit", [-1, 0, 3])
-def test_a_limit_that_leaves_nothing(write, limit):
     path = write("train.txt", "\n\n\n" + VERSE)
-    for read in (from_file, from_files):
+    for limit in (-1, 0, 3):
         with pytest.raises(UserError, match=f"limit of {limit} characters leaves no text"):
-            read(path, limit=limit)
+            from_file(path, limit=limit)
 
 
 TEXT = tfds.features.Text()
-SENTENCES = [{"text": f"Sentence {i} é.", "title": ""} for i in range(999)] + [
-    {"text": " \n", "title": "a blank one"}
-]
-tfds_corpus("SentencesOfTests", {"text": TEXT, "title": TEXT}, {"train": SENTENCES})
-tfds_corpus(
-    "SplitSentencesOfTests", {"words": TEXT}, dict.fromkeys(SPLITS, [{"words": "a b"}] * 500)
-)
+SENTENCES = [{"text": f"Sentence {i} é.", "title": ""} for i in range(999)]
+BLANK = {"text": " \n", "title": "a blank one"}
+MANY = dict.fromkeys(SPLITS, [{"words": "a b"}] * 500)
+tfds_corpus("SentencesOfTests", {"text": TEXT, "title": TEXT}, {"train": [*SENTENCES, BLANK]})
+tfds_corpus("SplitSentencesOfTests", {"words": TEXT}, MANY)
 tfds_corpus("VerseOfTests", {"verse": TEXT}, {"train": [{"verse": VERSE}]})
 tfds_corpus("BlankOfTests", {"verse": TEXT}, {"train": [{"verse": "\n"}]})
 tfds_corpus("OnlyATestOfTests", {"verse": TEXT}, {"test": [{"verse": VERSE}]})
 tfds_corpus("PairsOfTests", {"de": TEXT, "en": TEXT}, {"train": []})
 
 
-def test_a_tfds_name_with_one_long_text(tfds_folder):
+def test_a_tfds_name_of_one_long_text_or_many_documents(tfds_folder):
     data = load("verse_of_tests")
-    assert data.description == "Of tests."
     assert "".join(text for split in documents(data) for text in split.texts) == VERSE
-    assert len(data.test) == 1
-
-
-def test_a_tfds_name_with_many_documents_sets_whole_ones_aside(tfds_folder):
-    data = load("sentences_of_tests")
+    data, few = load("sentences_of_tests"), load("sentences_of_tests", limit=100)
     texts = [text for split in documents(data) for text in split.texts]
-    assert sorted(texts) == sorted(example["text"] for example in SENTENCES[:-1])
-    sizes = [len(split) for split in documents(data)]
-    assert sizes == pytest.approx([800, 100, 100], abs=1)
-    few = load("sentences_of_tests", limit=100)
+    assert sorted(texts) == sorted(example["text"] for example in SENTENCES)
+    assert [len(split) for split in documents(data)] == pytest.approx([800, 100, 100], abs=1)
     for some, every in zip(documents(few), documents(data), strict=True):
         assert some.characters == 100
         assert "".join(every.texts).startswith("".join(some.texts))
+    for name, message in (
+        ("pairs_of_tests", r"'de' \(Text\), 'en' \(Text\)"),
+        ("only_a_test_of_tests", "no split named 'train'"),
+        ("blank_of_tests", "no text in its split 'train'"),
+    ):
+        with pytest.raises(UserError, match=message):
+            load(name)
 
 
 def test_with_a_limit_no_more_is_read_than_needed(tfds_folder, monkeypatch):
-    whole = load("split_sentences_of_tests")
-    assert len(whole.train) == 500
     read, without_blank = [], plain_text._without_blank
     monkeypatch.setattr(
         plain_text, "_without_blank", lambda texts: read.append(len(texts)) or without_blank(texts)
     )
     assert load("split_sentences_of_tests", limit=5).test.texts == ("a b", "a ")
     assert max(read) < 500
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("pairs_of_tests", r"'de' \(Text\), 'en' \(Text\)"),
-        ("only_a_test_of_tests", "no split named 'train'"),
-        ("blank_of_tests", "no text in its split 'train'"),
-    ],
-)
-def test_a_name_without_text_to_learn_from(tfds_folder, name, message):
-    with pytest.raises(UserError, match=message) as raised:
-        load(name)
-    assert "\n" not in str(raised.value)

@@ -13,7 +13,7 @@ from zoo.errors import UserError
 
 
 @pytest.fixture
-def write(tmp_path):
+def write_rows(tmp_path):
     def write(name, sentences):
         rows = [tuple(zip(*pairs, strict=True)) for pairs in sentences]
         return CASES["sequence_tagging"].write(tmp_path, rows, name)
@@ -27,31 +27,22 @@ def numbered(sentences, tag="B-PER"):
 
 
 def tagged(sentences):
-    return TaggedSentences(
-        [[token for token, _ in pairs] for pairs in sentences],
-        [[tag for _, tag in pairs] for pairs in sentences],
-    )
+    return TaggedSentences(*([[pair[i] for pair in pairs] for pairs in sentences] for i in (0, 1)))
 
 
-def test_three_files_of_three_schemes(write):
+def test_files_of_three_schemes_with_the_tags_of_training_in_order(write_rows):
     data = from_files(
-        write("train", [[("Ann", "B-PER"), ("Lee", "E-PER")], [("Rome", "S-LOC")]]),
-        write("validation", [[("Ann", "I-PER"), ("Bob", "B-PER")]]),
-        write("test", [[("Ann", "B-PER"), ("ran", "O")], [("Ann", "B-PER")]]),
+        write_rows(
+            "train", [[("Ann", "B-b"), ("Lee", "E-b"), ("Bo", "S-a-b")], [("Rome", "S-LOC")]]
+        ),
+        write_rows("validation", [[("Ann", "I-b"), ("Bob", "B-b")]]),
+        write_rows("test", [[("Ann", "B-b"), ("ran", "O")], [("Ann", "B-b")]]),
     )
-    assert data.tag_names == ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
-    assert data.train == TaggedSentences(
-        [["Ann", "Lee"], ["Rome"]], [["B-PER", "I-PER"], ["B-LOC"]]
-    )
-    assert data.validation == TaggedSentences([["Ann", "Bob"]], [["B-PER", "B-PER"]])
-    assert data.test == TaggedSentences([["Ann", "ran"], ["Ann"]], [["B-PER", "O"], ["B-PER"]])
-
-
-def test_tag_names_are_in_order_and_both_for_each_type(write):
-    more = [[("x", "B-b"), ("y", "I-b")], [("z", "B-a-b")]]
-    data = from_files(write("train", numbered(40) + numbered(40, "B-LOC") + more))
-    kinds = ("LOC", "PER", "a-b", "b")
-    assert data.tag_names == ("O", *(f"{prefix}-{kind}" for kind in kinds for prefix in "BI"))
+    assert data.tag_names == ("O", *(f"{p}-{kind}" for kind in ("LOC", "a-b", "b") for p in "BI"))
+    assert data.train.tokens == [["Ann", "Lee", "Bo"], ["X"]]
+    assert data.train.tags == [["B-b", "I-b", "B-a-b"], ["B-LOC"]]
+    assert data.validation == TaggedSentences([["Ann", "Bob"]], [["B-b", "B-b"]])
+    assert data.test == TaggedSentences([["Ann", "ran"], ["Ann"]], [["B-b", "O"], ["B-b"]])
 
 
 def test_equal_sentences_with_other_tags_land_on_one_side():
@@ -75,19 +66,18 @@ def test_no_tag_leaves_training():
     assert sum("B-B" in row for row in aside.tags) == 2
 
 
-def test_tags_that_cannot_be_learnt_or_are_unknown(write):
+def test_tags_that_cannot_be_learnt_or_are_unknown(write_rows):
     with pytest.raises(UserError, match=r"train\.txt: every tag is O"):
-        from_files(write("train", [[("a", "O")]] * 30))
-    other = write("other", [[("a", "O"), ("b", "B-ORG")], [("c", "B-LOC"), ("d", "I-LOC")]])
+        from_files(write_rows("train", [[("a", "O")]] * 30))
+    other = write_rows("other", [[("a", "O"), ("b", "B-ORG")], [("c", "B-LOC"), ("d", "I-LOC")]])
     message = r"other\.txt: the tags 'B-ORG' \(line 2\), 'B-LOC' \(line 4\), 'I-LOC' \(line 5\) are"
     with pytest.raises(UserError, match=message):
-        from_files(write("train", numbered(40)), other)
+        from_files(write_rows("train", numbered(40)), other)
     with pytest.raises(UserError, match=message):
         from_file(other, ("O", "B-PER", "I-PER"))
-    assert from_file(other).tags == [["O", "B-ORG"], ["B-LOC", "I-LOC"]]
 
 
-def sequence(names=None):
+def sequence(*names):
     inner = tfds.features.ClassLabel(names=names) if names else tfds.features.Text()
     return tfds.features.Sequence(inner)
 
@@ -101,22 +91,15 @@ def examples(number, hidden=False):
         yield {"tokens": tokens, "ner": tags, **others}
 
 
+NER, PARTS = sequence("O", "B-PER", "I-PER", "B-LOC", "I-LOC"), sequence("O", "NN")
+OTHERS = {"id": np.int32, "spans": sequence(), "pos": PARTS, "chunks": sequence("O", "B-NP")}
 tfds_corpus(
     "TaggedCorpusOfTests",
-    {
-        "id": np.int32,
-        "spans": sequence(),
-        "tokens": sequence(),
-        "pos": sequence(["NN", "O"]),
-        "chunks": sequence(["O", "B-NP", "I-NP"]),
-        "ner": sequence(["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]),
-    },
+    OTHERS | {"tokens": sequence(), "ner": NER},
     {"train": examples(100), "dev": examples(20), "test": examples(10, hidden=True)},
 )
-XS = sequence(["O", "B-X", "I-X"])
-tfds_corpus("TwoTaggingsOfTests", {"words": sequence(), "inner": XS, "outer": XS}, {"train": []})
-PARTS = {"tokens": sequence(), "tags": sequence(["O", "NN"])}
-tfds_corpus("PartsOfSpeechOfTests", PARTS, {"train": []})
+tfds_corpus("TwoTaggingsOfTests", {"words": sequence(), "inner": NER, "outer": NER}, {"train": []})
+tfds_corpus("PartsOfSpeechOfTests", {"tokens": sequence(), "tags": PARTS}, {"train": []})
 
 
 def test_any_tfds_name_with_tokens_and_entity_tags(tfds_folder):
@@ -131,20 +114,14 @@ def test_any_tfds_name_with_tokens_and_entity_tags(tfds_folder):
             assert tags == ["B-PER", "B-PER", "B-LOC"][: len(tokens)]
 
 
-@pytest.mark.parametrize(
-    ("name", "hint"),
-    [
-        ("two_taggings_of_tests", r"'outer' \(Sequence of ClassLabel\)"),
-        ("parts_of_speech_of_tests", r"'tokens' \(Sequence of Text\), 'tags' \(Sequence of Class"),
-        ("movie_snippets", r"'text' \(Text\), 'label' \(ClassLabel\)"),
-    ],
-)
-def test_a_tfds_name_of_another_kind_lists_its_features(tfds_folder, name, hint):
-    with pytest.raises(UserError, match=f"'{name}' is not one sequence of tokens.*{hint}"):
-        load(name)
-
-
-def test_the_features_of_published_corpora_are_told_apart(tfds_folder):
+def test_the_features_of_corpora_are_told_apart(tfds_folder):
     """CoNLL-2003 has three taggings, WikiANN more texts than its tokens: no network is needed."""
     for name, tags in (("conll2003", "ner"), ("wikiann/en", "tags")):
         assert sequence_tagging._KIND._keys(tfds.builder(name)) == ("tokens", tags)
+    for name, hint in (
+        ("two_taggings_of_tests", r"'outer' \(Sequence of ClassLabel\)"),
+        ("parts_of_speech_of_tests", r"'tokens' \(Sequence of Text\), 'tags' \(Sequence of Class"),
+        ("movie_snippets", r"'text' \(Text\), 'label' \(ClassLabel\)"),
+    ):
+        with pytest.raises(UserError, match=f"'{name}' is not one sequence of tokens.*{hint}"):
+            load(name)

@@ -1,41 +1,26 @@
 """Scores as symbols and back."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.score_examples import assert_same_music, encoder_of, piece_of
+from support.score_examples import assert_same_music, encoder_of, piece_of, struck
 
 from zoo.errors import UserError
-from zoo.music import KEYS, Score
+from zoo.music import KEYS
 from zoo.music.chords import END_ID, FIRST_KEY_ID, LOWEST, REST_ID, ChordEncoder
 
 HELD = 88  # from a key that is struck to the same, held
 
 
-def score_of(pitches, onsets=None, ranked=False, steps_per_quarter=4, **arguments):
-    pitches = np.array(pitches)
-    onsets = pitches > 0 if onsets is None else np.array(onsets, bool)
-    return Score(
-        pitches,
-        onsets,
-        steps_per_quarter=1 if ranked else steps_per_quarter,
-        positions=np.arange(len(pitches)) % 16,
-        ranked=ranked,
-        **arguments,
-    )
-
-
-def test_symbols_of_parts():
-    score = score_of([[72, 0], [72, 60], [72, 60]], [[1, 0], [0, 1], [1, 0]])
+def test_symbols_of_parts_and_ranks():
+    pitches, onsets = [[72, 0], [72, 60], [72, 60]], [[1, 0], [0, 1], [1, 0]]
+    score = replace(struck(pitches), onsets=onsets)
     c5, c4 = 72 - LOWEST + FIRST_KEY_ID, 60 - LOWEST + FIRST_KEY_ID
     expected = [[c5, REST_ID], [c5 + HELD, c4], [c5, c4 + HELD], [END_ID, END_ID]]
     assert encoder_of("parts", 2).encode(score).tolist() == expected
-
-
-def test_symbols_of_ranks():
-    score = score_of([[72, 60], [72, 0]], ranked=True)
-    c5, c4 = 72 - LOWEST + FIRST_KEY_ID, 60 - LOWEST + FIRST_KEY_ID
+    score = struck([[72, 60], [72, 0]], 1, ranked=True)
     encoder = encoder_of("ranked", 3)  # a chord may have fewer notes
     expected = [[c5, c4, REST_ID], [c5, REST_ID, REST_ID]]
     assert encoder.encode(score, end=False).tolist() == expected
@@ -50,7 +35,7 @@ def test_parts_come_back():
 
 
 def test_ranks_come_back_as_long_notes():
-    score = score_of([[72, 60], [72, 59], [71, 59]], ranked=True)
+    score = struck([[72, 60], [72, 59], [71, 59]], 1, ranked=True)
     encoder = ChordEncoder.of(score)
     found = encoder.decode(encoder.encode(score))
     np.testing.assert_array_equal(found.pitches, score.pitches)
@@ -66,13 +51,10 @@ def test_metre():
     assert encoder_of("ranked").positions(piece_of("ranked", steps=2)).tolist() == [0, 0, 0]
 
 
-def test_chords_that_are_given():
+def test_chords_and_melodies_that_are_given():
     found = encoder_of("parts", 3).given([(72,), (0, 60, 48)])
     first = 72 - LOWEST + FIRST_KEY_ID
     assert found.tolist() == [[first, 0, 0], [REST_ID, first - 12, first - 24]]
-
-
-def test_a_melody_that_is_given():
     melody = piece_of(voices=1, first=0)
     found = encoder_of("parts", 3).given_melody(melody)
     expected = encoder_of("parts", 1).encode(melody)
@@ -90,11 +72,11 @@ def test_uniform_probability():
 @pytest.mark.parametrize(
     ("score", "words"),
     [
-        (score_of([[20]]), "20 is no key of the piano"),
-        (score_of([[109]]), "109 is no key of the piano"),
-        (score_of([[60, 55]]), "2 parts on a grid of 4 steps to the quarter note"),
-        (score_of([[60]], steps_per_quarter=2), "1 parts on a grid of 2"),
-        (score_of([[60]], ranked=True), "chords of at most 1 notes"),
+        (struck([[20]]), "20 is no key of the piano"),
+        (struck([[109]]), "109 is no key of the piano"),
+        (struck([[60, 55]]), "2 parts on a grid of 4 steps to the quarter note"),
+        (struck([[60]], 2), "1 parts on a grid of 2"),
+        (struck([[60]], 1, ranked=True), "chords of at most 1 notes"),
     ],
 )
 def test_other_scores_are_refused(score, words):

@@ -54,13 +54,13 @@ def test_a_tempo_that_is_none_and_a_file_that_cannot_be_written(tmp_path, suffix
             write(random_score(4), tmp_path / "absent" / f"a{suffix}")
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
-def test_a_missing_file_a_folder_and_an_empty_file(tmp_path, suffix):
-    read, path = FORMATS[suffix].read, tmp_path / f"a{suffix}"
-    with pytest.raises(UserError, match="no such file"):
-        read(path)
-    with pytest.raises(UserError, match="cannot be read"):
-        read(tmp_path)
-    path.touch()
-    with pytest.raises(UserError, match="the file is empty"):
-        read(path)
+@pytest.mark.parametrize("module", [midi, musicxml])
+def test_a_missing_file_a_folder_and_an_empty_file(tmp_path, module):
+    (tmp_path / "empty").touch()
+    for name, message in (
+        ("absent", "no such file"),
+        ("", "cannot be read"),
+        ("empty", "is empty"),
+    ):
+        with pytest.raises(UserError, match=message):
+            module.read(tmp_path / name)

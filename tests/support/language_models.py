@@ -9,7 +9,7 @@ VOCABULARY, UNITS = 11, 5
 
 
 def pieces(ids, targets, timesteps, padding=0):
-    """Inputs, targets and weights as `zoo.datasets.StreamBatches` gives them; ids (rows, n)."""
+    """Inputs, targets and weights as `StreamBatches` gives them; ids (rows, n)."""
     fresh = True
     for start in range(0, ids.shape[1], timesteps):
         part = slice(start, start + timesteps)

@@ -26,9 +26,14 @@ def random_score(steps=40, voices=4, positions=None, steps_per_quarter=4, seed=0
 
 def score_of(*chords, steps_per_quarter=1):
     """One step a chord ("C5 G4 E4 C3"), every note being struck."""
-    pitches = np.array([parse_chord(chord) for chord in chords])
-    positions = np.arange(len(chords)) % (4 * steps_per_quarter)
-    return Score(pitches, pitches > 0, steps_per_quarter, positions)
+    return struck([parse_chord(chord) for chord in chords], steps_per_quarter)
+
+
+def struck(pitches, steps_per_quarter=4, **options):
+    """Pitches, (steps, voices), every note being struck."""
+    pitches = np.array(pitches)
+    positions = np.arange(len(pitches)) % (4 * steps_per_quarter)
+    return Score(pitches, pitches > 0, steps_per_quarter, positions, **options)
 
 
 def encoder_of(kind, voices=4):

@@ -22,6 +22,10 @@ TEXTS = [
 ]
 
 
+def decoded(strings):
+    return [string.decode() for string in strings.numpy()]
+
+
 @dataclass(frozen=True)
 class Case:
     """A tokenizer, and how it is made of texts."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.tokenizer_case import CASES, TEXTS
+from support.tokenizer_case import CASES, TEXTS, decoded
 
 from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 from zoo.text.vocabularies import Vocabulary
@@ -17,10 +17,6 @@ def case(request):
 @pytest.fixture(scope="module")
 def tokenizer(case):
     return case.make(TEXTS)
-
-
-def strings(tensor):
-    return [string.decode() for string in tensor.numpy()]
 
 
 def test_ids_are_int32_and_no_token_is_padding(tokenizer):
@@ -51,9 +47,9 @@ def test_joined_ids_are_texts_again(case, tokenizer):
     if case is not CASES["words"]:  # whose texts are classified and never joined
         assert again.to_list() == ids.to_list()
     special = [[PADDING_ID, END_ID, PADDING_ID]] * 2
-    assert strings(tokenizer.join(np.array(special, np.int64))) == ["", ""]
+    assert decoded(tokenizer.join(np.array(special, np.int64))) == ["", ""]
     assert tokenizer.join(tf.zeros([0, 3], tf.int32)).shape == (0,)
-    assert strings(tokenizer.join(tf.zeros([2, 0], tf.int32))) == ["", ""]
+    assert decoded(tokenizer.join(tf.zeros([2, 0], tf.int32))) == ["", ""]
 
 
 def test_options_and_vocabulary_are_kept(case, tokenizer, tmp_path):
@@ -91,7 +87,7 @@ def test_same_results_from_graphs_and_exports(case, tokenizer, tmp_path):
         for function in (module.there_and_back, served):
             found = function(tf.constant(texts))
             np.testing.assert_array_equal(found["ids"], expected)
-            assert strings(found["texts"]) == strings(tokenizer.join(expected))
+            assert decoded(found["texts"]) == decoded(tokenizer.join(expected))
     graph = module.there_and_back.get_concrete_function().graph.as_graph_def()
     nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
     assert not [node.op for node in nodes if node.op.startswith(("Py", "Eager", "Sentencepiece"))]

@@ -22,81 +22,56 @@ def as_dict(found):
     return {word: row.tolist() for word, row in zip(found.words, found.matrix, strict=True)}
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        pytest.param("rome 0.5 -1\n. 2 3e1\n", id="GloVe"),
-        pytest.param("rome 0.5 -1\n. 2 3e1", id="no last line feed"),
-        pytest.param("2 2\nrome 0.5 -1\n. 2 3e1\n", id="word2vec"),
-        pytest.param("2 2\nrome 0.5 -1 \n. 2 3e1 \n", id="word2vec, a space at the end"),
-        pytest.param("2 2\r\nrome 0.5 -1\r\n. 2 3e1\r\n", id="carriage returns"),
-        pytest.param("\ufeff2 2\nrome 0.5 -1\n. 2 3e1\n", id="byte order mark and heading"),
-        pytest.param("\ufeffrome 0.5 -1\n. 2 3e1\n", id="byte order mark"),
-        pytest.param("rome 0.5 -1\n. . . 7 8\nat a@b.org 5 6\n. 2 3e1\n", id="words with spaces"),
-    ],
-)
-def test_formats(tmp_path, content):
-    found = read(tmp_path, content)
-    assert as_dict(found) == {"rome": [0.5, -1], ".": [2, 30]}
-    assert found.dimension == 2
-    assert found.matrix.dtype == "float32"
+@pytest.mark.parametrize("start", ["", "2 2\n", "\ufeff2 2\r\n", "\ufeff"])
+def test_formats(tmp_path, start):
+    for content in (
+        "rome 0.5 -1\n. 2 3e1\n",
+        "rome 0.5 -1 \n. 2 3e1",
+        "rome 0.5 -1\r\n. 2 3e1\r\n",
+        "rome 0.5 -1\n. . . 7 8\nat a@b.org 5 6\n. 2 3e1\n",  # words with spaces
+    ):
+        found = read(tmp_path, start + content)
+        assert as_dict(found) == {"rome": [0.5, -1], ".": [2, 30]}
+        assert found.matrix.dtype == "float32"
 
 
 def test_a_number_is_a_word_and_so_is_any_white_space_but_the_blank(tmp_path):
     assert as_dict(read(tmp_path, "a 0.5\nb 2\n")) == {"a": [0.5], "b": [2]}
-    content = "1996 1 2\n\u00a0 3 4\n\u2028 5 6\n\x85 7 8\n7 9 9\n"
-    assert as_dict(read(tmp_path, content)) == {
-        "0000": [1, 2],
-        "\u00a0": [3, 4],
-        "\u2028": [5, 6],
-        "\x85": [7, 8],
-        "0": [9, 9],
-    }
+    words = {"1996": "0000", "\u00a0": "\u00a0", "\u2028": "\u2028", "\x85": "\x85", "7": "0"}
+    content = "".join(f"{word} {i} 2\n" for i, word in enumerate(words))
+    assert as_dict(read(tmp_path, content)) == {w: [i, 2] for i, w in enumerate(words.values())}
 
 
-def test_of_words_that_are_looked_up_alike_the_first_counts(tmp_path):
+def test_of_words_that_are_looked_up_alike_the_first_counts(tmp_path, monkeypatch):
     content = "Rome 1 1\nROME 2 2\n1996 3 3\nit’s 4 4\nrome 5 5\n2024 6 6\nit's 7 7\n"
     assert as_dict(read(tmp_path, content)) == {"rome": [1, 1], "0000": [3, 3], "it's": [4, 4]}
-
-
-def test_only_the_first_words_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(word_vectors, "MOST", 2)
+    monkeypatch.setattr(word_vectors, "MOST", 2)  # of the words, the first are read
     assert read(tmp_path, "a 1\nb 2\nthis is not read\n").words == ("a", "b")
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("contents", "message"),
     [
-        ("a 1 2\nb 1\n", "line 2: 1 values after 2"),
-        ("2 2\na 1 2\nb 1 2 3\n", "line 3: 3 values after 2"),
-        ("a 1 2\nb\n", "line 2: not a word"),
-        ("a 1 2\n\nb 1 2\n", "line 2: not a word"),
-        ("\na 1 2\n", "line 1: not a word"),
-        ("a 1 2\nb 1 x\n", "line 2: not a word"),
-        ("a 1 2\nb 1 2 x\n", "line 2: not a word"),
-        ("a 1 2\nb 1 nan\n", "line 2: not a word"),
-        ("a 1 1e400\n", "line 1: not a word"),
-        ("a 1 2\n 1 2\n", "line 2: not a word"),
-        ("a\t1\t2\n", "line 1: not a word"),
-        ("a  1 2\n", "line 1: not a word"),
-        ("some text, not vectors\n", "line 1: not a word"),
-        ("a heading\n", "line 1: not a word"),
-        ("", "no word vectors there"),
-        ("400000 50\n", "no word vectors there"),
-        (b"\x1f\x8b\x08\x00\xff", "not UTF-8"),
+        (["a 1 2\nb 1\n"], "line 2: 1 values after 2"),
+        (["2 2\na 1 2\nb 1 2 3\n"], "line 3: 3 values after 2"),
+        (
+            ["a 1 2\n" + s for s in ("b", "\nb 1 2\n", "b 1 x", "b 1 2 x", "b 1 nan", " 1 2")],
+            "2: not a",
+        ),
+        (
+            ["\na 1 2\n", "a 1 1e400\n", "a\t1\t2\n", "a  1 2\n", "some text\n"],
+            "line 1: not a word",
+        ),
+        (["", "400000 50\n"], "no word vectors there"),
+        ([b"\x1f\x8b\x08\x00\xff"], "not UTF-8"),
     ],
-    ids=ascii,
 )
-def test_what_is_wrong_is_refused_with_its_line(tmp_path, content, message):
-    with pytest.raises(UserError, match=rf"vectors\.txt.*{message}"):
-        read(tmp_path, content)
-
-
-def test_a_file_that_is_not_there_is_refused(tmp_path):
+def test_what_is_wrong_is_refused_with_its_line(tmp_path, contents, message):
+    for content in contents:
+        with pytest.raises(UserError, match=rf"vectors\.txt.*{message}"):
+            read(tmp_path, content)
     with pytest.raises(UserError, match=r"none\.txt: cannot read .*No such file"):
         word_vectors.read(tmp_path / "none.txt")
-    with pytest.raises(UserError, match="directory"):
-        word_vectors.read(tmp_path)
 
 
 @pytest.mark.parametrize("deviation", [None, 0.1])
@@ -106,15 +81,12 @@ def test_an_embedding_gets_the_vectors_of_its_words(tmp_path, deviation):
     vocabulary = Vocabulary(["2024", "nowhere", "Rome"])
     embedding = keras.layers.Embedding(len(vocabulary), 2)
     embedding.build()
-    before = np.array(embedding.embeddings)
+    expected = np.array(embedding.embeddings)
     found.assign(embedding, vocabulary, deviation)
-    after = np.array(embedding.embeddings)
-    places = [vocabulary.tokens.index(word) for word in ("Rome", "2024")]
-    expected = np.array([[1, 2], [-3, 4]])
-    scale = 1 if deviation is None else deviation / expected.std()
-    np.testing.assert_allclose(after[places], scale * expected, rtol=1e-5)
-    others = [i for i in range(len(vocabulary)) if i not in places]
-    np.testing.assert_array_equal(after[others], before[others])
+    vectors = np.array([[1, 2], [-3, 4]])
+    scale = 1 if deviation is None else deviation / vectors.std()
+    expected[[vocabulary.tokens.index(word) for word in ("Rome", "2024")]] = scale * vectors
+    np.testing.assert_allclose(np.array(embedding.embeddings), expected, rtol=1e-5)
 
 
 def sentences(number=100):
@@ -123,24 +95,16 @@ def sentences(number=100):
     They are long, because frequent words are thinned out, and here all are frequent.
     """
     draw = random.Random(1)
-    kinds = (
-        ("cat", "dog", "cow"),
-        ("eats", "bites", "sniffs"),
-        ("red", "blue", "pink"),
-        ("paint", "dye", "ink"),
-    )
-    return [
-        [draw.choice(kinds[pair + place % 2]) for place in range(200)]
-        for pair in draw.choices((0, 2), k=number)
-    ]
+    kinds = (["cat", "dog"], ["eats", "bites", "sniffs"], ["red", "blue"], ["dye", "ink"])
+    pairs = draw.choices((0, 2), k=number)
+    return [[draw.choice(kinds[pair + i % 2]) for i in range(200)] for pair in pairs]
 
 
 def test_words_of_a_kind_are_alike():
     found = word_vectors.learn(sentences(), dimension=8, epochs=40)
-    assert found.matrix.shape == (12, 8)
     units = found.matrix / np.linalg.norm(found.matrix, axis=1, keepdims=True)
     unit = dict(zip(found.words, units, strict=True))
-    animals, colours = ("cat", "dog", "cow", "eats"), ("red", "blue", "pink", "ink")
+    animals, colours = ("cat", "dog", "eats"), ("red", "blue", "ink")
     for one, other in itertools.permutations((animals, colours)):
         within = [unit[a] @ unit[b] for a, b in itertools.combinations(one, 2)]
         across = [unit[a] @ unit[b] for a in one for b in other]
@@ -155,10 +119,7 @@ def test_learnt_alike_by_the_same_seed_and_kept_in_a_file(tmp_path):
         np.testing.assert_allclose(same.matrix, first.matrix, rtol=1e-4, atol=1e-6)
     other = as_dict(word_vectors.learn(sentences(50), dimension=4, epochs=2, seed=2))
     assert not np.allclose(as_dict(first)["cat"], other["cat"])
-
-
-def test_rare_words_get_no_vector():
-    found = word_vectors.learn([["a", "b", "a"], ["a", "c", "b"]], dimension=2, epochs=1, least=2)
-    assert found.words == ("a", "b")
+    few = word_vectors.learn([["a", "b", "a"], ["a", "c", "b"]], dimension=2, epochs=1, least=2)
+    assert few.words == ("a", "b")  # rare words get none
     with pytest.raises(UserError, match="no word occurs 4 times"):
         word_vectors.learn([["a", "b", "a"], ["a"]], least=4)

@@ -3,9 +3,9 @@
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -20,12 +20,17 @@ SPLITS = ("train", "validation", "test")
 CARVED = 10  # one in so many distinct examples is set aside for a split that is not given
 
 
-class Examples(Protocol):
-    """What a split is: so many examples, of which some can be taken."""
+@dataclass(frozen=True)
+class Examples:
+    """What a split is: columns, lists, tuples or arrays with an entry for each example, or None."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))
 
-    def take(self, indices: Sequence[int] | np.ndarray) -> Self: ...
+    def take(self, indices: Sequence[int] | np.ndarray) -> Self:
+        """The examples of these indices, in their order."""
+        columns = {column.name: getattr(self, column.name) for column in fields(self)}
+        return replace(self, **{name: _taken(own, indices) for name, own in columns.items()})
 
 
 E = TypeVar("E", bound=Examples)
@@ -61,8 +66,7 @@ class Kind(ABC, Generic[E, C]):
     too_small = "too few examples to set a {} split aside: add some, or give a file for each split"
 
     @property
-    def packaged(self) -> tuple[str, ...]:
-        """Names of the packaged corpora of the kind."""
+    def packaged(self) -> tuple[str, ...]:  # the names of the packaged corpora
         return corpora.packaged_names(self.name)
 
     def load(self, name: str | None = None, *, limit: int | None = None) -> C:
@@ -108,7 +112,8 @@ class Kind(ABC, Generic[E, C]):
         paths = {"validation": validation, "test": test}
         others = {split: path for split, path in paths.items() if path is not None}
         given, labels = self._read_files(train, others)
-        return self._in_three_splits(Path(train).absolute().name, given, limit, labels)
+        more = {} if self.labels is None else {self.labels: labels}
+        return self._in_three_splits(Path(train).absolute().name, given, limit, **more)
 
     def from_file(
         self, path: str | Path, labels: Sequence[str] | None = None, *, limit: int | None = None
@@ -128,11 +133,7 @@ class Kind(ABC, Generic[E, C]):
 
     @abstractmethod
     def carve(self, data: E) -> tuple[E, E]:
-        """Sets a tenth of a training split aside; it depends on nothing but the examples.
-
-        Returns:
-            (the remainder, the part set aside), both in the order of `data`.
-        """
+        """The remainder and the tenth that is set aside, which follow from the examples alone."""
 
     @abstractmethod
     def _keys(self, builder: Builder) -> tuple[str, ...]:
@@ -153,7 +154,6 @@ class Kind(ABC, Generic[E, C]):
 
     def _labels(self, builder: Builder, keys: tuple[str, ...]) -> tuple[str, ...] | None:
         """The names of the labels or tags of a corpus, if it is to have any."""
-        del builder, keys
         return None
 
     def _read_training_file(self, path: str | Path) -> tuple[E, tuple[str, ...] | None]:
@@ -168,11 +168,7 @@ class Kind(ABC, Generic[E, C]):
         return {"train": data, **read}, labels
 
     def _read_splits(
-        self,
-        builder: Builder,
-        present: dict[str, str],
-        keys: tuple[str, ...],
-        limit: int | None,
+        self, builder: Builder, present: dict[str, str], keys: tuple[str, ...], limit: int | None
     ) -> Mapping[str, E | None]:
         # TFDS has shuffled the examples, so that the first are as good as any others; but to set a
         # part of them aside, one must see all.
@@ -189,20 +185,12 @@ class Kind(ABC, Generic[E, C]):
                 f"the dataset '{name}' has no split named 'train'"
                 + (" whose labels are told" if "train" in given else "")
             )
-        labels, card = self._labels(builder, keys), corpora.tensorflow_datasets.card_fields(builder)
-        return self._in_three_splits(name, known, limit, labels, **card)
+        more = {} if self.labels is None else {self.labels: self._labels(builder, keys)}
+        card = corpora.tensorflow_datasets.card_fields(builder)
+        return self._in_three_splits(name, known, limit, **more, **card)
 
-    def _in_three_splits(
-        self,
-        name: str,
-        given: dict[str, E],
-        limit: int | None,
-        labels: tuple[str, ...] | None,
-        **more: Any,
-    ) -> C:
+    def _in_three_splits(self, name: str, given: dict[str, E], limit: int | None, **more: Any) -> C:
         """The corpus; splits that are not given are set aside from the training split."""
-        if self.labels is not None:
-            more[self.labels] = labels
         for split in ("test", "validation"):
             if split not in given:
                 given["train"], given[split] = self.carve(given["train"])
@@ -212,16 +200,18 @@ class Kind(ABC, Generic[E, C]):
         return self.corpus(name, train, validation, test, **more)
 
     def _limited(self, data: E, limit: int | None) -> E:
-        return limited(data, limit)
+        """The first `limit` after a shuffle that is always the same; all, if it is None."""
+        if limit is None:
+            return data
+        if limit < 1:
+            raise UserError(f"a limit of {limit} leaves no example: give 1 or more")
+        return data.take(np.random.default_rng(0).permutation(len(data))[:limit])
 
 
-def limited(data: E, limit: int | None) -> E:
-    """The first `limit` examples after a shuffle that is always the same; all, if it is None."""
-    if limit is None:
-        return data
-    if limit < 1:
-        raise UserError(f"a limit of {limit} leaves no example: give 1 or more")
-    return data.take(np.random.default_rng(0).permutation(len(data))[:limit])
+def _taken(column: Any, indices: Sequence[int] | np.ndarray) -> Any:
+    if column is None or isinstance(column, np.ndarray):
+        return column if column is None else column[indices]
+    return type(column)(column[i] for i in indices)
 
 
 def lowest_tenth(keys: Iterable[bytes]) -> list[bytes]:

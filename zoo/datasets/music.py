@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from zoo import music
-from zoo.datasets.corpus import Builder, Corpus, Kind, lowest_tenth, parted
+from zoo.datasets.corpus import Builder, Corpus, Examples, Kind, lowest_tenth, parted
 from zoo.datasets.readers import chord_lists
 from zoo.datasets.readers.tables import quoted
 from zoo.errors import UserError
@@ -26,16 +24,10 @@ _WHY_NOT = {
 
 
 @dataclass(frozen=True)
-class Scores:
+class Scores(Examples):
     """Pieces of one kind: all have so many voices, on one grid, ranked or not."""
 
     pieces: tuple[Score, ...]
-
-    def __len__(self) -> int:
-        return len(self.pieces)
-
-    def take(self, indices: Sequence[int] | np.ndarray) -> "Scores":
-        return Scores(tuple(self.pieces[i] for i in indices))
 
     @property
     def steps(self) -> int:
@@ -90,20 +82,11 @@ class _Music(Kind[Scores, MusicData]):
     def _read(
         self, builder: Builder, split: str, keys: tuple[str, ...], enough: int | None
     ) -> Scores:
-        examples = builder.as_dataset(split=split).as_numpy_iterator()
-        return Scores(
-            tuple(
-                Score(
-                    e["pitches"],
-                    e["onsets"],
-                    4,
-                    e["positions"],
-                    e["key"].decode(),
-                    e["name"].decode(),
-                )
-                for e in examples
-            )
-        )
+        pieces = []
+        for e in builder.as_dataset(split=split).as_numpy_iterator():
+            key, name = e["key"].decode(), e["name"].decode()
+            pieces.append(Score(e["pitches"], e["onsets"], 4, e["positions"], key, name))
+        return Scores(tuple(pieces))
 
     def _read_file(self, path: str | Path, labels: Sequence[str] | None) -> Scores:
         return _of_one_kind({"test": _one_split(Path(path), "test")})["test"]
@@ -121,25 +104,19 @@ class _Music(Kind[Scores, MusicData]):
 def _one_split(path: Path, split: str) -> Scores:
     """The pieces of a path; of a JSON file with several splits, those of the one named."""
     found = _own_splits(path)
-    if split in found:
-        return found[split]
-    if _is_json(path) and set(found) != {"train"}:
+    if split not in found and set(found) != {"train"}:
         raise UserError(f"{path}: there is no split '{split}'; it has {quoted(found)}")
-    return found["train"]
+    return found[split if split in found else "train"]
 
 
 def _own_splits(path: Path) -> dict[str, Scores]:
     """The splits of a JSON file that tells them; else all pieces, as the training split."""
     if path.is_dir():
         return {"train": _read_folder(path)}
-    if _is_json(path):
+    if path.suffix.lower() == ".json":
         splits = chord_lists.read(path)
         return {split: Scores(tuple(pieces)) for split, pieces in splits.items()}
     return {"train": Scores((read_score(path),))}
-
-
-def _is_json(path: Path) -> bool:
-    return path.suffix.lower() == ".json"
 
 
 def read_score(path: str | Path, steps_per_quarter: int = 4) -> Score:
@@ -161,11 +138,7 @@ def read_score(path: str | Path, steps_per_quarter: int = 4) -> Score:
 
 def _read_folder(folder: Path) -> Scores:
     """The pieces of all files of a folder and its folders, by path; hidden files are none."""
-    paths = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
+    paths = [path for path in sorted(folder.rglob("[!.]*")) if path.suffix.lower() in SUFFIXES]
     if not paths:
         raise UserError(f"{folder}: there is no file of music in it: {', '.join(SUFFIXES)}")
     return Scores(tuple(map(read_score, paths)))

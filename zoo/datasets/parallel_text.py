@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from zoo.datasets import corpora
-from zoo.datasets.corpus import Builder, Corpus, Kind, lowest_tenth, parted
+from zoo.datasets.corpus import Builder, Corpus, Examples, Kind, lowest_tenth, parted
 from zoo.datasets.readers.tables import numbered_lines, read_text
 from zoo.errors import UserError
 from zoo.text.normalization import tidy
@@ -16,7 +14,7 @@ _GROUPS = {"dates": "locale"}  # the features that tell pairs apart
 
 
 @dataclass(frozen=True)
-class Pairs:
+class Pairs(Examples):
     """Source texts and, for each, the target text; neither is blank.
 
     `groups`, where a corpus has them, name what each pair belongs to, for figures of each group:
@@ -26,13 +24,6 @@ class Pairs:
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     groups: tuple[str, ...] | None = None
-
-    def __len__(self) -> int:
-        return len(self.sources)
-
-    def take(self, indices: Sequence[int] | np.ndarray) -> "Pairs":
-        columns = [self.sources, self.targets, *([self.groups] if self.groups else [])]
-        return Pairs(*(tuple(column[i] for i in indices) for column in columns))
 
 
 ParallelData = Corpus[Pairs]
@@ -91,7 +82,6 @@ class _ParallelText(Kind[Pairs, ParallelData]):
     def _read(
         self, builder: Builder, split: str, keys: tuple[str, ...], enough: int | None
     ) -> Pairs:
-        """The pairs of a split, or the first of them, at least `enough`."""
         rows: list[tuple[str, ...]] = []
         examples = builder.as_dataset(split=split).map(lambda e: tuple(e[key] for key in keys))
         for some in examples.batch(1024).as_numpy_iterator():
@@ -104,16 +94,13 @@ class _ParallelText(Kind[Pairs, ParallelData]):
         return Pairs(*zip(*rows, strict=True))
 
     def _read_file(self, path: str | Path, labels: Sequence[str] | None) -> Pairs:
-        sources: list[str] = []
-        targets: list[str] = []
+        pairs: list[tuple[str, str]] = []
         for number, line in numbered_lines(read_text(path)):
             if not line.strip():
                 continue
             columns = line.split("\t")
             if len(columns) != 2:
-                hint = (
-                    "keep these two (cut -f 1,2)" if len(columns) > 2 else "put a tab between them"
-                )
+                hint = "keep these two (cut -f 1,2)" if columns[2:] else "put a tab between them"
                 raise UserError(
                     f"{path}: line {number} has {len(columns) - 1 or 'no'} tabs where one stands "
                     f"between the source text and the target text: {hint}"
@@ -124,11 +111,10 @@ class _ParallelText(Kind[Pairs, ParallelData]):
                 raise UserError(
                     f"{path}: line {number} has no {side} text: give it one, or drop it"
                 )
-            sources.append(source)
-            targets.append(target)
-        if not sources:
+            pairs.append((source, target))
+        if not pairs:
             raise UserError(f"{path}: there is no pair, only white space")
-        return Pairs(tuple(sources), tuple(targets))
+        return Pairs(*zip(*pairs, strict=True))
 
 
 _KIND = _ParallelText()

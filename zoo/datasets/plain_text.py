@@ -1,14 +1,12 @@
 """Plain text to learn a language from: a packaged corpus, a TensorFlow Datasets name, or files."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from zoo.datasets import corpora
-from zoo.datasets.corpus import CARVED, SPLITS, Builder, Corpus, Kind
+from zoo.datasets.corpus import CARVED, SPLITS, Builder, Corpus, Examples, Kind
 from zoo.datasets.readers.tables import read_text
 from zoo.errors import UserError
 
@@ -19,16 +17,10 @@ _BREAKS = tuple(map(re.compile, (r"\n\s*\n", r"\n", r"\s")))
 
 
 @dataclass(frozen=True)
-class Documents:
+class Documents(Examples):
     """Texts that stand each for itself: plays, articles or single sentences. None is blank."""
 
     texts: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def take(self, indices: Sequence[int] | np.ndarray) -> "Documents":
-        return Documents(tuple(self.texts[i] for i in indices))
 
     @property
     def characters(self) -> int:
@@ -100,7 +92,6 @@ class _PlainText(Kind[Documents, PlainTextData]):
     def _read(
         self, builder: Builder, split: str, keys: tuple[str, ...], enough: int | None
     ) -> Documents:
-        """The documents of a split, or the first that have `enough` characters together."""
         texts: list[str] = []
         characters = 0
         for some in builder.as_dataset(split=split).map(lambda e: e[keys[0]]).batch(256):
@@ -108,7 +99,7 @@ class _PlainText(Kind[Documents, PlainTextData]):
             characters += sum(map(len, texts[-len(some) :]))
             if enough is not None and characters >= enough:
                 break
-        documents = _without_blank(tuple(texts))
+        documents = _without_blank(texts)
         if not documents:
             raise UserError(f"the dataset '{builder.name}' has no text in its split '{split}'")
         return documents
@@ -129,7 +120,7 @@ class _PlainText(Kind[Documents, PlainTextData]):
                 break
             texts.append(text[:left])
             left -= len(text)
-        kept = _without_blank(tuple(texts))
+        kept = _without_blank(texts)
         if not kept:
             raise UserError(f"a limit of {limit} characters leaves no text: give more")
         return kept
@@ -148,7 +139,7 @@ def _place_to_cut(text: str, position: int, reach: int) -> int:
     return position
 
 
-def _without_blank(texts: tuple[str, ...]) -> Documents:
+def _without_blank(texts: Iterable[str]) -> Documents:
     return Documents(tuple(text for text in texts if text.strip()))
 
 

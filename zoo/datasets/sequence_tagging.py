@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
-
 from zoo.datasets import corpora
-from zoo.datasets.corpus import CARVED, Builder, Corpus, Kind, parted
+from zoo.datasets.corpus import CARVED, Builder, Corpus, Examples, Kind, parted
 from zoo.datasets.readers.columns import Sentence, is_tag, read_columns
 from zoo.datasets.readers.tables import quoted
 from zoo.errors import UserError
@@ -23,17 +21,11 @@ _TAGS = ("ner_tags", "ner", "tags")
 
 
 @dataclass(frozen=True)
-class TaggedSentences:
+class TaggedSentences(Examples):
     """Sentences as tokens, none empty, and the tags of the tokens: IOB2, as many as tokens."""
 
     tokens: list[list[str]]
     tags: list[list[str]]
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def take(self, indices: Sequence[int] | np.ndarray) -> "TaggedSentences":
-        return TaggedSentences([self.tokens[i] for i in indices], [self.tags[i] for i in indices])
 
 
 @dataclass(frozen=True)
@@ -88,8 +80,7 @@ class _SequenceTagging(Kind[TaggedSentences, SequenceTaggingData]):
     def _read(
         self, builder: Builder, split: str, keys: tuple[str, ...], enough: int | None
     ) -> TaggedSentences | None:
-        """The sentences of a split, without empty ones."""
-        del enough  # a sentence more or less is cheap here
+        # `enough` is no matter: a sentence more or less is cheap here.
         names = _names(builder, keys[1])
         examples = builder.as_dataset(split=split).map(lambda e: (e[keys[0]], e[keys[1]]))
         data = TaggedSentences([], [])
@@ -102,8 +93,7 @@ class _SequenceTagging(Kind[TaggedSentences, SequenceTaggingData]):
             for start, end in pairwise(tokens.row_splits.numpy()):
                 if start < end:
                     data.tokens.append(words[start:end])
-                    # TFDS does not promise well-formed tags: they are read as CoNLL's evaluation
-                    # reads them.
+                    # TFDS does not promise well-formed tags.
                     data.tags.append(repair(labels[start:end]))
         return data
 

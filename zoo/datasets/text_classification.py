@@ -9,23 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from zoo.datasets import corpora
-from zoo.datasets.corpus import Builder, Corpus, Kind, lowest_tenth, parted
+from zoo.datasets.corpus import Builder, Corpus, Examples, Kind, lowest_tenth, parted
 from zoo.datasets.readers.tables import Row, quoted, read_table
 from zoo.errors import UserError
 
 
 @dataclass(frozen=True)
-class LabelledTexts:
+class LabelledTexts(Examples):
     """Texts and, for each, the index of its label: `labels` is (examples,) int32."""
 
     texts: list[str]
     labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def take(self, indices: Sequence[int] | np.ndarray) -> "LabelledTexts":
-        return LabelledTexts([self.texts[i] for i in indices], self.labels[indices])
 
 
 @dataclass(frozen=True)
@@ -72,18 +66,15 @@ class _TextClassification(Kind[LabelledTexts, TextClassificationData]):
     def _read(
         self, builder: Builder, split: str, keys: tuple[str, ...], enough: int | None
     ) -> LabelledTexts | None:
-        del enough  # an example more or less is cheap here
+        # `enough` is no matter: an example more or less is cheap here.
         examples = builder.as_dataset(split=split).map(lambda e: (e[keys[0]], e[keys[1]]))
         texts: list[str] = []
         labels: list[int] = []
         for some_texts, some_labels in examples.batch(4096).as_numpy_iterator():
             texts += corpora.tensorflow_datasets.decode(some_texts)
             labels += some_labels.tolist()
-        return (
-            LabelledTexts(texts, np.array(labels, np.int32))
-            if min(labels, default=0) >= 0
-            else None
-        )
+        hidden = min(labels, default=0) < 0
+        return None if hidden else LabelledTexts(texts, np.array(labels, np.int32))
 
     def _read_file(self, path: str | Path, labels: Sequence[str] | None) -> LabelledTexts:
         rows = read_table(path, ("text", "label"))

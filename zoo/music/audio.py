@@ -38,11 +38,7 @@ def write_wav(score: Score, path: str | Path, tempo: float = 100) -> None:
 
 
 def synthesised(score: Score, tempo: float = 100) -> np.ndarray:
-    """The sound of a score, (samples,) float between -0.9 and 0.9, its end fading.
-
-    Raises:
-        UserError: the tempo cannot be played.
-    """
+    """The sound of a score, (samples,) float between -0.9 and 0.9, its end fading."""
     check_tempo(tempo)
     step = 60 / tempo / score.steps_per_quarter  # seconds
     samples = np.zeros(_samples(len(score) * step + _RELEASE))

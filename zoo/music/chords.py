@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Self
 
@@ -26,6 +26,7 @@ def symbols_of(ranked: bool) -> int:
     return FIRST_KEY_ID + (1 if ranked else 2) * _NUMBER_OF_KEYS
 
 
+@dataclass(eq=False)
 class ChordEncoder:
     """Turns scores into chords of symbols, one for each voice, the highest first, and back.
 
@@ -39,10 +40,9 @@ class ChordEncoder:
         steps_per_quarter: steps of the grid in a quarter note.
     """
 
-    def __init__(self, voices: int, ranked: bool, steps_per_quarter: int):
-        self.voices = voices
-        self.ranked = ranked
-        self.steps_per_quarter = steps_per_quarter
+    voices: int
+    ranked: bool
+    steps_per_quarter: int
 
     @classmethod
     def of(cls, score: Score) -> Self:
@@ -174,18 +174,9 @@ class ChordEncoder:
         if self.ranked:
             before = np.concatenate([np.zeros_like(pitches[:1]), pitches[:-1]])
             onsets = sounds & (pitches != before)
-        positions = (first_position + np.arange(len(symbols))) % (
-            metre or 4 * self.steps_per_quarter
-        )
-        return Score(
-            pitches=pitches,
-            onsets=onsets,
-            steps_per_quarter=self.steps_per_quarter,
-            positions=positions.astype("int16"),
-            key=key,
-            name=name,
-            ranked=self.ranked,
-        )
+        grid = self.steps_per_quarter
+        positions = (first_position + np.arange(len(symbols))) % (metre or 4 * grid)
+        return Score(pitches, onsets, grid, positions, key, name, self.ranked)
 
     def positions(self, score: Score, end: bool = True) -> np.ndarray:
         """The ids of positions in the bar, (steps,) int32, from 1; 0 where there is no metre."""
@@ -218,14 +209,9 @@ class ChordEncoder:
 
     def get_config(self) -> dict[str, int]:
         """What `ChordEncoder(**config)` needs."""
-        return {
-            "voices": self.voices,
-            "ranked": self.ranked,
-            "steps_per_quarter": self.steps_per_quarter,
-        }
+        return asdict(self)
 
 
 def _describe_kind(voices: int, ranked: bool, steps_per_quarter: int) -> str:
-    """A kind of score in words."""
     what = f"chords of at most {voices} notes" if ranked else f"{voices} parts"
     return f"{what} on a grid of {steps_per_quarter} steps to the quarter note"

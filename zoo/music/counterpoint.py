@@ -53,21 +53,16 @@ def statistics(scores: Sequence[Score]) -> dict:
     chords = [_chords(score) for score in scores]
     changes = sum(max(len(some) - 1, 0) for some in chords)
     total = sum(map(len, chords))
-    lines = {
-        name: [score.notes(voice) for score in scores] for voice, name in enumerate(VOICE_NAMES)
-    }
+    lines = {name: [s.notes(voice) for s in scores] for voice, name in enumerate(VOICE_NAMES)}
     intervals = {name: _intervals(some) for name, some in lines.items()}
     moved = {name: some[some > 0] for name, some in intervals.items()}
     notes = sum(len(line) for some in lines.values() for line in some)
     outside = sum(
         not RANGES[name][0] <= note.pitch <= RANGES[name][1]
         for name, some in lines.items()
-        for line in some
-        for note in line
+        for note in itertools.chain(*some)
     )
-    fifths, octaves = (
-        sum(_parallels(some, interval) for some in chords) for interval in (_FIFTH, _OCTAVE)
-    )
+    fifths, octaves = (sum(_parallels(c, apart) for c in chords) for apart in (_FIFTH, _OCTAVE))
     every = np.concatenate(list(intervals.values()))
     return {
         "pieces": len(scores),
@@ -110,15 +105,11 @@ def _parallels(chords: np.ndarray, interval: int) -> int:
 
 def _intervals(lines: list[list]) -> np.ndarray:
     """Semitones between the notes of a voice and their successors without a rest between."""
-    return np.array(
-        [
-            abs(after.pitch - before.pitch)
-            for line in lines
-            for before, after in itertools.pairwise(line)
-            if before.stop == after.start
-        ],
-        dtype=int,
-    )
+    pairs = [pair for line in lines for pair in itertools.pairwise(line)]
+    found = [
+        abs(after.pitch - before.pitch) for before, after in pairs if before.stop == after.start
+    ]
+    return np.array(found, dtype=int)
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -8,11 +8,7 @@ from zoo.errors import UserError
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """The content of a file.
-
-    Raises:
-        UserError: it is missing, cannot be read, or is empty.
-    """
+    """The content of a file; UserError if it is missing, cannot be read, or is empty."""
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError as error:
@@ -26,11 +22,7 @@ def read_bytes(path: str | Path) -> bytes:
 
 @contextlib.contextmanager
 def writing(path: str | Path) -> Iterator[None]:
-    """Says in one line why a file could not be written.
-
-    Raises:
-        UserError: the system refuses it.
-    """
+    """Says in one line, by a UserError, why a file could not be written."""
     try:
         yield
     except OSError as error:

@@ -50,28 +50,18 @@ def read(path: str | Path, steps_per_quarter: int = 4) -> Score:
             elif message.type == "key_signature":
                 key = key or parse_key(message.key)
     pitches, onsets, reduced = voiced(ordered(parts), str(path))
-    return Score(
-        pitches=pitches,
-        onsets=onsets,
-        steps_per_quarter=steps_per_quarter,
-        positions=_positions(len(pitches), sorted(signatures), steps_per_quarter),
-        key=key,
-        name=Path(path).stem,
-        reduced=reduced,
-    )
+    positions = _positions(len(pitches), sorted(signatures), steps_per_quarter)
+    name = Path(path).stem
+    return Score(pitches, onsets, steps_per_quarter, positions, key, name, reduced=reduced)
 
 
 def write(score: Score, path: str | Path, tempo: float = 100) -> None:
     """Writes a score as a MIDI file of type 1, one track and channel a voice.
 
-    Args:
-        score: four voices are named soprano, alto, tenor and bass.
-        path: the file.
-        tempo: quarter notes a minute.
+    Four voices are named soprano, alto, tenor and bass; the tempo is in quarter notes a minute.
 
     Raises:
-        UserError: the tempo cannot be played (`zoo.music.score.check_tempo`), or the file cannot
-            be written.
+        UserError: the tempo cannot be played (`check_tempo`), or the file cannot be written.
     """
     check_tempo(tempo)
     file = mido.MidiFile(type=1, ticks_per_beat=_TICKS_PER_QUARTER)
@@ -152,9 +142,9 @@ def _conductor(score: Score, tempo: float) -> mido.MidiTrack:
     metre = None
     for start, length in _metres(score):
         if length != metre:
-            numerator, denominator = time_signature(length, score.steps_per_quarter)
-            signature = {"numerator": numerator, "denominator": denominator}
-            events.append((start, mido.MetaMessage("time_signature", **signature)))
+            beats, unit = time_signature(length, score.steps_per_quarter)
+            metre_event = mido.MetaMessage("time_signature", numerator=beats, denominator=unit)
+            events.append((start, metre_event))
         metre = length
     return _in_delta_times("", events, score.steps_per_quarter)
 
@@ -186,8 +176,7 @@ def _in_delta_times(
     name: str, events: list[tuple[int, Any]], steps_per_quarter: int
 ) -> mido.MidiTrack:
     """A track of (step, message) in order; MIDI counts from one message to the next."""
-    track = mido.MidiTrack()
-    track.append(mido.MetaMessage("track_name", name=name))
+    track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
     before = 0
     for step, message in events:
         ticks = (step - before) * _TICKS_PER_QUARTER // steps_per_quarter

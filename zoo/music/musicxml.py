@@ -51,29 +51,20 @@ def parse(content: bytes, name: str, steps_per_quarter: int = 4) -> Score:
     parts = [(part.partName or "", _notes(part, scale)) for part in document.parts]
     pitches, onsets, reduced = voiced(ordered(parts), name)
     bass = pitches[:, -1]
-    return Score(
-        pitches=pitches,
-        onsets=onsets,
-        steps_per_quarter=steps_per_quarter,
-        positions=_positions(document.parts, len(pitches), scale),
-        key=_key(document, last_bass=int(bass[bass > 0][-1])),
-        name=Path(name).stem,
-        reduced=reduced,
-    )
+    positions = _positions(document.parts, len(pitches), scale)
+    key, stem = _key(document, last_bass=int(bass[bass > 0][-1])), Path(name).stem
+    return Score(pitches, onsets, steps_per_quarter, positions, key, stem, reduced=reduced)
 
 
 def write(score: Score, path: str | Path, tempo: float = 100) -> None:
     """Writes a score as MusicXML that notation programs show: bars, ties, key, clefs, tempo.
 
-    Args:
-        score: four voices are named soprano, alto, tenor and bass.
-        path: the file, by convention one that ends in .musicxml; it is compressed if it ends in
-            .mxl.
-        tempo: quarter notes a minute.
+    Four voices are named soprano, alto, tenor and bass; the tempo is in quarter notes a minute. The
+    file, by convention .musicxml, is compressed if its name ends in .mxl.
 
     Raises:
-        UserError: the tempo cannot be played (`zoo.music.score.check_tempo`), or the file cannot
-            be written, or the score has no step.
+        UserError: the tempo cannot be played (`check_tempo`), the file cannot be written, or the
+            score has no step.
     """
     check_tempo(tempo)
     if not len(score):
@@ -82,8 +73,7 @@ def write(score: Score, path: str | Path, tempo: float = 100) -> None:
     document.insert(0, music21.metadata.Metadata(title=score.name or "Untitled", composer=""))
     for voice in range(score.voices):
         document.insert(0, _part(score, voice, tempo if voice == 0 else None))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         content = music21.musicxml.m21ToXml.GeneralObjectExporter(document).parse()
     if Path(path).suffix.lower() == ".mxl":
         content = _packed(content)
@@ -133,8 +123,7 @@ def _root(content: bytes, name: str) -> ElementTree.Element:
 def _parsed(content: bytes, name: str) -> Any:
     text = ElementTree.tostring(_root(content, name), encoding="unicode")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             document = music21.converter.parseData(text, format="musicxml")
             return document.toSoundingPitch(inPlace=False)
     except Exception as error:  # music21 does not say which errors a wrong document can cause
@@ -166,10 +155,9 @@ def _notes(part: Any, scale: Fraction) -> list[TimedNote]:
 
 def _positions(parts: Sequence[Any], steps: int, scale: Fraction) -> np.ndarray:
     """Steps since the bar line; two measures that a repeat sign parts are one bar."""
-    measures = [
-        [Fraction(quarters) * scale for quarters in _times(measure)]
-        for measure in max(parts, key=lambda p: p.highestTime).getElementsByClass("Measure")
-    ]
+    longest = max(parts, key=lambda part: part.highestTime)
+    times = [_times(measure) for measure in longest.getElementsByClass("Measure")]
+    measures = [[Fraction(quarters) * scale for quarters in some] for some in times]
     positions = np.zeros(steps, np.int16)
     filled = Fraction(0)  # of the bar that the measure before left unfinished
     for number, (start, length, bar, missing) in enumerate(measures):

@@ -50,19 +50,9 @@ def draw(score: Score, path: str | Path) -> None:
     axes.set_xlabel("beats" + (f", the first {_MOST_BEATS}" if is_cut else ""))
     axes.set_title(", ".join(filter(None, (score.name, score.key))), loc="left", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(
-        handles=[
-            Patch(color=_COLOURS[voice], label=name) for voice, name in enumerate(_names(score))
-        ],
-        loc="outside right upper",
-        frameon=False,
-        fontsize=8,
-    )
+    named = score.voices == MOST_VOICES and not score.ranked
+    names = VOICE_NAMES if named else [f"Voice {voice + 1}" for voice in range(score.voices)]
+    patches = [Patch(color=_COLOURS[voice], label=name) for voice, name in enumerate(names)]
+    figure.legend(handles=patches, loc="outside right upper", frameon=False, fontsize=8)
     with writing(path):
         figure.savefig(Path(path), dpi=_DOTS_PER_INCH, format="png")
-
-
-def _names(score: Score) -> tuple[str, ...]:
-    if score.voices == MOST_VOICES and not score.ranked:
-        return VOICE_NAMES
-    return tuple(f"Voice {number}" for number in range(1, score.voices + 1))

@@ -147,19 +147,14 @@ class Score:
     def sliced(self, start: int, stop: int | None = None) -> "Score":
         """Steps `start` to `stop` (excluded); a note that began before begins here."""
         steps = slice(start, stop)
-        return replace(
-            self,
-            pitches=self.pitches[steps],
-            onsets=self.onsets[steps],
-            positions=self.positions[steps],
-        )
+        pitches, onsets = self.pitches[steps], self.onsets[steps]
+        return replace(self, pitches=pitches, onsets=onsets, positions=self.positions[steps])
 
     def padded(self, voices: int) -> "Score":
         """With silent voices below, until it has so many."""
         columns = ((0, 0), (0, voices - self.voices))
-        return replace(
-            self, pitches=np.pad(self.pitches, columns), onsets=np.pad(self.onsets, columns)
-        )
+        pitches, onsets = np.pad(self.pitches, columns), np.pad(self.onsets, columns)
+        return replace(self, pitches=pitches, onsets=onsets)
 
     def fingerprint(self) -> bytes:
         """Equal for scores of the same pitches at each step, up to a transposition of them all."""
@@ -176,11 +171,7 @@ def time_signature(length: int, steps_per_quarter: int) -> tuple[int, int]:
 
 
 def check_tempo(tempo: float) -> None:
-    """Refuses a tempo that cannot be played.
-
-    Raises:
-        UserError: it is not 4 to 1000 quarter notes a minute.
-    """
+    """Refuses, by a UserError, a tempo that is not 4 to 1000 quarter notes a minute."""
     slowest, fastest = TEMPI
     if not (math.isfinite(tempo) and slowest <= tempo <= fastest):
         raise UserError(

@@ -31,8 +31,6 @@ def transpositions(scores: Sequence[Score], most: int) -> list[Score]:
 
 def _ranges(score: Score) -> tuple[np.ndarray, np.ndarray]:
     """The lowest and the highest pitch of each voice; of a silent one infinities."""
-    pitches = np.where(score.pitches > 0, score.pitches.astype(float), np.nan)
-    silent = np.isnan(pitches).all(axis=0)
-    low = np.where(silent, np.inf, np.nanmin(np.where(silent, 0, pitches), axis=0))
-    high = np.where(silent, -np.inf, np.nanmax(np.where(silent, 0, pitches), axis=0))
-    return low, high
+    sounds, pitches = score.pitches > 0, score.pitches.astype(float)
+    low = pitches.min(axis=0, initial=np.inf, where=sounds)
+    return low, pitches.max(axis=0, initial=-np.inf, where=sounds)

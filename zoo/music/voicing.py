@@ -69,9 +69,8 @@ def ordered(parts: Sequence[tuple[str, Sequence[TimedNote]]]) -> list[Sequence[T
     parts = [(name.strip().title(), part) for name, part in parts if part]
     if len(parts) == len(VOICE_NAMES) and (by_name := dict(parts)).keys() == set(VOICE_NAMES):
         return [by_name[name] for name in VOICE_NAMES]
-    return [
-        part for _, part in sorted(parts, key=lambda p: -np.mean([note.pitch for note in p[1]]))
-    ]
+    of_parts = [part for _, part in parts]
+    return sorted(of_parts, key=lambda part: -np.mean([note.pitch for note in part]))
 
 
 def _to_grid(note: TimedNote) -> Note:
@@ -93,9 +92,8 @@ def _as_voices(
     onsets = np.zeros((steps, len(parts)), bool)
     reduced = 0
     for voice, part in enumerate(parts):
-        longest: dict[
-            int, tuple[Fraction, Note]
-        ] = {}  # at each step, of the notes that begin there: its length, the note
+        # At each step the longest of the notes that begin there: its length, the note.
+        longest: dict[int, tuple[Fraction, Note]] = {}
         for timed, note in zip(part, on_grid[voice], strict=True):
             length = timed.stop - timed.start
             if note.start not in longest or length > longest[note.start][0]:

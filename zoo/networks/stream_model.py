@@ -28,7 +28,7 @@ class StreamModel(keras.Model):
 
     Call arguments:
         inputs: dict of `token_ids` (batch_size, timesteps), int32, and `fresh` (batch_size,),
-            boolean: what `zoo.datasets.StreamBatches` gives.
+            boolean: what `zoo.datasets.batches.streams.StreamBatches` gives.
         training: whether dropout applies.
 
     Returns:

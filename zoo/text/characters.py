@@ -2,14 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from zoo.text.special_tokens import END_ID
-from zoo.text.tokenizer import Tokenizer, map_batches
+from zoo.text.tokenizer import Place, Texts, Tokenizer, map_batches
 from zoo.text.vocabularies import Vocabulary
 
 # A vocabulary file has one token a line, so that what breaks lines needs a name: two characters,
@@ -36,7 +35,7 @@ class CharacterTokenizer(Tokenizer):
     level = "character"
     printed: ClassVar = Tokenizer.printed | {name: character for character, name in _NAMES.items()}
 
-    def __init__(self, vocabulary: Vocabulary, vocabulary_file: str | Path | None = None):
+    def __init__(self, vocabulary: Vocabulary, vocabulary_file: Place = None):
         super().__init__(vocabulary, vocabulary_file)
         if _LINE_BREAK not in vocabulary:
             raise ValueError(f"a vocabulary of characters must have the line break, {_LINE_BREAK}")
@@ -51,7 +50,7 @@ class CharacterTokenizer(Tokenizer):
         names = Counter({_NAMES.get(character, character): n for character, n in counts.items()})
         return cls(Vocabulary.from_counts(names, size=None))
 
-    def ragged(self, texts: tf.Tensor | Sequence[str], end: bool = False) -> tf.RaggedTensor:
+    def ragged(self, texts: Texts, end: bool = False) -> tf.RaggedTensor:
         """The ids of texts, (batch,) strings, as (batch, None) int32 without padding.
 
         Args:
@@ -59,7 +58,6 @@ class CharacterTokenizer(Tokenizer):
             end: whether to add what completes a text. Nothing does: `<EOS>` follows upon whole
                 documents, and the probability of a text is the product over its characters.
         """
-        del end
         texts = tf.convert_to_tensor(texts, tf.string)
         characters = tf.strings.unicode_split(texts, "UTF-8")
         tokens = characters.flat_values

@@ -1,14 +1,13 @@
 """Text as a sequence of sentences of words."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from zoo.text.special_tokens import END, PADDING
-from zoo.text.tokenizer import append_end, map_batches
+from zoo.text.tokenizer import Place, Texts, append_end, map_batches
 from zoo.text.vocabularies import Vocabulary
 from zoo.text.words import WordTokenizer
 
@@ -44,25 +43,19 @@ class SentenceTokenizer(WordTokenizer):
     printed: ClassVar = {PADDING: "", END: ""}
 
     def __init__(
-        self,
-        vocabulary: Vocabulary,
-        lowercase: bool = True,
-        vocabulary_file: str | Path | None = None,
+        self, vocabulary: Vocabulary, lowercase: bool = True, vocabulary_file: Place = None
     ):
         super().__init__(vocabulary, lowercase, vocabulary_file=vocabulary_file)
 
     @classmethod
     def from_documents(
-        cls,
-        documents: Sequence[str],
-        vocabulary_size: int | None = 10_000,
-        lowercase: bool = True,
+        cls, documents: Sequence[str], vocabulary_size: int | None = 10_000, lowercase: bool = True
     ) -> "SentenceTokenizer":
         """A tokenizer of the most frequent words of `documents`, the training split."""
         words = WordTokenizer.from_texts(_sentences_of(documents), vocabulary_size, lowercase)
         return cls(words.vocabulary, lowercase)
 
-    def ragged(self, texts: tf.Tensor | Sequence[str], end: bool = False) -> tf.RaggedTensor:
+    def ragged(self, texts: Texts, end: bool = False) -> tf.RaggedTensor:
         """The ids of texts, (batch,) strings, as (batch, None) int32 without padding.
 
         Args:
@@ -76,7 +69,7 @@ class SentenceTokenizer(WordTokenizer):
         ids = ids.merge_dims(1, 2)[:, :-1]
         return append_end(ids) if end else ids
 
-    def words(self, texts: tf.Tensor | Sequence[str]) -> tf.RaggedTensor:
+    def words(self, texts: Texts) -> tf.RaggedTensor:
         """The words of texts, (batch,) strings, as (batch, None) strings, in the order of ids."""
         return self.tokenize(texts)[:, :-1]
 

@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import lazy_loader
 import tensorflow as tf
 
 from zoo.text.special_tokens import END, PADDING, UNKNOWN, UNKNOWN_ID
-from zoo.text.tokenizer import Tokenizer, append_end, as_utf8, map_batches
+from zoo.text.tokenizer import Place, Texts, Tokenizer, append_end, as_utf8, map_batches
 from zoo.text.vocabularies import Vocabulary
 
 tokenizers = lazy_loader.load("tokenizers")  # to learn pieces; the rest does without
@@ -42,7 +41,7 @@ class SubwordTokenizer(Tokenizer):
 
     level = "subword"
 
-    def __init__(self, vocabulary: Vocabulary, vocabulary_file: str | Path | None = None):
+    def __init__(self, vocabulary: Vocabulary, vocabulary_file: Place = None):
         super().__init__(vocabulary, vocabulary_file)
         longest = max(map(len, vocabulary.tokens[3:]), default=1)
         self._lengths = tuple(range(longest, 0, -1))  # of pieces, in characters
@@ -81,7 +80,7 @@ class SubwordTokenizer(Tokenizer):
         ids = learned.get_vocab()
         return cls(Vocabulary(sorted(ids, key=ids.__getitem__)[len(_SPECIAL) :]))
 
-    def ragged(self, texts: tf.Tensor | Sequence[str], end: bool = False) -> tf.RaggedTensor:
+    def ragged(self, texts: Texts, end: bool = False) -> tf.RaggedTensor:
         """The ids of texts, (batch,) strings, as (batch, None) int32 without padding.
 
         Args:
@@ -119,14 +118,8 @@ class SubwordTokenizer(Tokenizer):
     ) -> tuple[tf.Tensor, ...]:
         """Takes the longest piece off the beginning of what is left of words.
 
-        Args:
-            rests: what is left of the words that are not finished, (unfinished,) strings.
-            index: the place of each of them among all words, (unfinished,).
-            owners: the places of the words that the pieces so far belong to, (pieces,).
-            ids: of the pieces so far, (pieces,).
-
-        Returns:
-            The same four, one piece further.
+        `rests`, (unfinished,), is what is left of words, and `index` their places among all words;
+        `ids`, (pieces,), are the pieces so far, and `owners` the places of their words.
         """
         lengths = tf.constant(self._lengths)
         shape = [tf.size(rests), len(self._lengths)]
@@ -149,7 +142,7 @@ class SubwordTokenizer(Tokenizer):
         return rests[unfinished], index[unfinished], owners, ids
 
 
-def _words(texts: tf.Tensor | Sequence[str]) -> tf.RaggedTensor:
+def _words(texts: Texts) -> tf.RaggedTensor:
     """Cuts texts, (batch,) strings, into what no piece crosses, (batch, None) strings."""
     texts = tf.strings.regex_replace(as_utf8(texts), _SEPARATORS, " ")
     texts = tf.strings.regex_replace(tf.strings.strip(texts), "(?:^| )([^ ])", rf"{_SPACE}\1")

@@ -69,10 +69,9 @@ class TokenEncoder(tf.Module):
         tokens = Counter(token for sentence in sentences for token in sentence)
         words: Counter[str] = Counter()
         characters: Counter[str] = Counter()
-        for token, word, count in zip(tokens, normalized(tokens), tokens.values(), strict=True):
-            words[word] += count
-            for character in token:
-                characters[character] += count
+        for token, word in zip(tokens, normalized(tokens), strict=True):
+            words[word] += tokens[token]
+            characters.update(token * tokens[token])
         vocabulary = Vocabulary.from_counts(_possible(words), vocabulary_size)
         added = [word for word in _possible(Counter(more_words)) if word not in vocabulary]
         known = Vocabulary((*vocabulary.tokens[3:], *added))

@@ -5,12 +5,11 @@ the places of its words are lost. Here nothing is rewritten. Both consist of sto
 operations, so that a served model takes plain strings.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
 
-from zoo.text.tokenizer import as_utf8
+from zoo.text.tokenizer import Texts, as_utf8
 
 _SPACE = r"\s\p{Z}\p{Cc}\x{200B}\x{FEFF}"
 _LETTER = r"[\p{L}\p{M}\p{N}]"
@@ -55,7 +54,7 @@ class Tokens:
     ends: tf.RaggedTensor
 
 
-def tokenize(texts: tf.Tensor | Sequence[str]) -> Tokens:
+def tokenize(texts: Texts) -> Tokens:
     """Cuts texts, (batch,) strings, into tokens; an empty text has none.
 
     Bytes that are not UTF-8 count as U+FFFD, one character each.
@@ -66,7 +65,9 @@ def tokenize(texts: tf.Tensor | Sequence[str]) -> Tokens:
         marked = tf.strings.regex_replace(marked, pattern, correct)
     # White space and tokens by turns, beginning and ending with white space, which may be empty.
     pieces = tf.strings.split(marked, sep=_MARK)
-    ends = _running_sum(pieces.with_flat_values(_characters(pieces.flat_values)))
+    sums = tf.concat([[0], tf.cumsum(_characters(pieces.flat_values))], axis=0)
+    before = tf.gather(tf.gather(sums, pieces.row_starts()), pieces.value_rowids())
+    ends = pieces.with_flat_values(sums[1:] - before)
     tokens, ends = pieces[:, 1::2], ends[:, 1::2]
     starts = ends.with_flat_values(ends.flat_values - _characters(tokens.flat_values))
     return Tokens(tokens, starts, ends)
@@ -74,11 +75,3 @@ def tokenize(texts: tf.Tensor | Sequence[str]) -> Tokens:
 
 def _characters(strings: tf.Tensor) -> tf.Tensor:
     return tf.strings.length(strings, unit="UTF8_CHAR")
-
-
-def _running_sum(ragged: tf.RaggedTensor) -> tf.RaggedTensor:
-    """The cumulative sum of each row."""
-    sums = tf.concat([[0], tf.cumsum(ragged.flat_values)], axis=0)
-    before = tf.gather(sums, ragged.row_starts())
-    rows = ragged.value_rowids()
-    return ragged.with_flat_values(sums[1:] - tf.gather(before, rows))

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 import tensorflow as tf
 
 from zoo.text.special_tokens import END, END_ID, PADDING, PADDING_ID, UNKNOWN, UNKNOWN_ID
 from zoo.text.vocabularies import Vocabulary
 
+Texts: TypeAlias = tf.Tensor | Sequence[str]
+Place: TypeAlias = str | Path | None
 _BATCH = 512  # texts to tokenise in one go: enough to be fast, few enough to use every core
 
 
@@ -27,7 +29,7 @@ class Tokenizer(tf.Module):
     printed: ClassVar[dict[str, str]] = {PADDING: "", END: "", UNKNOWN: "\ufffd"}
     """How tokens are printed that are not printed as they are."""
 
-    def __init__(self, vocabulary: Vocabulary, vocabulary_file: str | Path | None = None):
+    def __init__(self, vocabulary: Vocabulary, vocabulary_file: Place = None):
         super().__init__()
         self.vocabulary = vocabulary
         self._table = vocabulary.lookup_table(vocabulary_file)
@@ -45,10 +47,7 @@ class Tokenizer(tf.Module):
 
     @classmethod
     def from_config(
-        cls,
-        config: dict[str, Any],
-        vocabulary: Vocabulary,
-        vocabulary_file: str | Path | None = None,
+        cls, config: dict[str, Any], vocabulary: Vocabulary, vocabulary_file: Place = None
     ) -> Self:
         """The tokenizer that gave `config`, with the vocabulary that it had."""
         return cls(vocabulary, vocabulary_file=vocabulary_file, **config)
@@ -65,11 +64,8 @@ class Tokenizer(tf.Module):
         return tf.gather(tf.constant(printed), ids)
 
 
-def as_utf8(texts: tf.Tensor | Sequence[str]) -> tf.Tensor:
-    """Texts, (batch,) strings; bytes that are not UTF-8 become U+FFFD.
-
-    One broken request must not fail a whole batch.
-    """
+def as_utf8(texts: Texts) -> tf.Tensor:
+    """Texts, (batch,) strings; bytes that are not UTF-8, lest they fail a batch, become U+FFFD."""
     texts = tf.convert_to_tensor(texts, tf.string)
     return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
 
@@ -80,7 +76,7 @@ def append_end(ids: tf.RaggedTensor) -> tf.RaggedTensor:
 
 
 def map_batches(
-    make: Callable[[tf.Tensor], Any], texts: tf.Tensor | Sequence[str], size: int = _BATCH
+    make: Callable[[tf.Tensor], Any], texts: Texts, size: int = _BATCH
 ) -> Iterator[Any]:
     """Yields what `make` makes of batches of texts, in order, as arrays; on every core."""
     batches = tf.data.Dataset.from_tensor_slices(tf.convert_to_tensor(texts, tf.string))

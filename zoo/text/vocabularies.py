@@ -56,18 +56,17 @@ class Vocabulary:
         """
         try:
             tokens = Path(path).read_bytes().decode().split("\n")
+            if tuple(tokens[:3]) != _SPECIAL or tokens.pop() != "":
+                raise ValueError(f"it must begin with {', '.join(_SPECIAL)} and end with a line")
+            return cls(tokens[3:])
         except OSError as error:
             raise UserError(
                 f"{path}: cannot read the vocabulary ({error.strerror}): restore the file"
             ) from error
-        except UnicodeDecodeError as error:
-            raise _damaged(path, f"byte {error.start} is not UTF-8") from error
-        if tuple(tokens[:3]) != _SPECIAL or tokens.pop() != "":
-            raise _damaged(path, f"it must begin with {', '.join(_SPECIAL)} and end with a line")
-        try:
-            return cls(tokens[3:])
-        except ValueError as error:
-            raise _damaged(path, str(error)) from error
+        except ValueError as error:  # UnicodeDecodeError too
+            raise UserError(
+                f"{path}: not a vocabulary of the zoo ({error}): restore the file"
+            ) from error
 
     def save(self, path: str | Path) -> None:
         """Writes one token a line, UTF-8: the token of line n, from 0, has the id n."""
@@ -106,19 +105,9 @@ class Vocabulary:
                 among its assets, where it can be read; else the tokens lie within the graph.
         """
         if path is not None:
-            content = tf.lookup.TextFileInitializer(
-                str(path),
-                key_dtype=tf.string,
-                key_index=tf.lookup.TextFileIndex.WHOLE_LINE,
-                value_dtype=tf.int64,
-                value_index=tf.lookup.TextFileIndex.LINE_NUMBER,
-            )
+            line, number = tf.lookup.TextFileIndex.WHOLE_LINE, tf.lookup.TextFileIndex.LINE_NUMBER
+            content = tf.lookup.TextFileInitializer(str(path), tf.string, line, tf.int64, number)
         else:
-            content = tf.lookup.KeyValueTensorInitializer(
-                tf.constant(self.tokens), tf.range(len(self), dtype=tf.int64)
-            )
+            ids = tf.range(len(self), dtype=tf.int64)
+            content = tf.lookup.KeyValueTensorInitializer(tf.constant(self.tokens), ids)
         return tf.lookup.StaticHashTable(content, default_value=UNKNOWN_ID)
-
-
-def _damaged(path: str | Path, why: str) -> UserError:
-    return UserError(f"{path}: not a vocabulary of the zoo ({why}): restore the file")

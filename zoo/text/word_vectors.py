@@ -31,22 +31,19 @@ class Vectors:
         return self.matrix.shape[1]
 
     def assign(
-        self,
-        embedding: keras.layers.Embedding,
-        vocabulary: Vocabulary,
-        deviation: float | None = None,
+        self, embedding: keras.layers.Embedding, words: Vocabulary, deviation: float | None = None
     ) -> None:
-        """Gives an embedding layer the vectors of the words of its vocabulary that have one.
+        """Gives an embedding layer, which is built, the vectors that there are for its words.
 
         Args:
-            embedding: built.
-            vocabulary: that of its ids.
+            embedding: the layer.
+            words: the vocabulary of its ids.
             deviation: the standard deviation that the values are brought to; None leaves them.
         """
         rows = {word: row for row, word in enumerate(self.words)}
         places = [
             (index, rows[word])
-            for index, word in enumerate(normalized(vocabulary.tokens))
+            for index, word in enumerate(normalized(words.tokens))
             if index > END_ID and word in rows
         ]
         if not places:
@@ -75,7 +72,7 @@ def learn(
     least: int = 3,
     seed: int = 1,
 ) -> Vectors:
-    """Learns vectors in which words that occur among the same words are alike.
+    """Learns vectors in which words that occur among the same words are alike, frequent ones first.
 
     Skip-grams with negative sampling, by gensim: five words to each side, five negatives, frequent
     words thinned out (Mikolov et al. 2013, "Distributed representations of words and phrases and
@@ -88,22 +85,11 @@ def learn(
         least: how often a word has to occur to get a vector.
         seed: of the first vectors and of what is drawn.
 
-    Returns:
-        `Vectors`, the most frequent word first.
-
     Raises:
         UserError: no word occurs so often.
     """
-    model = gensim.models.Word2Vec(
-        vector_size=dimension,
-        min_count=least,
-        sg=1,
-        negative=5,
-        window=5,
-        sample=1e-4,
-        workers=1,
-        seed=seed,
-    )
+    skip_grams = {"sg": 1, "negative": 5, "window": 5, "sample": 1e-4, "workers": 1}
+    model = gensim.models.Word2Vec(vector_size=dimension, min_count=least, seed=seed, **skip_grams)
     model.build_vocab(sentences)
     if not len(model.wv):
         raise UserError(f"no word occurs {least} times: give more text")
@@ -140,9 +126,8 @@ def _parse(path: str | Path, file: TextIO) -> Vectors:
             continue  # a word with spaces
         vector = _numbers(values)
         if not word or vector is None:
-            raise UserError(
-                f"{path}, line {number}: not a word and its numbers, with single spaces"
-            )
+            problem = "not a word and its numbers, with single spaces"
+            raise UserError(f"{path}, line {number}: {problem}")
         if rows and len(vector) != len(rows[0]):
             raise UserError(
                 f"{path}, line {number}: {len(vector)} values after {len(rows[0])}: every line "

@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from zoo.text.special_tokens import END, PADDING_ID
-from zoo.text.tokenizer import Tokenizer, as_utf8, map_batches
+from zoo.text.tokenizer import Place, Texts, Tokenizer, as_utf8, map_batches
 from zoo.text.vocabularies import Vocabulary
 
 # What parts tokens and leaves no trace: HTML line breaks, white space, control characters.
@@ -40,7 +39,7 @@ class WordTokenizer(Tokenizer):
         vocabulary: Vocabulary,
         lowercase: bool = True,
         max_length: int | None = None,
-        vocabulary_file: str | Path | None = None,
+        vocabulary_file: Place = None,
     ):
         super().__init__(vocabulary, vocabulary_file)
         if max_length is not None and max_length < 2:
@@ -60,7 +59,7 @@ class WordTokenizer(Tokenizer):
         counts = cls(Vocabulary(()), lowercase).count(texts)
         return cls(Vocabulary.from_counts(counts, vocabulary_size), lowercase, max_length)
 
-    def tokenize(self, texts: tf.Tensor | Sequence[str]) -> tf.RaggedTensor:
+    def tokenize(self, texts: Texts) -> tf.RaggedTensor:
         """Splits texts, (batch,) strings, into tokens, (batch, None) strings, each with `<EOS>`."""
         tokens = self._split(texts)
         if self.max_length is not None:
@@ -70,28 +69,23 @@ class WordTokenizer(Tokenizer):
 
     def count(self, texts: Sequence[str]) -> Counter[str]:
         """How often each word occurs in `texts`, in the vocabulary or not; `<EOS>` is left out."""
-
-        def distinct(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            words, _, counts = tf.unique_with_counts(self._split(batch).flat_values)
-            return words, counts
-
         total: Counter[bytes] = Counter()
-        for words, counts in map_batches(distinct, texts):
-            total.update(dict(zip(words.tolist(), counts.tolist(), strict=True)))
+        for words in map_batches(lambda batch: self._split(batch).flat_values, texts):
+            total.update(words.tolist())
         return Counter({word.decode(): count for word, count in total.items()})
 
     def get_config(self) -> dict[str, Any]:
         return {"lowercase": self.lowercase, "max_length": self.max_length}
 
-    def ragged(self, texts: tf.Tensor | Sequence[str]) -> tf.RaggedTensor:
+    def ragged(self, texts: Texts) -> tf.RaggedTensor:
         """The ids of texts, (batch,) strings, as (batch, None) int32 without padding."""
         return self._ids(self.tokenize(texts))
 
-    def __call__(self, texts: tf.Tensor | Sequence[str]) -> tf.Tensor:
+    def __call__(self, texts: Texts) -> tf.Tensor:
         """The ids of texts, (batch,) strings, as (batch, timesteps) int32, padded on the right."""
         return self.ragged(texts).to_tensor(PADDING_ID)
 
-    def _split(self, texts: tf.Tensor | Sequence[str]) -> tf.RaggedTensor:
+    def _split(self, texts: Texts) -> tf.RaggedTensor:
         texts = tf.strings.regex_replace(as_utf8(texts), _SEPARATORS, " ")
         texts = tf.strings.regex_replace(texts, _APOSTROPHES, "'")
         if self.lowercase:

@@ -79,10 +79,8 @@ class BucketedBatches:
         if any((lengths != self.lengths).any() for lengths in every_length):
             raise ValueError("the inputs, or the labels of the steps, differ in length")
         self._grouped_by = (*reversed(own), self.lengths)  # the last one first, for `np.lexsort`
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.seed = seed
-        self.pad_to_multiple = pad_to_multiple
+        self.batch_size, self.pad_to_multiple = batch_size, pad_to_multiple
+        self.shuffle, self.seed = shuffle, seed
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -95,10 +93,8 @@ class BucketedBatches:
         generator = np.random.default_rng((self.seed, epoch))
         order = generator.permutation(len(self.lengths))
         pool_size = min(POOL, max(1, len(self) // 4)) * self.batch_size
-        batches = []
-        for start in range(0, len(order), pool_size):
-            pool = order[start : start + pool_size]
-            batches += self._cut(self._by_length(pool))
+        pools = np.split(order, range(pool_size, len(order), pool_size))
+        batches = [batch for pool in pools for batch in self._cut(self._by_length(pool))]
         return [batches[i] for i in generator.permutation(len(batches))]
 
     def dataset(self, epoch: int = 0) -> tf.data.Dataset:
@@ -136,12 +132,10 @@ class BucketedBatches:
         return np.split(order, range(self.batch_size, len(order), self.batch_size))
 
     def _gather(self, indices: tf.Tensor) -> tuple:
-        inputs = {
-            name: _padded(
-                tf.gather(sequences, indices), self._timesteps(self._lengths[name], indices)
-            )
-            for name, sequences in self._sequences.items()
-        }
+        inputs = {}
+        for name, sequences in self._sequences.items():
+            timesteps = self._timesteps(self._lengths[name], indices)
+            inputs[name] = _padded(tf.gather(sequences, indices), timesteps)
         targets = tuple(tf.gather(target, indices) for target in self._targets)
         if self._labels_of_steps is not None:
             labels = tf.gather(self._labels_of_steps, indices)

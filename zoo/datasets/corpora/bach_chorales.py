@@ -5,7 +5,7 @@ import itertools
 import zipfile
 import zlib
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -20,7 +20,6 @@ from zoo.music.score import MOST_VOICES
 
 _PACKAGE = {
     "project": "music21",
-    "version": "10.5.1",
     "filename": "music21-10.5.1-py3-none-any.whl",
     "sha256": "dc3309498c4c95cebdf8d4f20c868deb6b63bce1d929cad4f51a7ccc982987b1",
 }
@@ -42,20 +41,16 @@ def read_chorales() -> list[Score]:
             if name.startswith(_FOLDER) and name.endswith(".mxl")
         }
     console = Console(stderr=True)
-    scores = [
-        musicxml.parse(content, f"{name}.mxl")
-        for name, content in track(
-            contents.items(),
-            "Reading chorales",
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        if musicxml.number_of_parts(content, name) == MOST_VOICES
-    ]
+    shown: dict[str, Any] = {
+        "console": console,
+        "transient": True,
+        "disable": not console.is_terminal,
+    }
     distinct: dict[bytes, Score] = {}
-    for score in scores:
-        distinct.setdefault(score.fingerprint(), score)
+    for name, content in track(contents.items(), "Reading chorales", **shown):
+        if musicxml.number_of_parts(content, name) == MOST_VOICES:
+            score = musicxml.parse(content, f"{name}.mxl")
+            distinct.setdefault(score.fingerprint(), score)
     return list(distinct.values())
 
 
@@ -70,7 +65,7 @@ def split_by_tune(scores: list[Score]) -> dict[str, list[Score]]:
 
 def _first_with_the_tune(scores: list[Score]) -> list[int]:
     """For each piece, the first one that sets the same tune."""
-    openings = [(_from_note_to_note(score), _from_beat_to_beat(score)) for score in scores]
+    openings = [_openings(score) for score in scores]
     first = list(range(len(scores)))
     for later, earlier in itertools.combinations(reversed(range(len(scores))), 2):
         joined = {first[later], first[earlier]}
@@ -79,13 +74,11 @@ def _first_with_the_tune(scores: list[Score]) -> list[int]:
     return first
 
 
-def _from_note_to_note(score: Score) -> list[int]:
-    return np.diff([note.pitch for note in score.notes(0)])[:_OPENING].tolist()
-
-
-def _from_beat_to_beat(score: Score) -> list[int]:
-    soprano = score.pitches[score.positions % score.steps_per_quarter == 0, 0]
-    return np.diff(soprano[soprano > 0])[:_OPENING].tolist()
+def _openings(score: Score) -> list[list[int]]:
+    """The first intervals of the soprano from note to note, and from beat to beat."""
+    beats = score.pitches[score.positions % score.steps_per_quarter == 0, 0]
+    lines = ([note.pitch for note in score.notes(0)], beats[beats > 0])
+    return [np.diff(line)[:_OPENING].tolist() for line in lines]
 
 
 def _alike(one: list[int], other: list[int]) -> bool:
@@ -97,15 +90,14 @@ def _alike(one: list[int], other: list[int]) -> bool:
 class BachChorales(PackagedBuilder):
     """361 chorales in four parts by Johann Sebastian Bach, 78,648 steps of a sixteenth.
 
-    The pieces in four parts of the music21 corpus, which lie inside the
-    wheel of music21 10.5.1, from where they are read. Features: `name`, that of the file, from the
-    number in the catalogue of Bach's works; `key`, one of the 24, by the key signature and the mode
-    that the encoder gave, also where an old mode or a last chord would allow another name (the bass
-    of 83 pieces ends on another note than the tonic); `pitches` (steps, 4), MIDI numbers of
-    soprano, alto, tenor and bass, 0 in rests; `onsets` (steps, 4), whether a note begins; and
-    `positions` (steps,), sixteenths since the bar line. Fermatas, words and repeats are left out;
-    five notes are too short for the grid. Two pieces with the pitches of another, up to a
-    transposition, are left out.
+    The pieces in four parts of the music21 corpus, which lie inside the wheel of music21 10.5.1,
+    from where they are read. Features: `name`, that of the file, from the number in the catalogue
+    of Bach's works; `key`, one of the 24, by the key signature and the mode that the encoder gave,
+    also where an old mode or a last chord would allow another name (the bass of 83 pieces ends on
+    another note than the tonic); `pitches` (steps, 4), MIDI numbers of soprano, alto, tenor and
+    bass, 0 in rests; `onsets` (steps, 4), whether a note begins; and `positions` (steps,),
+    sixteenths since the bar line. Fermatas, words and repeats are left out; five notes are too
+    short for the grid. Two pieces with the pitches of another, transposed or not, are left out.
 
     A tune that Bach set several times is in one split only: pieces are taken for settings of one
     tune if the first 40 intervals of their sopranos, from note to note or from beat to beat, are

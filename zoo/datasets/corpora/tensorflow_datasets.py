@@ -17,18 +17,14 @@ from zoo.datasets.corpora.package_index import cache_folder
 from zoo.datasets.corpora.packaged import PACKAGED
 from zoo.errors import UserError
 
-_SPLITS = {"train": ("train",), "validation": ("validation", "dev"), "test": ("test",)}
+_SPLITS = {"train": "train", "dev": "validation", "validation": "validation", "test": "test"}
 
 
 def find_builder(name: str, packaged: Sequence[str]) -> tfds.core.DatasetBuilder:
-    """The builder of a corpus; nothing is downloaded or read yet.
-
-    Args:
-        name: a packaged corpus, or any TensorFlow Datasets name ("imdb_reviews", "glue/sst2").
-        packaged: the packaged corpora to propose if there is none of this name.
+    """The builder of a packaged corpus, or one of a TensorFlow Datasets name; nothing is read yet.
 
     Raises:
-        UserError: the name is unknown; the message proposes others.
+        UserError: the name is unknown; the message proposes others, those `packaged` among them.
     """
     base = name.partition("/")[0]
     if base in PACKAGED:
@@ -44,15 +40,10 @@ def find_builder(name: str, packaged: Sequence[str]) -> tfds.core.DatasetBuilder
 def prepare_splits(builder: tfds.core.DatasetBuilder, packaged: Sequence[str]) -> dict[str, str]:
     """Downloads and prepares a corpus on first use.
 
-    Args:
-        builder: what `find_builder` returned.
-        packaged: the packaged corpora to propose if there is no network.
-
-    Returns:
-        Those of train, validation and test that the corpus has, with its own name for each.
+    Returns those of train, validation and test that it has, with its own name for each.
 
     Raises:
-        UserError: it cannot be downloaded or prepared.
+        UserError: it cannot be downloaded or prepared; the message proposes those `packaged`.
     """
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
@@ -73,8 +64,7 @@ def prepare_splits(builder: tfds.core.DatasetBuilder, packaged: Sequence[str]) -
     except Exception as error:  # the builders of others fail in ways of their own
         reason = (str(error).strip() or type(error).__name__).partition("\n")[0]
         raise UserError(f"cannot prepare the dataset '{builder.name}': {reason}") from error
-    names = ((split, own) for split, some in _SPLITS.items() for own in reversed(some))
-    return {split: own for split, own in names if own in builder.info.splits}
+    return {split: own for own, split in _SPLITS.items() if own in builder.info.splits}
 
 
 def feature_kinds(builder: tfds.core.DatasetBuilder) -> dict[str, str]:

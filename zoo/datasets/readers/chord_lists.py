@@ -10,7 +10,7 @@ from zoo.errors import UserError
 from zoo.music.notes import HIGHEST, LOWEST
 from zoo.music.score import MOST_VOICES, Score
 
-_SPLITS = {"train": ("train",), "validation": ("valid", "validation"), "test": ("test",)}
+_SPLITS = {"train": "train", "valid": "validation", "validation": "validation", "test": "test"}
 
 
 def read(path: str | Path) -> dict[str, list[Score]]:
@@ -30,21 +30,16 @@ def read(path: str | Path) -> dict[str, list[Score]]:
         raise UserError(f"{path}: this is not JSON ({error}): fetch it again") from error
     if isinstance(content, list):
         content = {"train": content}
-    known = {own: split for split, names in _SPLITS.items() for own in names}
-    if not (isinstance(content, dict) and known.keys() & content.keys()):
+    if not (isinstance(content, dict) and _SPLITS.keys() & content.keys()):
         raise UserError(
             f"{path}: expected a list of pieces, or an object of such lists by split: "
             '{"train": [...], "valid": [...], "test": [...]}'
         )
-    return {
-        known[own]: _pieces(pieces, f"{path}: {own}")
-        for own, pieces in content.items()
-        if own in known
-    }
+    own = [name for name in content if name in _SPLITS]
+    return {_SPLITS[name]: _pieces(content[name], f"{path}: {name}") for name in own}
 
 
 def _pieces(pieces: object, place: str) -> list[Score]:
-    """The pieces of a split of a JSON file; `place` names it in messages."""
     if not (isinstance(pieces, list) and pieces):
         raise UserError(f"{place}: expected a list of pieces that is not empty")
     return [_piece(piece, f"{place}, piece {i}") for i, piece in enumerate(pieces, 1)]
@@ -61,14 +56,7 @@ def _piece(steps: object, place: str) -> Score:
     pitches = np.zeros((len(steps), max(map(len, chords))), np.int16)
     for row, chord in zip(pitches, chords, strict=True):
         row[: len(chord)] = chord
-    return Score(
-        pitches=pitches,
-        onsets=pitches > 0,
-        steps_per_quarter=1,
-        positions=np.zeros(len(steps), np.int16),
-        name=place,
-        ranked=True,
-    )
+    return Score(pitches, pitches > 0, 1, np.zeros(len(steps)), name=place, ranked=True)
 
 
 def _check(step: list, place: str) -> None:

@@ -120,7 +120,7 @@ def _check_scheme(source: str | Path, sentences: list[Sentence]) -> None:
 
 
 def _misfit(sentences: list[Sentence], scheme: str) -> str | None:
-    """The first place where a tag does not fit the one before it, in words."""
+    """Where a tag does not fit the one before it, in words."""
     for sentence in sentences:
         for offset, (previous, tag) in enumerate(pairwise([OUTSIDE, *sentence.tags, OUTSIDE])):
             if not may_follow(previous, tag, scheme):

@@ -71,8 +71,7 @@ def read_text(path: str | Path) -> str:
             raise UserError(f"{path}: not a whole gzip file ({error}): fetch it again") from error
     if not content.strip():
         raise UserError(f"{path}: the file is empty")
-    zero = content.find(b"\0")
-    if zero >= 0:
+    if (zero := content.find(b"\0")) >= 0:
         raise UserError(
             f"{path}: the byte at offset {zero} is zero, so it is a binary file or UTF-16 text: "
             "give a text file saved as UTF-8"
@@ -88,10 +87,9 @@ def read_text(path: str | Path) -> str:
 
 
 def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yields the lines of a text from number 1, of Windows too, without what ends them."""
+    """The lines of a text from number 1, of Windows too, without what ends them."""
     # Only line feeds end a line: str.splitlines would also break at characters that occur in text.
-    for number, line in enumerate(text.split("\n"), 1):
-        yield number, line.removesuffix("\r")
+    return enumerate((line.removesuffix("\r") for line in text.split("\n")), 1)
 
 
 def quoted(names: Iterable[str]) -> str:
@@ -131,9 +129,9 @@ def _with_header(
     _, header = next(filled, (1, []))
     header = [name.strip() for name in header]
     _require(path, columns, header)
-    for name in columns:
-        if header.count(name) > 1:
-            raise UserError(f"{path}: the column '{name}' is there {header.count(name)} times")
+    if repeated := [name for name in columns if header.count(name) > 1]:
+        times = header.count(repeated[0])
+        raise UserError(f"{path}: the column '{repeated[0]}' is there {times} times")
     for line, fields in filled:
         if len(fields) != len(header):
             raise UserError(
@@ -173,8 +171,7 @@ def _as_text(path: Path, line: int, name: str, value: object) -> str:
 
 
 def _require(path: Path, columns: tuple[str, ...], found: list[str], where: str = "") -> None:
-    missing = [name for name in columns if name not in found]
-    if missing:
+    if missing := [name for name in columns if name not in found]:
         raise UserError(
             f"{path}: {where}no column {_listed(missing)}; the columns found are {_listed(found)}"
         )
