@@ -29,7 +29,7 @@ def of_fewer_batches(case, candidate):
     ("other", "error"),
     [
         (larger, "weights"),
-        (of_other_batches, "keras.*: (words|ids|source_ids)"),
+        (of_other_batches, "keras.*: (characters|words|ids|source_ids)"),
         (of_fewer_batches, "longer"),
         (spared_work, None),
     ],

@@ -100,13 +100,12 @@ def test_zoo_and_keras_are_the_same_network(settings):
 
 
 @needs_torch
-def test_zoo_and_pytorch_are_the_same_network(data, small):
+def test_zoo_and_pytorch_are_the_same_network(settings):
     import torch
 
     from benchmarks.torch_tagger import Tagger
 
-    settings = small("softmax")
-    tagger, ids, tags, counted = tagger_of(data, settings)
+    tagger, ids, tags, counted = tagger_of(settings)
     network = Tagger(tagging.sizes_of(tagger, settings), "softmax").eval()
     network.load_state_dict(torch_weights(tagger.model))
     inputs = {name: torch.tensor(array).long() for name, array in ids.items()}

@@ -13,6 +13,7 @@ from support.benchmarking import HAS_TORCH, PAIRS, against, assert_measured, ran
 import zoo
 from benchmarks import keras_translator, translation, zoo_translator
 from tasks.translation import Translation
+from zoo.datasets.corpus import limited
 from zoo.text.special_tokens import END_ID, PADDING_ID
 
 TRAIN = PAIRS.data.train
@@ -73,7 +74,7 @@ def test_reports_each_candidate_and_phase(small, monkeypatch):
     reported = PAIRS.report("--rounds", "1", "--limit", "6", "--level", "character")
     assert reported["level"] == "character"
     assert reported["train_pairs"] == reported["translated_sentences"] == 6
-    chosen = zoo.datasets.corpus.limited(TRAIN, 6).targets
+    chosen = limited(TRAIN, 6).targets
     assert reported["train_target_tokens"] == sum(len(text) + 1 for text in chosen)  # and <EOS>
     assert reported["parameters"].keys() == set(names)
     train, translate = reported["rows"]
