@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import itertools
 import random
 import warnings
 
@@ -17,7 +18,8 @@ from zoo.cells import CELLS
 from zoo.networks import decode_step_model, encode_model, step_model
 
 EACH = pytest.mark.parametrize("name", CASES)
-EACH_KIND = pytest.mark.parametrize("name", FIRST_OF_EACH.values())
+KINDS = FIRST_OF_EACH.values()
+EACH_KIND = pytest.mark.parametrize("name", KINDS)
 STEPPING = [name for name in CASES if not name.startswith("many")]
 
 
@@ -39,27 +41,26 @@ def alone(inputs, row):
     return {n: v if v.dtype == "float32" else v[:, : lengths[n]] for n, v in cut.items()}
 
 
-def longer(inputs):
-    """Inputs with three more steps of padding."""
-    if not isinstance(inputs, dict):
-        return np.pad(inputs, ((0, 0), (0, 3)))
-    widths = {n: ((0, 0), (0, 3), *[(0, 0)] * (v.ndim - 2)) for n, v in inputs.items()}
-    return {n: v if v.dtype == "float32" else np.pad(v, widths[n]) for n, v in inputs.items()}
+def longer(values):
+    """Inputs with three more steps of padding; states as they are."""
+    if isinstance(values, dict):
+        return {name: longer(array) for name, array in values.items()}
+    widths = ((0, 0), (0, 3), *[(0, 0)] * (values.ndim - 2))
+    return values if values.dtype == "float32" else np.pad(values, widths)
 
 
 @EACH
 def test_padding_changes_nothing(name):
     case, model = CASES[name], made(name)
     together, padded = case.outputs(model), case.outputs(model, longer(case.inputs))
-    for output, values in together.items():
-        sequence = values.ndim > 2
-        for row, length in enumerate(LENGTHS):
-            of = slice(length if sequence else None)
-            expected = case.outputs(model, alone(case.inputs, row))[output][0][of]
-            np.testing.assert_allclose(values[row][of], expected, atol=1e-5)
-            np.testing.assert_allclose(padded[output][row][of], expected, atol=1e-5)
-        assert np.isfinite(padded[output]).all()
-        assert values.dtype == "float32"
+    for row, length in enumerate(LENGTHS):
+        expected = case.outputs(model, alone(case.inputs, row))
+        for output, values in together.items():
+            of = slice(length if values.ndim > 2 else None)
+            np.testing.assert_allclose(values[row][of], expected[output][0][of], atol=1e-5)
+            np.testing.assert_allclose(padded[output][row][of], expected[output][0][of], atol=1e-5)
+            assert np.isfinite(padded[output]).all()
+            assert values.dtype == "float32"
 
 
 @EACH
@@ -76,29 +77,10 @@ def test_every_weight_gets_a_gradient(name):
 
 @pytest.mark.parametrize("name", STEPPING)
 def test_steps_are_the_sequence(name):
+    """So that nothing hangs on what comes later; and the parts are those of the network."""
     case, model = CASES[name], made(name)
-    outputs = case.outputs(model)
-    logits = outputs[case.output or ""]
     steps = steps_of(case, model, MASK.shape[1])
-    np.testing.assert_allclose(steps[MASK], logits[MASK], atol=1e-5)
-
-
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("name", [name for name in FIRST_OF_EACH.values() if name in STEPPING])
-def test_steps_of_every_cell(name, cell):
-    case = CASES[name]
-    model = case.make(cell=cell, layers=2, residual=True, dropout=0.5)
-    if case.output:
-        states = {name: np.zeros((4, network_case.UNITS), "float32") for name in model.input}
-        case = case._replace(inputs=states | {"token_ids": case.inputs["token_ids"]})
-    logits = case.outputs(model)[case.output or ""]
-    real = MASK[:, :2]
-    np.testing.assert_allclose(steps_of(case, model, 2)[real], logits[:, :2][real], atol=1e-5)
-
-
-@pytest.mark.parametrize("name", STEPPING)
-def test_parts_for_one_step_share_the_weights_and_have_no_loop(name):
-    model = made(name)
+    np.testing.assert_allclose(steps[MASK], case.outputs(model)[case.output][MASK], atol=1e-5)
     if name.startswith("language"):
         parts = decode = [step_model(model)]
     elif name.startswith("encoder"):
@@ -109,8 +91,22 @@ def test_parts_for_one_step_share_the_weights_and_have_no_loop(name):
         parts = decode = [step, *heads]
     of_parts = {id(weight) for part in parts for weight in part.trainable_weights}
     assert of_parts == {id(weight) for weight in model.trainable_weights}
-    loops = [layer for part in decode for layer in part._flatten_layers()]
-    assert not any(isinstance(layer, keras.layers.RNN) for layer in loops)
+    layers = [layer for part in decode for layer in part._flatten_layers()]
+    assert not any(isinstance(layer, keras.layers.RNN) for layer in layers), "no loop"
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    zip(CELLS, itertools.cycle([name for name in KINDS if name in STEPPING]), strict=False),
+)
+def test_steps_of_every_cell(name, cell):
+    case = CASES[name]
+    model = case.make(cell=cell, layers=2, residual=True, dropout=0.5)
+    if case.output:
+        states = {name: np.zeros((4, network_case.UNITS), "float32") for name in model.input}
+        case = case._replace(inputs=states | {"token_ids": case.inputs["token_ids"]})
+    logits, real = case.outputs(model)[case.output], MASK[:, :2]
+    np.testing.assert_allclose(steps_of(case, model, 2)[real], logits[:, :2][real], atol=1e-5)
 
 
 @EACH
@@ -123,16 +119,15 @@ def test_saved_and_loaded(name, tmp_path):
     for output, values in case.outputs(loaded).items():
         np.testing.assert_allclose(values, expected[output], atol=1e-6)
     if name in STEPPING:
-        logits = expected[case.output or ""]
+        logits = expected[case.output]
         np.testing.assert_allclose(steps_of(case, loaded, 1)[:, 0], logits[:, 0], atol=1e-5)
 
 
 @EACH_KIND
-@pytest.mark.parametrize("policy", ["mixed_bfloat16"])
-def test_mixed_precision(name, policy, tmp_path):
+def test_mixed_precision(name, tmp_path):
     case, single = CASES[name], made(name)
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
+    keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         model = case.make()
     finally:
@@ -148,8 +143,8 @@ def test_mixed_precision(name, policy, tmp_path):
         np.testing.assert_allclose(values[kept], expected[output][kept], atol=0.4)
         np.testing.assert_allclose(loaded[output], values, rtol=1e-3, atol=1e-3)
     if name in STEPPING:
-        logits = found[case.output or ""]
-        np.testing.assert_allclose(steps_of(case, model, 1)[:, 0], logits[:, 0], atol=0.1)
+        steps = steps_of(case, model, 1)[:, 0]
+        np.testing.assert_allclose(steps, found[case.output][:, 0], atol=0.1)
 
 
 @EACH_KIND
@@ -159,42 +154,63 @@ def test_seed_fixes_the_weights_and_no_other_draw(name):
     random.seed(7)
     one, same, other = (CASES[name].make(False, seed=s).get_weights() for s in (3, 3, 4))
     assert random.random() == expected
-    assert all(np.array_equal(*pair) for pair in zip(one, same, strict=True))
-    assert not all(np.array_equal(*pair) for pair in zip(one, other, strict=True))
+    assert all(map(np.array_equal, one, same))
+    assert not all(map(np.array_equal, one, other))
     free = [CASES[name].make(False).get_weights() for _ in range(2)]
-    assert not all(np.array_equal(*pair) for pair in zip(*free, strict=True))
+    assert not all(map(np.array_equal, *free))
 
 
 @EACH_KIND
 def test_dropout_is_in_training_only(name):
     case = CASES[name]
     model, plain = case.make(dropout=0.5), case.make(dropout=0.0)
-    output = case.output or ""
-    kept = case.outputs(plain)[output]
-    np.testing.assert_allclose(case.outputs(model)[output], kept, atol=1e-6)
-    draws = [case.outputs(model, training=True)[output] for _ in range(2)]
+    kept = case.outputs(plain)[case.output]
+    np.testing.assert_allclose(case.outputs(model)[case.output], kept, atol=1e-6)
+    draws = [case.outputs(model, training=True)[case.output] for _ in range(2)]
     assert not np.allclose(*draws)
     assert not np.allclose(draws[0], kept)
 
 
-@pytest.mark.parametrize("name", [name for name in FIRST_OF_EACH.values() if name[:4] == "many"])
-def test_an_empty_batch_and_nothing_but_padding(name):
-    case, model = CASES[name], made(name)
-    for rows in (0, 2):
-        values = case.inputs if isinstance(case.inputs, dict) else {"": case.inputs}
-        nothing = {key: np.zeros_like(value[:rows]) for key, value in values.items()}
-        found = case.outputs(model, nothing if isinstance(case.inputs, dict) else nothing[""])
-        assert len(found[""]) == rows
-        assert np.isfinite(found[""]).all()
-
-
 @EACH_KIND
-@pytest.mark.parametrize(
-    ("wrong", "message"), [({"cell": "elman"}, "one of rnn"), ({"layers": 0}, "at least 1")]
-)
-def test_wrong_arguments_are_refused(name, wrong, message):
-    with pytest.raises(ValueError, match=message):
-        CASES[name].make(False, **wrong)
+def test_nothing_but_padding_gives_numbers(name):
+    case, model = CASES[name], made(name)
+    zeros = keras.tree.map_structure(np.zeros_like, case.inputs)
+    assert all(np.isfinite(values).all() for values in case.outputs(model, zeros).values())
+    if name.startswith("many"):
+        nothing = keras.tree.map_structure(lambda values: values[:0], case.inputs)
+        assert len(case.outputs(model, nothing)[""]) == 0
+
+
+WRONG = {
+    "": [({"cell": "elman"}, "one of rnn"), ({"layers": 0}, "at least 1")],
+    "many_to_one": [({"pooling": "sum"}, "sum")],
+    "many_to_many": [
+        ({"head": "hmm"}, "crf, softmax.*'hmm'"),
+        ({"character_kind": "words"}, "'words'"),
+        ({"word_dropout": 1}, "rate"),
+        ({"allowed": ([1], [[1]], [1])}, "allowed"),
+    ],
+    "language_model": [({"embedding_dim": None, "tie_weights": True}, "one-hot")],
+    "encoder_decoder": [
+        ({"input_feeding": True, "attention": None}, "needs `attention`"),
+        ({"attention": "dot"}, "one of additive"),
+    ],
+    "chord_model": [],
+}
+
+
+@pytest.mark.parametrize("kind", FIRST_OF_EACH)
+def test_wrong_arguments_are_refused(kind):
+    for wrong, message in WRONG[""] + WRONG[kind]:
+        with pytest.raises(ValueError, match=message):
+            CASES[FIRST_OF_EACH[kind]].make(False, **wrong)
+
+
+def test_wrong_sizes_are_refused():
+    with pytest.raises(ValueError, match="at least 2"):
+        network_case.many_to_one(1).make()
+    with pytest.raises(ValueError, match="one vocabulary"):
+        network_case.networks.encoder_decoder(9, 10, share_embeddings=True)
 
 
 @pytest.fixture(scope="module")

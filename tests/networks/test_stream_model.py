@@ -1,37 +1,45 @@
 """Training on a stream in pieces: the states go over from batch to batch, and nowhere else."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.language_models import UNITS, VOCABULARY, logits_and_states, pieces, stream
-from support.processes import run_script
-from support.sequences import randomize
+from support.network_case import UNITS, WORDS, array, language_model
 
 from zoo.cells import CELLS
 from zoo.errors import UserError
-from zoo.networks import StreamModel, language_model
+from zoo.networks import StreamModel, initial_states
 from zoo.training import ClippedAdam, Perplexity, SequenceCrossentropy, fit
 
-ROWS = 3
+ROWS, STEPS = 3, 12
 
 
 def network(**options):
-    options = {"embedding_dim": 4, "units": UNITS, "seed": 1} | options
-    model = language_model(VOCABULARY, **options)
-    randomize(model)
-    return model
+    return language_model().make(**options)
 
 
-def compiled(network, optimizer="sgd", batch_size=ROWS, **options):
-    model = StreamModel(network, batch_size)
-    loss = SequenceCrossentropy(reduction="mean_per_step")
-    model.compile(optimizer, loss, weighted_metrics=[Perplexity()], **options)
-    return model
+def stream(rows=ROWS, seed=0):
+    """Ids and the ids after them, (rows, steps) each; no padding."""
+    ids = np.random.default_rng(seed).integers(1, WORDS, size=(rows, STEPS + 1), dtype="int32")
+    return ids[:, :-1], ids[:, 1:]
+
+
+def pieces(timesteps, **options):
+    """Inputs, targets and weights as `zoo.datasets.StreamBatches` gives them."""
+    ids, targets = stream(**options)
+    for start in range(0, STEPS, timesteps):
+        part, missing = slice(start, start + timesteps), max(0, start + timesteps - STEPS)
+        weights = np.ones_like(ids[:, part], "float32")
+        padded = (np.pad(a, ((0, 0), (0, missing))) for a in (ids[:, part], targets[:, part]))
+        inputs, labels = padded
+        inputs = {"token_ids": inputs, "fresh": np.full(len(ids), start == 0)}
+        yield inputs, labels, np.pad(weights, ((0, 0), (0, missing)))
 
 
 def dataset(timesteps, **options):
-    batches = list(pieces(*stream(ROWS, **options), timesteps))
+    batches = list(pieces(timesteps, **options))
     spec = tf.nest.map_structure(lambda a: tf.TensorSpec(a.shape, a.dtype), batches[0])
     return tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=spec).apply(
         tf.data.experimental.assert_cardinality(len(batches))
@@ -41,21 +49,32 @@ def dataset(timesteps, **options):
 class Batches:
     """The protocol of `zoo.training.fit`."""
 
-    def __init__(self, timesteps, **options):
-        self._dataset = dataset(timesteps, **options)
-
     def __len__(self):
-        return len(self._dataset)
+        return 3
 
     def dataset(self, epoch=0):
-        return self._dataset
+        return dataset(5)
 
 
-def crossentropy(logits, targets, weights):
-    """Sums of the losses and of the weights."""
-    log_sums = np.log(np.exp(np.float64(logits)).sum(axis=-1))
+def compiled(network, optimizer="sgd"):
+    model = StreamModel(network, ROWS)
+    loss = SequenceCrossentropy(reduction="mean_per_step")
+    model.compile(optimizer, loss, weighted_metrics=[Perplexity()])
+    return model
+
+
+def logits_and_states(model, ids):
+    """Of a whole stream, from zero states."""
+    outputs = model({"token_ids": tf.constant(ids), **initial_states(model, len(ids))})
+    outputs = {name: array(value) for name, value in outputs.items()}
+    return outputs.pop("logits"), outputs
+
+
+def crossentropy(logits, targets, weights=1.0):
+    """Sum of the losses of the steps that count, in float64."""
+    log_sums = np.logaddexp.reduce(np.float64(logits), axis=-1)
     right = np.take_along_axis(np.float64(logits), targets[..., None], axis=-1)[..., 0]
-    return ((log_sums - right) * weights).sum(), weights.sum()
+    return ((log_sums - right) * weights).sum()
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -63,34 +82,20 @@ def test_pieces_have_the_loss_of_the_whole(cell):
     """The last piece is filled up with padding; its weights are 0."""
     whole = network(cell=cell, layers=2)
     model = StreamModel(whole, ROWS)
-    ids, targets = stream(ROWS)
+    ids, targets = stream()
     logits, states = logits_and_states(whole, ids)
-    expected = crossentropy(logits, targets, np.ones(targets.shape))
-    sums = [
-        crossentropy(model(inputs), y, weights) for inputs, y, weights in pieces(ids, targets, 5)
-    ]
-    np.testing.assert_allclose(np.sum(sums, axis=0), expected, rtol=1e-5)
+    total = sum(crossentropy(model(inputs), y, weights) for inputs, y, weights in pieces(5))
+    np.testing.assert_allclose(total, crossentropy(logits, targets), rtol=1e-5)
     for name, state in states.items():
         np.testing.assert_allclose(model.states[name], state, atol=1e-5)
 
 
-def test_evaluate_in_pieces_is_evaluate_of_the_whole_and_the_same_each_time():
-    model = compiled(network(layers=2))
-    ids, targets = stream(ROWS)
-    logits, _ = logits_and_states(model.network, ids)
-    total, count = crossentropy(logits, targets, np.ones(targets.shape))
-    for timesteps in (5, 12, 5):
-        figures = model.evaluate(dataset(timesteps), verbose=0, return_dict=True)
-        np.testing.assert_allclose(figures["perplexity"], np.exp(total / count), rtol=1e-5)
-
-
 def test_only_fresh_rows_start_from_zero():
     model = StreamModel(network(), ROWS)
-    ids, targets = stream(ROWS)
-    (first, *_), (second, *_), _ = pieces(ids, targets, 5)
+    (first, *_), (second, *_), _ = pieces(5)
     model(first)
     second["fresh"][1] = True
-    logits = np.array(model(second))
+    logits, (ids, _) = np.array(model(second)), stream()
     whole, _ = logits_and_states(model.network, ids)
     alone, _ = logits_and_states(model.network, ids[:, 5:10])
     np.testing.assert_allclose(logits[[0, 2]], whole[[0, 2], 5:10], atol=1e-5)
@@ -101,23 +106,19 @@ def test_only_fresh_rows_start_from_zero():
 def test_nothing_leaks_between_training_and_validation():
     """Validated or not, an epoch trains the same; validation is that of the network alone."""
     results = {}
-    other = dataset(4, seed=2)
     for validated in (False, True):
         model = compiled(network(), keras.optimizers.SGD(0.3))
-        for _ in range(2):
-            history = model.fit(
-                dataset(4),
-                validation_data=other if validated else None,
-                shuffle=False,
-                verbose=0,
-            ).history
+        data = {"validation_data": dataset(4, seed=2)} if validated else {}
+        history = [model.fit(dataset(4), **data, shuffle=False, verbose=0) for _ in range(2)][1]
         results[validated] = model.network.get_weights()
     for one, same in zip(*results.values(), strict=True):
         np.testing.assert_allclose(one, same, rtol=1e-5, atol=1e-6)
-    ids, targets = stream(ROWS, seed=2)
-    logits, _ = logits_and_states(model.network, ids)
-    total, count = crossentropy(logits, targets, np.ones(targets.shape))
-    np.testing.assert_allclose(history["val_perplexity"], [np.exp(total / count)], rtol=1e-5)
+    ids, targets = stream(seed=2)
+    total = crossentropy(logits_and_states(model.network, ids)[0], targets)
+    perplexity = np.exp(total / targets.size)
+    np.testing.assert_allclose(history.history["val_perplexity"], [perplexity], rtol=1e-5)
+    found = model.evaluate(dataset(5, seed=2), verbose=0, return_dict=True)
+    np.testing.assert_allclose(found["perplexity"], perplexity, rtol=1e-5)
 
 
 def test_the_gradient_ends_where_the_piece_begins():
@@ -125,54 +126,40 @@ def test_the_gradient_ends_where_the_piece_begins():
     whole = network(layers=2)
     model = StreamModel(whole, ROWS)
     loss = SequenceCrossentropy(reduction="mean_per_step")
-    ids, targets = stream(ROWS, steps=8)
-    first, second = pieces(ids, targets, 4)
+    ids, targets = stream()
+    batches = list(pieces(6))
+    zeros = {name: tf.zeros_like(state) for name, state in model.states.items()}
+    middle = logits_and_states(whole, ids[:, :6])[1]
 
-    def gradients(losses):
+    def gradients(logits):
         with tf.GradientTape() as tape:
-            value = losses()
-        gradients = tape.gradient(value, whole.trainable_variables)
-        return [np.array(tf.convert_to_tensor(gradient)) for gradient in gradients]
+            value = sum(loss(y, model_of(inputs), 1.0) for inputs, y, model_of in logits)
+        found = tape.gradient(value, whole.trainable_variables)
+        return [np.array(tf.convert_to_tensor(gradient)) for gradient in found]
 
-    def of_stream():
-        return sum(loss(y, model(inputs, training=True), w) for inputs, y, w in (first, second))
+    def from_states(states):
+        tensors = tf.nest.map_structure
+        return lambda ids: whole(tensors(tf.constant, {**ids, **states}), training=True)["logits"]
 
-    _, state = logits_and_states(whole, ids[:, :4])
-    zeros = {name: np.zeros_like(value) for name, value in state.items()}
+    def of_stream(inputs):
+        return model(inputs, training=True)
 
-    def of_constants():
-        outputs = [
-            whole({"token_ids": inputs["token_ids"], **states}, training=True)["logits"]
-            for (inputs, *_), states in ((first, zeros), (second, state))
-        ]
-        return sum(loss(y, o, w) for o, (_, y, w) in zip(outputs, (first, second), strict=True))
-
-    def of_whole():
-        inputs = {"token_ids": ids, **zeros}
-        return 2 * loss(targets, whole(inputs, training=True)["logits"])
-
-    found, expected, untruncated = map(gradients, (of_stream, of_constants, of_whole))
+    of_ids = [({"token_ids": inputs["token_ids"]}, y) for inputs, y, _ in batches]
+    found = gradients([(inputs, y, of_stream) for inputs, y, _ in batches])
+    starts = (zeros, middle)
+    expected = gradients([(*p, from_states(s)) for p, s in zip(of_ids, starts, strict=True)])
+    untruncated = gradients([({"token_ids": ids}, targets, from_states(zeros))])
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
-    assert max(np.abs(a - b).max() for a, b in zip(found, untruncated, strict=True)) > 1e-4
+    assert max(np.abs(a - 2 * b).max() for a, b in zip(found, untruncated, strict=True)) > 1e-4
 
 
 def test_a_resumed_training_ends_as_an_unbroken_one(tmp_path):
-    validation = dataset(4, seed=2)
-
     def train(folder, epochs, resume=False):
-        model = compiled(network(dropout=0.3), ClippedAdam(0.05))
-        history = fit(
-            model,
-            Batches(5),
-            validation,
-            epochs=epochs,
-            seed=3,
-            run_folder=tmp_path / folder,
-            monitor="val_perplexity",
-            mode="min",
-            resume=resume,
-        )
+        model = compiled(network(dropout=0.3, seed=1), ClippedAdam(0.05))
+        where = {"run_folder": tmp_path / folder, "monitor": "val_perplexity", "mode": "min"}
+        validation = dataset(4, seed=2)
+        history = fit(model, Batches(), validation, epochs=epochs, seed=3, resume=resume, **where)
         return model.get_weights(), history.history
 
     unbroken, history = train("unbroken", 2)
@@ -184,80 +171,38 @@ def test_a_resumed_training_ends_as_an_unbroken_one(tmp_path):
     assert history["loss"][1] < history["loss"][0]
 
 
-def test_a_run_is_not_resumed_with_another_network(tmp_path):
-    def train(cell, **options):
-        model = compiled(network(cell=cell))
-        fit(model, Batches(6), epochs=1, seed=3, run_folder=tmp_path, monitor="loss", **options)
-
-    train("gru")
-    with pytest.raises(UserError, match="gru"):
-        train("simplified_gru", resume=True)
-
-
-def test_compiled_by_xla():
-    plain, by_xla = (compiled(network(), "sgd", jit_compile=jit) for jit in (False, True))
-    assert by_xla.jit_compile
-    histories = [
-        model.fit(dataset(4), shuffle=False, verbose=0).history for model in (plain, by_xla)
-    ]
-    for name, values in histories[0].items():
-        np.testing.assert_allclose(histories[1][name], values, rtol=1e-4)
-
-
 def test_states_keep_their_digits_in_mixed_precision():
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = compiled(network(layers=2), keras.optimizers.SGD(0.1))
+        model = StreamModel(network(layers=2), ROWS)
     finally:
         keras.config.set_dtype_policy(before)
-    ids, targets = stream(ROWS)
-    logits, states = logits_and_states(model.network, ids)
-    found = [np.array(model(inputs)) for inputs, *_ in pieces(ids, targets, 4)]
+    logits, states = logits_and_states(model.network, stream()[0])
+    found = [np.array(model(inputs)) for inputs, *_ in pieces(4)]
     np.testing.assert_allclose(np.concatenate(found, axis=1), logits, atol=0.05)
     for name, state in states.items():
         assert model.states[name].dtype == "float32"
         # A state that was rounded to bfloat16 between the pieces would be off by more.
         np.testing.assert_allclose(model.states[name], state, atol=1e-3)
-    losses = [model.fit(dataset(4), shuffle=False, verbose=0).history["loss"][0] for _ in range(2)]
-    assert losses[1] < losses[0]
 
 
 def test_the_network_is_shared_and_the_states_are_no_weights_of_it():
     whole = network(cell="gru")
     model = StreamModel(whole, ROWS)
-    assert model.network is whole
     assert [id(w) for w in model.trainable_weights] == [id(w) for w in whole.trainable_weights]
     assert [state.shape for state in model.states.values()] == [(ROWS, UNITS)]
-    assert len(model.weights) == len(whole.weights) + 1
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))
     assert type(again) is StreamModel
     assert again.get_config() == model.get_config()
 
 
-def test_a_batch_of_another_size_is_refused():
+def test_another_batch_and_several_replicas_are_refused(monkeypatch):
     model = StreamModel(network(), ROWS)
-    inputs, *_ = next(pieces(*stream(ROWS + 1), 4))
+    inputs, *_ = next(pieces(4, rows=ROWS + 1))
     with pytest.raises(ValueError, match=r"states are those of 3 rows.*\(4, 4\)"):
         model(inputs)
-
-
-def test_several_replicas_are_refused(tmp_path):
-    """In a process of its own: one of these has one CPU."""
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import tensorflow as tf\n"
-        "tf.config.set_logical_device_configuration(tf.config.list_physical_devices('CPU')[0],\n"
-        "    [tf.config.LogicalDeviceConfiguration()] * 2)\n"
-        "from zoo.errors import UserError\n"
-        "from zoo.networks import StreamModel, language_model\n"
-        "for devices in (['CPU:0'], ['CPU:0', 'CPU:1']):\n"
-        "    with tf.distribute.MirroredStrategy(devices).scope():\n"
-        "        try:\n"
-        "            StreamModel(language_model(5, units=2, embedding_dim=2), 4)\n"
-        "            refused = False\n"
-        "        except UserError as error:\n"
-        "            refused = 'one GPU' in str(error)\n"
-        "    assert refused == (len(devices) == 2), devices\n"
-    )
-    run_script(script)
+    two = SimpleNamespace(num_replicas_in_sync=2)
+    monkeypatch.setattr(tf.distribute, "get_strategy", lambda: two)
+    with pytest.raises(UserError, match="one GPU, not on 2"):
+        StreamModel(model.network, ROWS)
