@@ -22,76 +22,44 @@ from zoo.application.task import Output
 from zoo.application.verbs import comparing
 from zoo.errors import UserError
 
-# What suits a few million characters, and a million words, on two cores.
-_BY_LEVEL = {
-    "character": {
-        "embedding_dim": 64,
-        "tie_weights": False,
-        "dropout": 0.1,
-        "batch_size": 64,
-        "timesteps": 128,
-        "layers": 2,
-        "epochs": 10,
-        "learning_rate": 3e-3,
-    },
-    "word": {
-        "embedding_dim": 256,
-        "tie_weights": True,
-        "dropout": 0.4,
-        "batch_size": 32,
-        "timesteps": 35,
-        "layers": 1,
-        "epochs": 8,
-        "learning_rate": 1e-3,
-    },
-}
+_LEVELS = ("character", "word")
 _LONGEST_GRAM = {"character": 8, "word": 4}  # of the baseline
 _SAMPLED = ("", "The king")  # beginnings of the samples on the card
 _SAMPLE_LENGTH = {"character": 400, "word": 60}
-_LENGTH = 500  # tokens to generate
-_MOST_BEAMS, _LONGEST_SEARCH = 1000, 10_000
+_LONGEST_SEARCH = 10_000  # tokens
 
 
 @dataclass
 class Options(TrainingOptions):
-    """What `train` takes."""
+    """What `train` takes; it suits a few million characters, or a million words, on two cores."""
 
     limit: int | None = option(None, "Use so many characters of each split.")
     bidirectional: bool = fixed(False)
     units: int = 256
-    layers: int = by_level(_BY_LEVEL, "layers")
-    dropout: float = by_level(_BY_LEVEL, "dropout")
-    epochs: int = by_level(_BY_LEVEL, "epochs")
+    layers: int = by_level(_LEVELS, (2, 1))
+    dropout: float = by_level(_LEVELS, (0.1, 0.4))
+    epochs: int = by_level(_LEVELS, (10, 8))
     monitor: str = option("loss", choices=("loss", "perplexity"))
-    batch_size: int = by_level(_BY_LEVEL, "batch_size")
-    learning_rate: float = by_level(_BY_LEVEL, "learning_rate")
-    level: str = option("character", "What a token is.", choices=tuple(_BY_LEVEL))
+    batch_size: int = by_level(_LEVELS, (64, 32))
+    learning_rate: float = by_level(_LEVELS, (0.003, 0.001))
+    level: str = option("character", "What a token is.", choices=_LEVELS)
     vocabulary_size: int = option(
         10_000, "The most frequent words, which have an id; characters have them all.", least=1
     )
     embedding_dim: int = by_level(
-        _BY_LEVEL, "embedding_dim", "Size of the token vectors; 0 for one-hot vectors.", least=0
+        _LEVELS, (64, 256), "Size of the token vectors; 0 for one-hot vectors.", least=0
     )
-    tie_weights: bool = by_level(
-        _BY_LEVEL, "tie_weights", "Use the token vectors for the logits too."
-    )
+    tie_weights: bool = by_level(_LEVELS, (False, True), "Use the token vectors for logits too.")
     variational_dropout: bool = option(False, "Draw dropout once for all steps of a piece.")
     start_from: str | None = option(
-        None,
-        "Go on from a saved model, its tokens and its network, with your text perhaps.",
-        what="model",
+        None, "Go on from a saved model, its tokens and its network.", what="model"
     )
     timesteps: int = by_level(
-        _BY_LEVEL,
-        "timesteps",
-        "Steps through which gradients flow; the state is carried on.",
-        least=1,
+        _LEVELS, (128, 35), "Steps that gradients flow through; the state goes on.", least=1
     )
 
     def resolve(self) -> None:
-        for name, value in _BY_LEVEL[self.level].items():
-            if getattr(self, name) is None:
-                setattr(self, name, value)
+        self.fill_in(self.level)
         if self.tie_weights and not self.embedding_dim:
             raise UserError(
                 "one-hot vectors (--embedding-dim 0) have no weights to tie: give --no-tie-weights "
@@ -112,12 +80,10 @@ class GenerateOptions(SamplingOptions, ModelOptions):
     """What `generate` takes."""
 
     prompts: tuple[str, ...] = argument("[PROMPT]... | -", required=False)
-    length: int = option(_LENGTH, "Most tokens to write; it ends earlier with <EOS>.", least=1)
+    length: int = option(500, "Most tokens to write; it ends earlier with <EOS>.", least=1)
     past_end: bool = option(False, "Go on after <EOS>, as the training text does.", flag=True)
     greedy: bool = option(False, "Take the likeliest token each time.", flag=True)
-    beams: int | None = option(
-        None, "Search for the likeliest text instead.", least=1, most=_MOST_BEAMS
-    )
+    beams: int | None = option(None, "Search for the likeliest text instead.", least=1, most=1000)
     samples: int = option(1, "Texts to write per prompt.", least=1)
     temperature: float | None = option(
         None, check=functools.partial(check_temperature, greedy="--greedy")

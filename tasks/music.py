@@ -49,10 +49,7 @@ class Options(TrainingOptions):
     batch_size: int = 32
     learning_rate: float = 3e-3
     transpose: int = option(
-        6,
-        "Train on the pieces in other keys too, so many semitones up and down.",
-        least=0,
-        most=12,
+        6, "Train in other keys too, so many semitones up and down.", least=0, most=12
     )
     embedding_dim: int = option(32, "Size of the vector of a note.", least=1)
     voice_units: int = option(256, "Units of the hidden layer of each voice.", least=1)
@@ -332,12 +329,10 @@ class _Chords:
         encoder = zoo.music.chords.ChordEncoder.of(data.train.pieces[0])
         pieces = data.train.pieces
         validation = [encoder.encode(piece, end=False) for piece in data.validation.pieces]
-        models = []
+        fit, models = zoo.evaluation.baselines.ChordBigrams.fit, []
         for scores in (pieces, zoo.music.transpositions.transpositions(pieces, transpose)):
             symbols = [encoder.encode(score, end=False) for score in scores]
-            models.append(
-                zoo.evaluation.baselines.ChordBigrams.fit(symbols, validation, encoder.symbols)
-            )
+            models.append(fit(symbols, validation, encoder.symbols))
         best = min(models, key=lambda model: model.nll_per_step(validation))
         return cls(best, encoder)
 

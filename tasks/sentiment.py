@@ -94,13 +94,7 @@ class Sentiment(Task):
     preset = "sentiment_bilstm_movie_snippets"
     metric = Metric("accuracy")
     options = Options
-    verbs = (
-        Verb(
-            vectors,
-            "Learn word vectors from the training texts, for `train --vectors`.",
-            (VectorsOptions,),
-        ),
-    )
+    verbs = (Verb(vectors, "Learn word vectors for `train --vectors`.", (VectorsOptions,)),)
     card = Card(
         limits=(
             "Tested on texts like those it was trained on. Other kinds of text, other languages, "

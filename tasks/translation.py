@@ -20,34 +20,7 @@ from zoo.application.task import Output
 from zoo.application.verbs import comparing
 from zoo.errors import UserError
 
-# What suits many short strings, and some ten thousands of sentences, on two cores.
-_BY_LEVEL = {
-    "character": {
-        "units": 128,
-        "embedding_dim": 64,
-        "attention": "additive",
-        "dropout": 0.1,
-        "label_smoothing": 0.0,
-        "batch_size": 128,
-        "epochs": 5,
-        "learning_rate": 3e-3,
-        "share_embeddings": False,
-        "tie_embeddings": False,
-    },
-    "subword": {
-        "units": 256,
-        "embedding_dim": 256,
-        "attention": "multiplicative",
-        "dropout": 0.3,
-        "label_smoothing": 0.1,
-        "batch_size": 64,
-        "epochs": 10,
-        "learning_rate": 2e-3,
-        "share_embeddings": True,
-        "tie_embeddings": True,
-    },
-}
-_BY_LEVEL["word"] = _BY_LEVEL["subword"] | {"share_embeddings": False}
+_LEVELS = ("character", "subword", "word")
 _OF_DATASET = {"dates": "character"}  # all others: subwords
 _SHOWN = 3  # of the test split, after training and on the card
 _LINE = 70  # characters
@@ -55,54 +28,45 @@ _LINE = 70  # characters
 
 @dataclass
 class Options(TrainingOptions):
-    """What `train` takes."""
+    """What `train` takes; it suits many short strings, or some ten thousands of sentences."""
 
     cell: str = "gru"
-    units: int = by_level(_BY_LEVEL, "units")
-    dropout: float = by_level(_BY_LEVEL, "dropout")
-    epochs: int = by_level(_BY_LEVEL, "epochs")
+    units: int = by_level(_LEVELS, (128, 256, 256))
+    dropout: float = by_level(_LEVELS, (0.1, 0.3, 0.3))
+    epochs: int = by_level(_LEVELS, (5, 10, 10))
     patience: int = 3
     monitor: str = fixed("loss")
-    batch_size: int = by_level(_BY_LEVEL, "batch_size")
-    learning_rate: float = by_level(_BY_LEVEL, "learning_rate")
+    batch_size: int = by_level(_LEVELS, (128, 64, 64))
+    learning_rate: float = by_level(_LEVELS, (0.003, 0.002, 0.002))
     level: str = option(
-        None,
-        "What a token is.",
-        choices=tuple(_BY_LEVEL),
-        shown="character for dates, else subword",
+        None, "What a token is.", choices=_LEVELS, shown="character for dates, else subword"
     )
     vocabulary_size: int = option(
         6000, "Subwords or words that have an id; characters have them all.", least=1
     )
-    embedding_dim: int = by_level(_BY_LEVEL, "embedding_dim", "Size of a token's vector.", least=1)
+    embedding_dim: int = by_level(_LEVELS, (64, 256, 256), "Size of a token's vector.", least=1)
     attention: str = by_level(
-        _BY_LEVEL,
-        "attention",
+        _LEVELS,
+        ("additive", "multiplicative", "multiplicative"),
         "How the decoder looks back at the source.",
         choices=("additive", "multiplicative", "none"),
     )
     input_feeding: bool = option(False, "Let the decoder read what it attended to before; slower.")
     tie_embeddings: bool = by_level(
-        _BY_LEVEL, "tie_embeddings", "Use the target vectors for the logits too."
+        _LEVELS, (False, True, True), "Use the target vectors for the logits too."
     )
     share_embeddings: bool = by_level(
-        _BY_LEVEL, "share_embeddings", "One vocabulary for source and target."
+        _LEVELS, (False, True, False), "One vocabulary for source and target."
     )
     label_smoothing: float = by_level(
-        _BY_LEVEL,
-        "label_smoothing",
-        "Share of the target that is spread over all tokens.",
-        least=0,
-        below=1,
+        _LEVELS, (0.0, 0.1, 0.1), "Share of the target spread over all tokens.", least=0, below=1
     )
 
     def resolve(self) -> None:
         if self.level is None:
             corpus = None if self.data else self.dataset or Translation.dataset
             self.level = _OF_DATASET.get(corpus, "subword")
-        for name, value in _BY_LEVEL[self.level].items():
-            if getattr(self, name) is None:
-                setattr(self, name, value)
+        self.fill_in(self.level)
         if self.input_feeding and self.attention == "none":
             raise UserError("--input-feeding feeds what was attended to: give an --attention")
 
@@ -185,11 +149,7 @@ class Translation(Task):
     predict_options = PredictOptions
     verbs = (
         comparing(Options),
-        Verb(
-            lengths,
-            "Draw BLEU by the length of the source, a curve for each saved model.",
-            (LengthsOptions,),
-        ),
+        Verb(lengths, "Draw BLEU by source length, a curve for each model.", (LengthsOptions,)),
     )
     card = Card(
         limits=(

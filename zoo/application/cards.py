@@ -6,20 +6,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from zoo.application.options import TrainingOptions, training_command
+from zoo.application.options import training_command
 from zoo.application.task import Task
 from zoo.predictors import catalogue
 
 NAME = "README.md"
+Metrics = dict[str, Any]  # what `metrics.json` holds
 
 
 def card(
-    task: Task,
-    folder: Path,
-    data: Any,
-    metrics: dict[str, Any],
-    options: TrainingOptions,
-    pictures: Sequence[str],
+    task: Task, folder: Path, data: Any, metrics: Metrics, options: Any, pictures: Sequence[str]
 ) -> str:
     """The card of a saved model, in Markdown.
 
@@ -28,7 +24,7 @@ def card(
         folder: of the saved model.
         data: the corpus, with `name`, `description`, `homepage`, `licence` and `citation`.
         metrics: what `metrics.json` holds.
-        options: of the training.
+        options: a `task.options`, of the training.
         pictures: file names of figures in the folder.
     """
     sections = [
@@ -43,21 +39,16 @@ def card(
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _use(task: Task, folder: Path, metrics: dict[str, Any]) -> str:
+def _use(task: Task, folder: Path, metrics: Metrics) -> str:
     example = next(iter(task.examples_for(metrics)), "...")
-    return (
-        "```python\nimport zoo\n\n"
-        f"model = zoo.load({_quoted(catalogue.reference(folder))})\n"
-        f"model.predict([{_quoted(example)}])\n```"
+    # A string of JSON is a literal of Python.
+    model, text = (
+        json.dumps(text, ensure_ascii=False) for text in (catalogue.reference(folder), example)
     )
+    return f"```python\nimport zoo\n\nmodel = zoo.load({model})\nmodel.predict([{text}])\n```"
 
 
-def _quoted(text: str) -> str:
-    """A string as a Python literal; those of JSON are."""
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _results(task: Task, data: Any, metrics: dict[str, Any]) -> str:
+def _results(task: Task, data: Any, metrics: Metrics) -> str:
     metric = task.metric.name
     details = task.details(metrics)
     # Published figures are of the whole test split.
@@ -75,7 +66,7 @@ def _results(task: Task, data: Any, metrics: dict[str, Any]) -> str:
     )
 
 
-def _training(task: Task, metrics: dict[str, Any], options: TrainingOptions) -> str:
+def _training(task: Task, metrics: Metrics, options: Any) -> str:
     return (
         "## Training\n\n"
         f"    {training_command(task.name, options)}\n\n"
@@ -86,7 +77,7 @@ def _training(task: Task, metrics: dict[str, Any], options: TrainingOptions) -> 
     )
 
 
-def _data(data: Any, metrics: dict[str, Any]) -> str:
+def _data(data: Any, metrics: Metrics) -> str:
     lines = [f"## Data\n\n`{data.name}`: {metrics['train_examples']:,} training examples."]
     if metrics["settings"]["data"]:
         lines.append(

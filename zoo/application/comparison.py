@@ -46,22 +46,21 @@ def compare(
     options = task.options(**vars(options))
     options.resolve()
     data = task.load_data(options)
-    runs_of_cells = []  # their sizes first: one that cannot be had is known before hours of work
+    networks = []  # their sizes first: one that cannot be had is known before hours of work
     for cell in dict.fromkeys(cells):
-        of_cell = dataclasses.replace(options, cell=cell, out=str(folder / cell))
-        units = units_for(task, data, of_cell, parameters)
-        runs_of_cells.append(dataclasses.replace(of_cell, units=units))
+        network = dataclasses.replace(options, cell=cell, out=str(folder / cell))
+        network.units = units_for(task, data, network, parameters)
+        networks.append(network)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(
-            f"{folder} cannot be made ({error.strerror}): give another --out"
-        ) from error
+        reason = f"{folder} cannot be made ({error.strerror})"
+        raise UserError(f"{reason}: give another --out") from error
     rows = []
-    for of_cell in runs_of_cells:
-        cell, units = of_cell.cell, of_cell.units
-        console.print(f"{cell}: {units} units")
-        rows.append({"cell": cell, "units": units} | _result(task, of_cell, console))
+    for network in networks:
+        console.print(f"{network.cell}: {network.units} units")
+        about = {"cell": network.cell, "units": network.units}
+        rows.append(about | _result(task, network, console))
     table = _table(task, rows)
     console.print(table)
     results = {"rows": rows, "table": table}
@@ -110,10 +109,8 @@ def _result(task: Task, options: Any, console: Console) -> dict[str, Any]:
 
 def _table(task: Task, rows: list[dict[str, Any]]) -> str:
     names = [name for name in rows[0] if name not in ("epochs", f"validation_{task.metric.name}")]
-    lines = [
-        f"| {' | '.join(name.replace('_', ' ') for name in names)} |",
-        f"|{'---|' * len(names)}",
-    ]
+    header = f"| {' | '.join(name.replace('_', ' ') for name in names)} |"
+    lines = [header, f"|{'---|' * len(names)}"]
     for row in rows:
         cells = (f"{row[n]:,.4g}" if isinstance(row[n], float) else f"{row[n]}" for n in names)
         lines.append(f"| {' | '.join(cells)} |")

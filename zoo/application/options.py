@@ -16,9 +16,6 @@ from typing import Any
 from zoo.cells import CELLS
 from zoo.errors import UserError
 
-SEEDS = 2**32
-"""Seeds are the integers from 0 to below this."""
-
 
 def option(default: Any, help: str | None = None, **about: Any) -> Any:
     """A field of a dataclass of options.
@@ -32,9 +29,6 @@ def option(default: Any, help: str | None = None, **about: Any) -> Any:
             `what`, the noun of a text that must not be empty; `file`, whether it is the path of a
             file to write; `required`; `flag`, whether there is no `--no-...`; `shown`, the default
             in words; `check`, a function of the value that returns it or raises a `ValueError`.
-
-    Returns:
-        A `dataclasses.Field`.
     """
     if help is not None:
         about["help"] = help
@@ -79,11 +73,6 @@ class Declared:
         """Whether it is a switch that can only be turned on."""
         return self.type is bool and bool(self.about.get("flag"))
 
-    @property
-    def depends(self) -> bool:
-        """Whether its default depends on other options and is told in words."""
-        return self.default is None and "shown" in self.about
-
 
 def declared(options: type) -> Iterator[Declared]:
     """The options that a dataclass declares, in the order of its fields."""
@@ -102,9 +91,9 @@ def declared(options: type) -> Iterator[Declared]:
         yield Declared(field.name, kind, many, field.default, about)
 
 
-def seed_option(default: int | None, help: str, **about: Any) -> Any:
+def seed_option(default: int | None, help: str) -> Any:
     """`--seed`."""
-    return option(default, help, least=0, most=SEEDS - 1, **about)
+    return option(default, help, least=0, most=2**32 - 1)
 
 
 @dataclass
@@ -164,8 +153,13 @@ class TrainingOptions(DataOptions):
     def resolve(self) -> None:
         """Fills in the options whose defaults depend on others, before a training begins."""
 
+    def fill_in(self, level: str) -> None:
+        """Gives the options that were not given the defaults that suit a level: see `by_level`."""
+        for field in declared(type(self)):
+            if getattr(self, field.name) is None and "by_level" in field.about:
+                setattr(self, field.name, field.about["by_level"][level])
+
     def require_one_corpus(self) -> None:
-        """Refuses combinations that the types of the options cannot."""
         super().require_one_corpus()
         if not self.data and (self.validation or self.test):
             raise UserError("--validation and --test go with --data")
@@ -211,21 +205,17 @@ class ModelOptions:
 
 
 def training_command(task: str, options: TrainingOptions) -> str:
-    """The command line of `train` with these options, as far as they are not the defaults.
-
-    Args:
-        task: the name of the task's module.
-        options: of the run.
-    """
+    """The command line of `train` of a task, by its name, with the options that are no defaults."""
     fields = list(declared(type(options)))
-    # A default that depends on other options is the one that goes with those of this run.
-    unresolved: dict[str, Any] = {field.name: None for field in fields if field.depends}
-    resolved = dataclasses.replace(options, **unresolved)
+    # A default that is told in words is the one that goes with the other options of this run.
+    told = (field.name for field in fields if field.default is None and "shown" in field.about)
+    depends: dict[str, Any] = dict.fromkeys(told)
+    resolved = dataclasses.replace(options, **depends)
     resolved.resolve()
     words = ["python", "-m", f"tasks.{task}", "train"]
     for field in fields:
         value = getattr(options, field.name)
-        default = getattr(resolved, field.name) if field.depends else field.default
+        default = getattr(resolved, field.name) if field.name in depends else field.default
         if field.name in OF_THE_CALL or value is None or value == default:
             continue
         if field.type is bool:
@@ -236,19 +226,13 @@ def training_command(task: str, options: TrainingOptions) -> str:
 
 
 def by_level(
-    levels: dict[str, dict[str, Any]], name: str, help: str | None = None, **about: Any
+    levels: tuple[str, ...], defaults: tuple[Any, ...], help: str | None = None, **about: Any
 ) -> Any:
-    """An option whose default is the one that suits the level of the tokens.
-
-    Args:
-        levels: defaults by level and name.
-        name: of the field.
-        help: as for `option`.
-        **about: as for `option`.
-    """
+    """An `option` whose default is the one that suits the level of the tokens."""
 
     def shown(value: Any) -> Any:
         return ("off", "on")[value] if isinstance(value, bool) else value
 
-    words = "; ".join(f"{shown(values[name])} for {level}s" for level, values in levels.items())
-    return option(None, help, shown=words, **about)
+    suits = dict(zip(levels, defaults, strict=True))
+    words = "; ".join(f"{shown(value)} for {level}s" for level, value in suits.items())
+    return option(None, help, shown=words, by_level=suits, **about)

@@ -21,11 +21,7 @@ RUN_NAME, SETTINGS_NAME = "run", "settings.json"
 
 
 def restored(options: TrainingOptions, given: Collection[str]) -> Any:
-    """The options of the run to be resumed.
-
-    Args:
-        options: of the call.
-        given: names of the options that were given rather than left at their default.
+    """The options of the run to be resumed, from those of the call and the names of those given.
 
     Raises:
         UserError: there is no such run, or what was given contradicts it.
@@ -128,11 +124,10 @@ def _how_to_resume(task: Task, folder: Path) -> str:
     state = checkpoints.load(folder / RUN_NAME)
     if state is None:
         return "interrupted before the first epoch was finished: nothing to resume"
-    command = ["python", "-m", f"tasks.{task.name}", "train", "--resume", "--out"]
-    command.append(relative_path(folder))
+    command = f"python -m tasks.{task.name} train --resume --out"
     return (
         f"interrupted: {state.finished_epochs} finished epoch(s) are kept. Resume with\n"
-        f"  {shlex.join(command)}"
+        f"  {command} {shlex.quote(relative_path(folder))}"
     )
 
 

@@ -10,11 +10,7 @@ from zoo.generation.temperature import HOTTEST
 
 
 def check_temperature(value: float, greedy: str = "--top-k 1") -> float:
-    """A temperature, if one can draw with it.
-
-    Args:
-        value: the temperature.
-        greedy: the option that always takes the likeliest.
+    """A temperature, if one can draw with it; `greedy` is the option to take the likeliest with.
 
     Raises:
         ValueError: it is not above 0, or above `HOTTEST`.

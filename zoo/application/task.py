@@ -65,12 +65,13 @@ class Verb(NamedTuple):
 
 
 class Output(Protocol):
-    """Where a verb writes: `zoo.application.command_line.terminal.Output`.
+    """What a verb reads from and writes to: `zoo.application.command_line.terminal.Output`.
 
     Attributes:
-        json: whether the result is for a program.
+        json: whether the result is for a program, one JSON object as the last line.
         given: names of the options that were given rather than left at their default.
-        console: rich console for what a person reads.
+        console: rich console for what a person reads: standard output, unless that is for JSON;
+            plain text, never wrapped.
     """
 
     json: bool
@@ -78,26 +79,32 @@ class Output(Protocol):
     console: Any
 
     def line(self, text: str, end: str = "\n") -> None:
-        """Prints for a person, or nothing if the result is for a program."""
+        """Prints a part of the result for a person; nothing where it is for a program."""
 
     def note(self, text: str) -> None:
         """Prints what is not the result, on standard error."""
 
     def track(self, results: Iterable[Any], total: int | None = None) -> Iterator[Any]:
-        """Results as they come, counted for a person whom they do not reach."""
+        """Results as they come, `total` if that is known, counted on standard error.
+
+        They are counted for a person whom they do not reach: if standard error is a terminal and
+        standard output is not.
+        """
 
     def inputs(self, words: tuple[str, ...]) -> Iterable[str]:
-        """The inputs that a command line names; `-` is the lines of standard input."""
+        """The words of a command line, or for `-` the lines of standard input as they come.
+
+        Raises:
+            UserError: they are not UTF-8.
+        """
 
 
 class Baseline(Protocol):
-    """A simple model that a network has to beat."""
+    """A simple model that a network has to beat; its figures are named as those of the network."""
 
-    def save(self, path: Path) -> None:
-        """Writes it to a file."""
+    def save(self, path: Path) -> None: ...
 
-    def evaluate(self, examples: Any) -> dict[str, Any]:
-        """Its figures, named as those of the network."""
+    def evaluate(self, examples: Any) -> dict[str, Any]: ...
 
 
 class Task:
@@ -157,10 +164,7 @@ class Task:
     def load_test(self, predictor: Any, options: Any, metrics: dict[str, Any]) -> tuple[Any, str]:
         """The examples on which `evaluate` measures a saved model, and their name.
 
-        Args:
-            predictor: the model.
-            options: `DataOptions`.
-            metrics: what its training recorded, `dataset` above all.
+        `metrics` are what the model's training recorded, `dataset` above all.
 
         Raises:
             UserError: the data cannot be read, or the model does not know their labels.
@@ -197,13 +201,7 @@ class Task:
         return predictor.batches(examples, options.batch_size, shuffle=shuffle, seed=options.seed)
 
     def predict(self, predictor: Any, inputs: list[str], options: Any) -> list[dict[str, Any]]:
-        """The predictions for some inputs.
-
-        Args:
-            predictor: the model.
-            inputs: raw inputs.
-            options: a `predict_options`, or None for the defaults.
-        """
+        """The predictions for some raw inputs; `options` are None for the defaults."""
         del options
         return predictor.predict(inputs)
 

@@ -5,13 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo import application
-from zoo.application.options import (
-    DataOptions,
-    ModelOptions,
-    argument,
-    fixed,
-    option,
-)
+from zoo.application.options import DataOptions, ModelOptions, argument, fixed, option
 from zoo.application.task import Output, Task, Verb
 from zoo.cells import CELLS
 from zoo.serving import FORMATS
@@ -61,16 +55,10 @@ class CompareOptions:
         (), "A cell to compare; can be repeated.  [default: all]", choices=tuple(CELLS)
     )
     parameters: int = option(
-        None,
-        "Weights of each network; the units are chosen to come nearest.",
-        least=1000,
-        required=True,
+        None, "Weights of each network, by the units that come nearest.", least=1000, required=True
     )
     out: str = option(
-        None,
-        "Folder of the results; a network that is there already is kept.",
-        what="folder",
-        required=True,
+        None, "Folder of the results; a network in it is kept.", what="folder", required=True
     )
 
 
@@ -81,12 +69,8 @@ def of_task(task: Task) -> list[Verb]:
         Verb(evaluate, "Measure a saved model on test data.", (EvaluateOptions,)),
         Verb(predict, "Predict inputs; - reads lines from stdin.", (Inputs, task.predict_options)),
         *task.verbs,
-        Verb(
-            export,
-            "Write a saved model for a server or a device.",
-            (ExportOptions,),
-            tensorflow=True,  # an export is a graph of it, whatever the model was trained on
-        ),
+        # It writes a graph of TensorFlow, whatever the model was trained on.
+        Verb(export, "Write a saved model for a server or a device.", (ExportOptions,), "", True),
     ]
 
 

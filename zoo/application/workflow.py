@@ -46,7 +46,11 @@ def train(task: Task, options: Any, given: Collection[str], console: Console) ->
     # First, because it takes seconds and may refuse the data.
     baseline = task.fit_baseline(data, options)
     predictor, model, batches = _build(task, data, options)
-    _describe(console, data, predictor)
+    splits = ("train", "validation", "test")
+    sizes = (f"{name} {len(getattr(data, name)):,}" for name in splits)
+    console.print(f"{data.name}: {', '.join(sizes)}")
+    parameters = predictor.model.count_params()
+    console.print(f"{predictor.model.name}: {parameters:,} parameters")
     lower = options.monitor == "loss" or task.metric.lower_is_better
     with runs.resume_guard(task, folder):
         if not options.resume:
@@ -65,10 +69,17 @@ def train(task: Task, options: Any, given: Collection[str], console: Console) ->
         )
         metrics = _measure(task, predictor, baseline, data) | {
             "epochs": len(history.epoch),
-            "parameters": predictor.model.count_params(),
+            "parameters": parameters,
             "settings": options.recorded(),
         }
-        _save(task, predictor, baseline, data, metrics, options, folder)
+        with presets.atomic_replace(folder) as new:
+            presets.write(predictor, new, metrics)
+            baseline.save(new / BASELINE_NAME)
+            curves = training.loop.CURVES_NAME
+            shutil.copy(folder / runs.RUN_NAME / curves, new)
+            pictures = (*task.pictures(metrics, predictor, new), curves)
+            card = cards.card(task, folder, data, metrics, options, pictures)
+            (new / cards.NAME).write_text(card, encoding="utf-8")
     _report(task, metrics, console)
     for prediction in _predictions(task, load(task, folder), task.examples_for(metrics)):
         console.print(Text.from_ansi(task.show(prediction)))
@@ -103,26 +114,6 @@ def _measure(task: Task, predictor: Any, baseline: Baseline, data: Any) -> dict[
     }
 
 
-def _save(
-    task: Task,
-    predictor: Any,
-    baseline: Baseline,
-    data: Any,
-    metrics: dict[str, Any],
-    options: Any,
-    folder: Path,
-) -> None:
-    """Writes the model, its baseline, card and pictures, all of them or nothing."""
-    curves = training.loop.CURVES_NAME
-    with presets.atomic_replace(folder) as new:
-        presets.write(predictor, new, metrics)
-        baseline.save(new / BASELINE_NAME)
-        shutil.copy(folder / runs.RUN_NAME / curves, new)
-        pictures = (*task.pictures(metrics, predictor, new), curves)
-        card = cards.card(task, folder, data, metrics, options, pictures)
-        (new / cards.NAME).write_text(card, encoding="utf-8")
-
-
 def evaluate(task: Task, options: Any, console: Console) -> dict[str, Any]:
     """Measures a saved model on the test split of a dataset, or on a file.
 
@@ -136,11 +127,8 @@ def evaluate(task: Task, options: Any, console: Console) -> dict[str, Any]:
     folder = catalogue.find_model(options.model or task.preset)
     predictor = load(task, folder)
     examples, name = task.load_test(predictor, options, catalogue.read_metrics(folder))
-    metrics = {
-        "model": catalogue.reference(folder),
-        "dataset": name,
-        **task.evaluate(predictor, examples),
-    }
+    about = {"model": catalogue.reference(folder), "dataset": name}
+    metrics = about | task.evaluate(predictor, examples)
     if (folder / BASELINE_NAME).exists():
         baseline = task.load_baseline(folder / BASELINE_NAME, predictor)
         of_baseline = baseline.evaluate(examples)
@@ -150,12 +138,7 @@ def evaluate(task: Task, options: Any, console: Console) -> dict[str, Any]:
 
 
 def predict(task: Task, options: Any, inputs: Iterable[str]) -> Iterable[dict[str, Any]]:
-    """Predicts inputs with a saved model, a chunk at a time.
-
-    Args:
-        task: whose model it is.
-        options: a `task.predict_options`.
-        inputs: iterable of raw inputs.
+    """Predicts raw inputs with a saved model, a chunk at a time; `options` are for `task.predict`.
 
     Returns:
         Iterator of one dict per input: `input`, and what the predictor says of it.
@@ -186,17 +169,11 @@ def export(task: Task, options: Any, console: Console) -> dict[str, Any]:
     Raises:
         UserError: for wrong input, or if the format cannot hold the model.
     """
-    model = catalogue.find_model(options.model or task.preset)
+    model, kind = catalogue.find_model(options.model or task.preset), options.file_format
     name = options.name or model.resolve().name
-    folder = serving.export(
-        load(task, model), name, options.out, options.file_format, options.overwrite
-    )
+    folder = serving.export(load(task, model), name, options.out, kind, options.overwrite)
     console.print(f"exported and checked: {folder}")
-    return {
-        "model": catalogue.reference(model),
-        "format": options.file_format,
-        "folder": str(folder),
-    }
+    return {"model": catalogue.reference(model), "format": kind, "folder": str(folder)}
 
 
 def load(task: Task, model: str | Path | None = None) -> Any:
@@ -217,12 +194,10 @@ def load(task: Task, model: str | Path | None = None) -> Any:
 
 def _optimizer(options: Any, steps: int) -> keras.optimizers.Optimizer:
     """Adam with clipped gradients; `steps` is the length of the whole training."""
-    rate = options.learning_rate
+    rate, order = options.learning_rate, int(options.clip_order)
     if options.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, steps)
-    return training.ClippedAdam(
-        rate, clip_norm=options.clip_norm, norm_order=int(options.clip_order)
-    )
+    return training.ClippedAdam(rate, clip_norm=options.clip_norm, norm_order=order)
 
 
 def _strategy(task: Task) -> tf.distribute.Strategy:
@@ -242,14 +217,6 @@ def _precision(mixed: bool) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(policy)
-
-
-def _describe(console: Console, data: Any, predictor: Any) -> None:
-    splits = {"train": data.train, "validation": data.validation, "test": data.test}
-    sizes = ", ".join(f"{name} {len(split):,}" for name, split in splits.items())
-    model = predictor.model
-    console.print(f"{data.name}: {sizes}")
-    console.print(f"{model.name}: {model.count_params():,} parameters")
 
 
 def _report(task: Task, metrics: dict[str, Any], console: Console) -> None:

@@ -30,12 +30,7 @@ def commands_of(task: Task) -> click.Group:
 
 
 def execute(command: click.Command, prog_name: str, arguments: list[str] | None = None) -> int:
-    """Runs a click command.
-
-    Args:
-        command: the command.
-        prog_name: how it was called, for its help.
-        arguments: words of the command line; those of the process by default.
+    """Runs a click command with the words of the process's command line, or with `arguments`.
 
     Returns:
         The exit code: 0; 2 for wrong input, with one line on standard error; 130 after Control-C.
@@ -96,8 +91,10 @@ def command_of(verb: Verb, task: Task | None = None) -> click.Command:
     def callback(**values: Any) -> Any:
         if verb.tensorflow:
             os.environ["KERAS_BACKEND"] = "tensorflow"
-        if task:
-            _load_quietly()
+        if task:  # what loads TensorFlow, without its notices
+            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+            with silence_stderr():
+                importlib.import_module("zoo.application.workflow")
         output = terminal.Output(values.get(AS_JSON, False), _given(values))
         options = [values_of(one, values) for one in verb.options]
         result = verb.run(*([task] if task else []), *options, output)
@@ -119,10 +116,3 @@ def _given(names: Iterable[str]) -> list[str]:
     context = click.get_current_context()
     command_line = click.core.ParameterSource.COMMANDLINE
     return [name for name in names if context.get_parameter_source(name) is command_line]
-
-
-def _load_quietly() -> None:
-    """Imports what loads TensorFlow, without its notices."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with silence_stderr():
-        importlib.import_module("zoo.application.workflow")

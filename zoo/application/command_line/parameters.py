@@ -23,10 +23,7 @@ class Text(click.ParamType):
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def convert(
-        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
-    ) -> Any:
-        """The text, if there is any."""
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         if not value:
             self.fail(f"it is empty: give a {self.name} or leave the option out")
         return value
@@ -35,11 +32,8 @@ class Text(click.ParamType):
 class OutputFile(Text):
     """The path of a file that can be written, which is better known before hours of work."""
 
-    def convert(
-        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
-    ) -> Any:
-        """The path, if a file can be written there."""
-        path = Path(super().convert(value, parameter, context))
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        path = Path(super().convert(value, param, ctx))
         there = path.exists()
         fits = not path.is_dir() if there else path.parent.is_dir()
         if not (fits and os.access(path if there else path.parent, os.W_OK)):
@@ -65,8 +59,7 @@ def parameters(*options: type, task: Task | None = None) -> list[Any]:
     for one in options:
         for field in declared(one):
             fields.setdefault(field.name, field)
-    last = [name for name in fields if name in OF_THE_CALL]
-    order = [name for name in fields if name not in last] + last
+    order = sorted(fields, key=OF_THE_CALL.__contains__)  # those at the end
     return [_parameter(fields[name], task) for name in order]
 
 

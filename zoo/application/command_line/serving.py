@@ -15,7 +15,7 @@ from zoo.serving.client import Client
 from zoo.serving.export.silence import silence_stderr
 
 _ROWS = 32  # in a request; a server refuses more than its batching.config allows
-_HOST, _LAST_PORT = "127.0.0.1", 65535
+_HOST = "127.0.0.1"
 _URL = "http://localhost:8501"
 
 
@@ -30,10 +30,8 @@ class ServeOptions:
         what="model",
         required=True,
     )
-    port: int = option(
-        8500, "Of gRPC, which only TensorFlow Serving has.", least=1, most=_LAST_PORT
-    )
-    rest_port: int = option(8501, "Of REST.", least=1, most=_LAST_PORT)
+    port: int = option(8500, "Of gRPC, which only TensorFlow Serving has.", least=1, most=65535)
+    rest_port: int = option(8501, "Of REST.", least=1, most=65535)
     host: str | None = option(
         None,
         "Interface of the development server; TensorFlow Serving listens on all.  "
@@ -41,9 +39,7 @@ class ServeOptions:
         what="address",
     )
     development: bool = option(
-        False,
-        "The zoo's development server, to try models out, instead: REST only.",
-        flag=True,
+        False, "The zoo's development server, to try models out, instead: REST only.", flag=True
     )
 
 

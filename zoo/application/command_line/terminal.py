@@ -10,21 +10,12 @@ import click
 from rich import progress
 from rich.console import Console
 
+from zoo.application import task
 from zoo.errors import UserError
 
 
-class Output:
-    """Where a verb writes its result.
-
-    Args:
-        as_json: whether the result is for a program, one JSON object as the last line.
-        given: names of the options that were given rather than left at their default.
-
-    Attributes:
-        json, given: the same.
-        console: rich console for what a person reads: standard output, unless that is for JSON;
-            plain text, never wrapped.
-    """
+class Output(task.Output):
+    """The terminal, or the pipe, of a command line."""
 
     def __init__(self, as_json: bool, given: Collection[str] = ()) -> None:
         self.json = as_json
@@ -34,27 +25,23 @@ class Output:
         )
 
     def line(self, text: str, end: str = "\n") -> None:
-        """Prints a part of the result for a person; nothing where it is for a program."""
         if not self.json:
             click.echo(text + end, nl=False)
 
     def note(self, text: str) -> None:
-        """Prints what is not the result, on standard error."""
         click.echo(text, err=True)
 
     def inputs(self, words: tuple[str, ...]) -> Iterable[str]:
-        """The inputs that a command line names: see `read_inputs`."""
-        return read_inputs(words)
+        if words == ("-",):
+            return _lines_of_standard_input()
+        for number, text in enumerate(words, 1):
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:  # how Python passes on other bytes
+                raise UserError(f"input {number} is not UTF-8: convert it") from error
+        return words
 
     def track(self, results: Iterable[Any], total: int | None = None) -> Iterator[Any]:
-        """Results as they come, counted on standard error for a person whom they do not reach.
-
-        They are counted if standard error is a terminal and standard output is not.
-
-        Args:
-            results: the results.
-            total: how many there will be, or None if that is not known.
-        """
         bar = progress.Progress(
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
@@ -81,28 +68,6 @@ def as_json(result: dict[str, Any]) -> str:
         ensure_ascii=False,
         default=lambda content: {"b64": base64.b64encode(content).decode("ascii")},
     )
-
-
-def read_inputs(arguments: tuple[str, ...]) -> Iterable[str]:
-    """The inputs of a command: its arguments, or for `-` the lines of standard input.
-
-    Args:
-        arguments: words of the command line.
-
-    Returns:
-        The inputs; lines are read as they are asked for.
-
-    Raises:
-        UserError: they are not UTF-8.
-    """
-    if arguments == ("-",):
-        return _lines_of_standard_input()
-    for number, text in enumerate(arguments, 1):
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:  # how Python passes on other bytes
-            raise UserError(f"input {number} is not UTF-8: convert it") from error
-    return arguments
 
 
 def _lines_of_standard_input() -> Iterator[str]:
