@@ -38,7 +38,6 @@ import tensorflow as tf
 import zoo
 from benchmarks import throughput
 from zoo.datasets.batches.by_length import BucketedBatches
-from zoo.datasets.corpus import limited
 from zoo.datasets.text_classification import LabelledTexts
 from zoo.training.callbacks import FiniteLoss
 
@@ -212,7 +211,7 @@ def choose(train, examples, length=None):
         `LabelledTexts`, without joining at most as many as there are.
     """
     if length is None:
-        return limited(train, examples)
+        return throughput.some(train, examples)
     generator = np.random.default_rng(0)
     words = statistics.mean(len(text.split()) for text in train.texts)
     most = max(1, round(2 * length / words) - 1)  # the mean of 1 ... most is length / words

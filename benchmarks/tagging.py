@@ -44,7 +44,6 @@ import zoo
 from benchmarks import keras_tagger, throughput
 from tasks.ner import NamedEntities
 from zoo.datasets.batches.by_length import BucketedBatches
-from zoo.datasets.corpus import limited
 from zoo.training.callbacks import FiniteLoss
 
 THREADS = int(os.environ["TF_NUM_INTRAOP_THREADS"])
@@ -284,7 +283,7 @@ def main(rounds, limit, dataset, as_json):
     except zoo.errors.UserError as error:
         raise click.UsageError(str(error)) from error
     keras.utils.set_random_seed(0)
-    train, test = limited(data.train, limit), limited(data.test, limit)
+    train, test = throughput.some(data.train, limit), throughput.some(data.test, limit)
     candidates = build(data, train)
     require_same_work(candidates, test.take(range(min(TRIED, len(test)))))
     described = {"dataset": data.name, "threads": THREADS}

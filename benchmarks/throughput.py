@@ -5,6 +5,7 @@ import itertools
 import statistics
 
 import click
+import numpy as np
 
 from benchmarks.timing import ratio, time_in_turn
 
@@ -82,3 +83,8 @@ def show(rows, names, *, err, references=REFERENCES, unit="examples"):
             click.echo(f"{title + row['phase']:22}" + "".join(cells), err=err)
     if len(installed(dict.fromkeys(names))) < len(names):
         click.echo("PyTorch is not installed and was left out.", err=err)
+
+
+def some(examples, limit):
+    """The first `limit` of a corpus' split after a shuffle that is always the same."""
+    return examples.take(np.random.default_rng(0).permutation(len(examples))[:limit])

@@ -53,7 +53,6 @@ import numpy as np
 import zoo
 from benchmarks import keras_translator, throughput, zoo_translator
 from tasks.translation import Translation
-from zoo.datasets.corpus import limited
 from zoo.errors import UserError
 from zoo.predictors import translator
 from zoo.text.special_tokens import END_ID, PADDING_ID
@@ -280,7 +279,10 @@ def main(rounds, limit, dataset, level, as_json):
         raise click.UsageError(str(error)) from error
     keras.utils.set_random_seed(settings.seed)
     predictor = Translation().build(data, settings)
-    train, texts = limited(data.train, limit), list(limited(data.test, limit).sources)
+    train, texts = (
+        throughput.some(data.train, limit),
+        list(throughput.some(data.test, limit).sources),
+    )
     candidates = build(predictor, train, settings)
     require_same_work(candidates, texts[:TRIED])
     tokens = int(translator.encoded(predictor.target_tokenizer, train.targets).flat_values.shape[0])
