@@ -1,8 +1,8 @@
 """ONNX and LiteRT: every network, run by the plain engine, answers as Keras does, or is refused."""
 
+import functools
 import re
 import sys
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -39,38 +39,37 @@ FORMATS = {
     "onnx": (onnx_export, onnx_runner, (1, 2, 5)),
     "litert": (litert, litert_runner, (1,)),
 }
-each_format = pytest.mark.parametrize("name", FORMATS)
 
 
 def assert_converts(name, predictor, original=None):
     module, runner, batches = FORMATS[name]
-    content, difference = module.convert(predictor)
+    content, difference = single_file.converted(module.FORMAT, predictor)
     assert 0 <= difference <= 1e-5
     assert_answers_alike(runner(content), original or predictor, batches)
 
 
-@each_format
-def test_a_deep_network_answers_as_keras_does(name):
+@pytest.mark.parametrize(
+    ("name", "policy"),
+    [
+        ("onnx", "mixed_float16"),
+        pytest.param("onnx", "mixed_bfloat16", marks=pytest.mark.long),
+        pytest.param("litert", "mixed_float16", marks=pytest.mark.long),
+        ("litert", "float32"),
+    ],
+)
+def test_a_deep_network_answers_as_keras_does_in_float32(name, policy):
     options = {"layers": 2, "residual": True, "pooling": "last", "adversarial": 0.02}
-    assert_converts(name, classifier(cell="gru", bidirectional=False, **options))
+    options |= {"cell": "gru", "bidirectional": False}
+    predictor = classifier(policy=policy, **options)
+    assert_converts(name, predictor, classifier(**options))
+    assert predictor.model.get_layer("recurrence").compute_dtype == policy.removeprefix("mixed_")
 
 
 @pytest.mark.long
-@each_format
+@pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("options", EVERY_KIND, ids=name_of)
 def test_every_kind_answers_as_keras_does(name, options):
     assert_converts(name, classifier(**options))
-
-
-@pytest.mark.parametrize("name", ["onnx", pytest.param("litert", marks=pytest.mark.long)])
-@pytest.mark.parametrize(
-    "policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.long)]
-)
-def test_mixed_precision_becomes_float32(name, policy):
-    options = {"cell": "simplified_gru", "bidirectional": False}
-    mixed = classifier(policy=policy, **options)
-    assert_converts(name, mixed, classifier(**options))
-    assert mixed.model.get_layer("recurrence").compute_dtype == policy.removeprefix("mixed_")
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +78,16 @@ def predictor():
     return classifier(LABELS, max_length=9)
 
 
-@pytest.fixture(scope="module", params=FORMATS)
-def written(request, predictor, tmp_path_factory):
-    return export(predictor, "tiny", tmp_path_factory.mktemp("out"), request.param)
+@pytest.fixture(scope="module")
+def written(predictor, tmp_path_factory):
+    """A function of a format to the folder of an export."""
+    folder = tmp_path_factory.mktemp("out")
+    return functools.cache(functools.partial(export, predictor, "tiny", folder))
 
 
-def test_the_example_of_the_readme_runs(written, predictor, monkeypatch, capsys):
-    monkeypatch.chdir(written)
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_example_of_the_readme_runs(name, written, predictor, monkeypatch, capsys):
+    monkeypatch.chdir(written(name))
     readme = Path("README.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
     ours = {}
@@ -98,8 +100,9 @@ def test_the_example_of_the_readme_runs(written, predictor, monkeypatch, capsys)
         assert ours["token_ids"](text) == predictor.tokenizer([text]).numpy()[0].tolist()
 
 
-def test_inputs_and_outputs_of_onnx(predictor):
-    content, _ = onnx_export.convert(predictor)
+def test_inputs_and_outputs_of_onnx(written, predictor):
+    content = (written("onnx") / "model.onnx").read_bytes()
+    assert_answers_alike(onnx_runner(content), predictor, (1, 2, 5))
     session = onnxruntime.InferenceSession(content)
     (ids,), (probabilities,) = session.get_inputs(), session.get_outputs()
     assert (ids.name, ids.type, ids.shape) == ("token_ids", "tensor(int32)", ["batch", "timesteps"])
@@ -107,13 +110,11 @@ def test_inputs_and_outputs_of_onnx(predictor):
     assert probabilities.shape == ["batch", len(LABELS)]
     model = onnx.load_from_string(content)
     assert {node.domain for node in model.graph.node} == {""}  # standard operators only
-    padding = np.array([[3, 4, 2], [0, 0, 0]], dtype="int32")
-    expected = Network(predictor).function(padding)["probabilities"]
-    np.testing.assert_allclose(onnx_runner(content)(padding), expected, atol=1e-5)
 
 
-def test_inputs_and_outputs_of_litert(predictor):
-    content, _ = litert.convert(predictor)
+def test_inputs_and_outputs_of_litert(written, predictor):
+    content = (written("litert") / "model.tflite").read_bytes()
+    assert_answers_alike(litert_runner(content), predictor, (1,))
     interpreter = Interpreter(model_content=content)
     (ids,) = interpreter.get_input_details()
     assert (ids["dtype"], ids["shape_signature"].tolist()) == (np.int32, [1, -1])
@@ -124,8 +125,7 @@ def test_inputs_and_outputs_of_litert(predictor):
         interpreter.set_tensor(ids["index"], rows)
         interpreter.invoke()
         answer = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-        expected = Network(predictor).function(rows)["probabilities"]
-        np.testing.assert_allclose(answer, expected, atol=1e-5)
+        np.testing.assert_allclose(answer, litert_runner(content)(rows), atol=1e-5)
 
 
 class UntrackedVariables(Network):
@@ -138,14 +138,14 @@ class UntrackedVariables(Network):
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "fault"),
+    ("module", "changed", "fault"),
     [
-        (onnx_export, "_keep_selections", lambda graph, operations: operations),
-        (litert, "Network", UntrackedVariables),
+        (onnx_export, (onnx_export, "_keep_selections"), lambda graph, operations: operations),
+        (litert, (single_file, "Network"), UntrackedVariables),
     ],
 )
-def test_the_converters_fault_is_noticed(module, name, fault, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, name, fault)
+def test_the_converters_fault_is_noticed(module, changed, fault, tmp_path, monkeypatch):
+    monkeypatch.setattr(*changed, fault)
     with pytest.raises(ExportError, match="differs from the Keras model by nan"):
         module.write(classifier(bidirectional=False), "tiny", tmp_path / "out")
     assert not list(tmp_path.iterdir())
@@ -167,8 +167,7 @@ def test_what_a_format_cannot_express_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "package"),
-    [("onnx", "onnx"), ("onnx", "onnxruntime"), ("litert", "ai_edge_litert.interpreter")],
+    ("name", "package"), [("onnx", "onnxruntime"), ("litert", "ai_edge_litert.interpreter")]
 )
 def test_a_missing_package_is_named(name, package, predictor, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
@@ -177,41 +176,42 @@ def test_a_missing_package_is_named(name, package, predictor, tmp_path, monkeypa
     assert not list(tmp_path.iterdir())
 
 
-def write(predictor, folder, content=b"network", overwrite=False):
-    convert = lambda predictor: (content, 3e-8)  # noqa: E731
-    return single_file.write(onnx_export.FORMAT, convert, predictor, "tiny", folder, overwrite)
+@pytest.fixture
+def write(predictor, tmp_path, monkeypatch):
+    """Writes a folder of ONNX with any content."""
+
+    def write(content=b"network", folder=tmp_path, predictor=predictor, **options):
+        monkeypatch.setattr(single_file, "converted", lambda *arguments: (content, 3e-8))
+        return onnx_export.write(predictor, "tiny", folder, **options)
+
+    return write
 
 
-def test_what_lies_in_the_folder(predictor, tmp_path):
-    folder = write(predictor, tmp_path)
+def test_what_lies_in_the_folder_stays_unless_it_is_to_be_overwritten(write, tmp_path):
+    folder = write(b"first")
     assert folder == tmp_path / "tiny" / "onnx"
-    assert [*tmp_path.rglob("*.onnx")] == [folder / "model.onnx"]
     assert sorted(path.name for path in folder.iterdir()) == FILES
     assert (folder / "labels.txt").read_text(encoding="utf-8") == "bad\nquite fair\nschön\n"
     readme = (folder / "README.md").read_text(encoding="utf-8")
     assert "at most 3e-08" in readme
     assert "$" not in readme
-
-
-def test_an_earlier_export_stays_unless_it_is_to_be_overwritten(predictor, tmp_path):
-    folder = write(predictor, tmp_path, b"first")
     (folder / "notes").write_text("mine")
     with pytest.raises(UserError, match="is there already"):
-        write(predictor, tmp_path, b"second")
+        write(b"second")
     assert (folder / "model.onnx").read_bytes() == b"first"
-    write(predictor, tmp_path, b"second", overwrite=True)
+    write(b"second", overwrite=True)
     assert (folder / "model.onnx").read_bytes() == b"second"
     assert sorted(path.name for path in folder.iterdir()) == FILES
     (folder / "model.onnx").unlink()
     with pytest.raises(UserError, match="is not an export, so it stays"):
-        write(predictor, tmp_path, overwrite=True)
+        write(overwrite=True)
 
 
 @pytest.mark.parametrize(
     ("method", "at"), [("write_bytes", 1), ("write_text", 2), ("rename", 1), ("rename", 2)]
 )
-def test_a_failure_leaves_the_earlier_export(method, at, predictor, tmp_path, monkeypatch):
-    folder = write(predictor, tmp_path, b"first")
+def test_a_failure_leaves_the_earlier_export(method, at, write, monkeypatch):
+    folder = write(b"first")
     original = getattr(Path, method)
     calls = []
 
@@ -224,40 +224,35 @@ def test_a_failure_leaves_the_earlier_export(method, at, predictor, tmp_path, mo
     with monkeypatch.context() as patch:
         patch.setattr(Path, method, fails_once)
         with pytest.raises(UserError, match="No space left on device"):
-            write(predictor, tmp_path, b"second", overwrite=True)
+            write(b"second", overwrite=True)
     assert (folder / "model.onnx").read_bytes() == b"first"
     assert [*folder.parent.iterdir()] == [folder]
     assert sorted(path.name for path in folder.iterdir()) == FILES
 
 
-def test_predictors_and_folders_that_do_not_fit(predictor, tmp_path):
+def test_predictors_and_folders_that_do_not_fit(write, tmp_path):
     with pytest.raises(UserError, match="export it as a saved_model"):
-        write(SimpleNamespace(kind="entity_tagger"), tmp_path)
+        write(predictor=SimpleNamespace(kind="entity_tagger"))
     with pytest.raises(UserError, match=r"'a\\nb' does not fit on a line"):
-        write(SimpleNamespace(kind="text_classifier", label_names=["a\nb", "c"]), tmp_path)
+        write(predictor=SimpleNamespace(kind="text_classifier", label_names=["a\nb", "c"]))
     assert [*tmp_path.iterdir()] == []
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(UserError, match=r"cannot write .*: give another folder"):
-        write(predictor, tmp_path / "file")
+        write(folder=tmp_path / "file")
 
 
 def test_another_answer_is_noticed(predictor):
     network = Network(predictor)
 
-    def run(fault, ids):
-        return fault(ids, network.function(ids)["probabilities"].numpy())
-
     def of_padding(ids, answer):  # as if the mask were lost
         return answer + np.float32(0.01) * (ids[:, -1] == 0).any()
 
-    answer = network.function(predictor.tokenizer(TEXTS))["probabilities"]
-    np.testing.assert_allclose(answer, predictor.probabilities(TEXTS), atol=1e-6)
-    assert network.largest_difference(partial(run, lambda ids, answer: answer), (1, 3)) <= 1e-6
     for fault, message in (
         (lambda ids, answer: answer + np.float32(1e-4), r"by 1\.0e-04"),
         (lambda ids, answer: answer * np.float32("nan"), "by nan"),
         (lambda ids, answer: answer[:, :2], r"answers \(1, 2\) instead of \(1, 3\)"),
         (of_padding, r"by 1\.0e-02"),
     ):
+        run = lambda ids: fault(ids, network.function(ids)["probabilities"].numpy())  # noqa: B023, E731
         with pytest.raises(ExportError, match=message):
-            network.largest_difference(partial(run, fault), (1, 3))
+            network.largest_difference(run, (1, 3))

@@ -3,8 +3,6 @@
 import errno
 import json
 import stat
-import subprocess
-import sys
 import threading
 
 import keras
@@ -13,7 +11,7 @@ import pytest
 import tensorflow as tf
 from google.protobuf import text_format
 from support.classifiers import TEXTS, classifier
-from support.command_lines import ROOT, clean_environment
+from support.command_lines import run
 from support.exports import audit_here
 
 from zoo.errors import UserError
@@ -103,27 +101,10 @@ def test_a_disk_that_is_full_for_tensorflow(predictor, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_that_answers_otherwise_is_not_exported(tmp_path):
-    predictor = classifier()
-    default, ids = predictor.endpoints()
-    right = default.expected
-
-    def wrong(inputs):
-        answer = right(inputs)
-        return answer | {"probabilities": answer["probabilities"] + np.float32(1e-3)}
-
-    object.__setattr__(default, "expected", wrong)
-    predictor.endpoints = lambda: (default, ids)
-    with pytest.raises(ExportError, match=r"probabilities differs from Keras by up to 1\.0e-03"):
-        export(predictor, "tiny", tmp_path)  # as the process of the audit finds
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", ".hidden", "with space"])
-@pytest.mark.parametrize("format", ["saved_model", "onnx"])
-def test_names_that_cannot_be(predictor, tmp_path, name, format):
+@pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "with space"])
+def test_names_that_cannot_be(predictor, tmp_path, name):
     with pytest.raises(UserError, match="cannot name an exported model"):
-        export(predictor, name, tmp_path, format)
+        export(predictor, name, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -140,11 +121,10 @@ def test_folders_that_do_not_do(predictor, tmp_path):
         export(predictor, "tiny", tmp_path, "pickle")
 
 
+@pytest.mark.long
 def test_mixed_precision(tmp_path, monkeypatch):
     monkeypatch.setattr(saved_model, "_audit", audit_here)
-    predictor = classifier(policy="mixed_bfloat16", cell="gru", pooling="last")
-    model = SavedModel(export(predictor, "tiny", tmp_path))
-    assert model.run("serving_default", {"text": TEXTS})["probabilities"].shape == (5, 2)
+    export(classifier(policy="mixed_bfloat16", cell="gru", pooling="last"), "tiny", tmp_path)
 
 
 def make_version(versions):
@@ -165,7 +145,7 @@ def test_configuration_of_exports_at_the_same_time(tmp_path, monkeypatch):
     make_version(tmp_path / "one")
     monkeypatch.setattr(configuration, "_replace", replace_late)
     configuration.update(tmp_path)
-    models = configuration.read_models(tmp_path / configuration.MODELS_NAME)
+    models = configuration.read_models(tmp_path)
     assert {model.name for model in models} == {"one", "two"}
 
 
@@ -173,7 +153,7 @@ def test_configuration_keeps_what_is_there(tmp_path):
     make_version(tmp_path / "one")
     configuration.update(tmp_path)
     path = tmp_path / configuration.MODELS_NAME
-    (model,) = configuration.read_models(path)
+    (model,) = configuration.read_models(tmp_path)
     assert (model.name, model.base_path) == ("one", str(tmp_path / "one"))
     assert model.model_platform == "tensorflow"
 
@@ -187,7 +167,7 @@ def test_configuration_keeps_what_is_there(tmp_path):
     (tmp_path / configuration.BATCHING_NAME).write_text("max_batch_size { value: 8 }\n")
     make_version(tmp_path / "two")
     configuration.update(tmp_path)
-    first, second = configuration.read_models(path)
+    first, second = configuration.read_models(tmp_path)
     assert (first, second.name) == (model, "two")
     batching = (tmp_path / configuration.BATCHING_NAME).read_text()
     assert batching == "max_batch_size { value: 8 }\n"
@@ -207,18 +187,11 @@ def test_model_of_another_backend(tmp_path, monkeypatch):
         "except zoo.errors.UserError as error: assert 'KERAS_BACKEND=tensorflow' in str(error)\n"
         "else: raise AssertionError('exported')\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "model")],
-        cwd=ROOT,
-        env=clean_environment(KERAS_BACKEND="jax", TF_CPP_MIN_LOG_LEVEL="3"),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run("-c", code, tmp_path / "model", KERAS_BACKEND="jax", TF_CPP_MIN_LOG_LEVEL="3")
+    assert done.code == 0, done.err
     assert not (tmp_path / "model" / "never").exists()
     monkeypatch.setattr(saved_model, "_audit", audit_here)
     version = export(presets.load(tmp_path / "model"), "tiny", tmp_path / "served")
     answer = SavedModel(version).run("serving_default", {"text": TEXTS})
-    of_jax = json.loads(done.stdout.splitlines()[-1])
+    of_jax = json.loads(done.out.splitlines()[-1])
     np.testing.assert_allclose(answer["probabilities"], of_jax, atol=1e-5)

@@ -2,7 +2,6 @@
 
 import keras
 import numpy as np
-import pytest
 
 from zoo.cells import CELLS
 from zoo.networks import many_to_one
@@ -27,8 +26,6 @@ EVERY_KIND = [
     )
 ]
 
-MIXED = ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.long)]
-
 
 def name_of(options):
     """Id of a test."""
@@ -52,14 +49,7 @@ def classifier(labels=("bad", "good"), policy="float32", max_length=None, **opti
 
 
 def assert_answers_alike(run, predictor, batches, atol=1e-5):
-    """Holds an exported network to the predictor's own answers.
-
-    Args:
-        run: int32 (batch, timesteps) -> (batch, labels).
-        predictor: that it was made of.
-        batches: how many texts are asked at a time.
-        atol: tolerance of a probability.
-    """
+    """Holds an exported network, ids -> probabilities, to the predictor's own answers."""
     expected = predictor.probabilities(TEXTS)
     assert np.ptp(expected, axis=0).max() > 100 * atol, "or the comparison would show nothing"
     for size in batches:
