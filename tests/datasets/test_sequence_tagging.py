@@ -39,7 +39,7 @@ def test_files_of_three_schemes_with_the_tags_of_training_in_order(write_rows):
         write_rows("test", [[("Ann", "B-b"), ("ran", "O")], [("Ann", "B-b")]]),
     )
     assert data.tag_names == ("O", *(f"{p}-{kind}" for kind in ("LOC", "a-b", "b") for p in "BI"))
-    assert data.train.tokens == [["Ann", "Lee", "Bo"], ["X"]]
+    assert data.train.tokens == [["Ann", "Lee", "Bo"], ["Rome"]]
     assert data.train.tags == [["B-b", "I-b", "B-a-b"], ["B-LOC"]]
     assert data.validation == TaggedSentences([["Ann", "Bob"]], [["B-b", "B-b"]])
     assert data.test == TaggedSentences([["Ann", "ran"], ["Ann"]], [["B-b", "O"], ["B-b"]])

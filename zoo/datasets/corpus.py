@@ -153,12 +153,10 @@ class Kind(ABC, Generic[E, C]):
         return corpora.tensorflow_datasets.find_builder(name, self.packaged)
 
     def _labels(self, builder: Builder, keys: tuple[str, ...]) -> tuple[str, ...] | None:
-        """The names of the labels or tags of a corpus, if it is to have any."""
-        return None
+        return None  # a corpus without labels or tags
 
     def _read_training_file(self, path: str | Path) -> tuple[E, tuple[str, ...] | None]:
-        """The examples of a file, and the names of their labels or tags."""
-        return self._read_file(path, None), None
+        return self._read_file(path, None), None  # with the names of labels or tags, if any
 
     def _read_files(
         self, train: str | Path, others: Mapping[str, str | Path]

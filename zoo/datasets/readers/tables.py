@@ -178,7 +178,7 @@ def _require(path: Path, columns: tuple[str, ...], found: list[str], where: str 
 
 
 def _listed(names: Iterable[str], most: int = 10, longest: int = 40) -> str:
-    """Names in quotes; cut short, since without a header a whole record stands for the names."""
+    """Names in quotes, cut short: without a header a whole record stands for the names."""
     names = list(names)
     cut = (name if len(name) <= longest else name[: longest - 3] + "..." for name in names[:most])
     return quoted(cut) + (", ..." if len(names) > most else "")
