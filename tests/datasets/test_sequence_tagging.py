@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from support.corpus_case import CASES, tfds_corpus
+from support.refusals import refused
 
 from zoo.datasets import sequence_tagging
 from zoo.datasets.sequence_tagging import TaggedSentences, carve, from_file, from_files, load
-from zoo.errors import UserError
 
 
 @pytest.fixture
@@ -67,14 +67,11 @@ def test_no_tag_leaves_training():
 
 
 def test_tags_that_cannot_be_learnt_or_are_unknown(write_rows):
-    with pytest.raises(UserError, match=r"train\.txt: every tag is O"):
-        from_files(write_rows("train", [[("a", "O")]] * 30))
+    refused(r"train\.txt: every tag is O", from_files, write_rows("train", [[("a", "O")]] * 30))
     other = write_rows("other", [[("a", "O"), ("b", "B-ORG")], [("c", "B-LOC"), ("d", "I-LOC")]])
     message = r"other\.txt: the tags 'B-ORG' \(line 2\), 'B-LOC' \(line 4\), 'I-LOC' \(line 5\) are"
-    with pytest.raises(UserError, match=message):
-        from_files(write_rows("train", numbered(40)), other)
-    with pytest.raises(UserError, match=message):
-        from_file(other, ("O", "B-PER", "I-PER"))
+    refused(message, from_files, write_rows("train", numbered(40)), other)
+    refused(message, from_file, other, ("O", "B-PER", "I-PER"))
 
 
 def sequence(*names):
@@ -123,5 +120,4 @@ def test_the_features_of_corpora_are_told_apart(tfds_folder):
         ("parts_of_speech_of_tests", r"'tokens' \(Sequence of Text\), 'tags' \(Sequence of Class"),
         ("movie_snippets", r"'text' \(Text\), 'label' \(ClassLabel\)"),
     ):
-        with pytest.raises(UserError, match=f"'{name}' is not one sequence of tokens.*{hint}"):
-            load(name)
+        refused(f"'{name}' is not one sequence of tokens.*{hint}", load, name)

@@ -15,7 +15,7 @@ import numpy as np
 from zoo.errors import UserError
 from zoo.music.files import read_bytes, writing
 from zoo.music.notes import KEYS, fifths, pitch_name
-from zoo.music.score import MOST_VOICES, Bar, Note, Score, check_tempo, time_signature
+from zoo.music.score import MOST_VOICES, VOICE_NAMES, Bar, Note, Score, check_tempo, time_signature
 from zoo.music.voicing import TimedNote, ordered, voiced
 
 music21 = lazy_loader.load("music21")  # takes seconds, and most commands do without

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from zoo.music.files import writing
 from zoo.music.notes import SILENCE, pitch_name
-from zoo.music.score import Score
+from zoo.music.score import MOST_VOICES, VOICE_NAMES, Score
 
 _COLOURS = ("#c1443c", "#e0a030", "#3a8f5c", "#2a6f97")  # as many as voices can be
 _BAR_LINE = "#8a8f98"
