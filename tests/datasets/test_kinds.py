@@ -75,8 +75,7 @@ def test_a_limit_keeps_the_same_examples(case, tmp_path):
         assert some != every[:15]  # they are drawn
         assert least == some[:7]
     assert len(case.read(path, limit=7)) == 7
-    for limit in (0, -3):
-        refused(f"limit of {limit} leaves no example", from_files, path, limit=limit)
+    refused("limit of 0 leaves no example", from_files, path, limit=0)
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -45,14 +45,11 @@ def test_files_of_three_schemes_with_the_tags_of_training_in_order(write_rows):
     assert data.test == TaggedSentences([["Ann", "ran"], ["Ann"]], [["B-b", "O"], ["B-b"]])
 
 
-def test_equal_sentences_with_other_tags_land_on_one_side():
-    rest, aside = carve(tagged(numbered(40) + numbered(40, "B-LOC")))
+def test_equal_sentences_are_on_one_side_and_no_tag_leaves_training():
+    # Rare tags in the very sentences that would be the first to be set aside.
+    rest, aside = carve(tagged(numbered(40) + numbered(40, "B-LOC")))  # equal but for tags
     assert (len(rest), len(aside)) == (72, 8)
     assert not set(map(tuple, rest.tokens)) & set(map(tuple, aside.tokens))
-
-
-def test_no_tag_leaves_training():
-    # Rare tags in the very sentences that would be the first to be set aside.
     sentences = numbered(100)
     sentences.sort(key=lambda pairs: zlib.crc32(" ".join(token for token, _ in pairs).encode()))
     for i, tag in enumerate(("B-A", "B-B", "B-B", "B-B")):

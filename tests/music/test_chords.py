@@ -75,7 +75,7 @@ def test_other_scores_are_refused():
         (struck([[60]], 2), "1 parts on a grid of 2"),
         (struck([[60]], 1, ranked=True), "chords of at most 1 notes"),
     ):
-        refused(words, encoder_of, "parts", 1).encode(score)
+        refused(words, encoder_of("parts", 1).encode, score)
     for kind, chord, words in (
         ("parts", (60, 59, 58), "more than the 2 notes"),
         ("parts", (60, 10), "10 is no key of the piano"),
@@ -83,4 +83,4 @@ def test_other_scores_are_refused():
         ("ranked", (60, 60), "from the top down"),
         ("ranked", (0, 60), "from the top down"),
     ):
-        refused(words, encoder_of, kind, 2).given([chord])
+        refused(words, encoder_of(kind, 2).given, [chord])

@@ -1,6 +1,5 @@
 """Statistics of four-part writing, on progressions whose faults are known."""
 
-import itertools
 import json
 
 import numpy as np
@@ -44,24 +43,6 @@ def counted(*chords):
 )
 def test_faults_are_counted(chords, faults):
     assert counted(*chords) == faults
-
-
-def test_parallels_agree_with_counting_one_by_one():
-    pitches = np.random.default_rng(0).choice([0, 60, 62, 67, 69, 72, 74], size=(500, 4))
-    chords = [chord for chord, _ in itertools.groupby(pitches.tolist())]
-    counts = {7: 0, 0: 0}
-    for one, two in itertools.pairwise(chords):
-        for i, j in itertools.combinations(range(4), 2):
-            if 0 in (one[i], one[j], two[i], two[j]) or one[i] == two[i] or one[j] == two[j]:
-                continue
-            for interval in counts:
-                same = abs(one[i] - one[j]) % 12 == abs(two[i] - two[j]) % 12 == interval
-                counts[interval] += same and (one[i] < two[i]) == (one[j] < two[j])
-    found, changes = statistics([struck(pitches)]), len(chords) - 1
-    assert min(counts.values()) > 0
-    for name, interval in (("fifths", 7), ("octaves", 0)):
-        rate = found[f"parallel_{name}_per_100_changes"]
-        assert rate == pytest.approx(100 * counts[interval] / changes)
 
 
 def test_melody_is_measured_between_notes_without_a_rest():

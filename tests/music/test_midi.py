@@ -118,7 +118,7 @@ def test_no_piece_of_music(tmp_path, content, message):
 def test_half_a_file_and_bytes_at_random_are_refused_in_one_line(tmp_path):
     path = tmp_path / "piece.mid"
     midi.write(random_score(), path)
-    whole, refused = path.read_bytes(), []
+    whole, errors = path.read_bytes(), []
     generator = np.random.default_rng(0)
     for _ in range(60):
         content = bytearray(whole)
@@ -128,9 +128,9 @@ def test_half_a_file_and_bytes_at_random_are_refused_in_one_line(tmp_path):
         try:
             midi.read(path)
         except UserError as error:
-            refused.append(str(error))
-    assert len(refused) > 15
-    assert not any("\n" in message for message in refused)
+            errors.append(str(error))
+    assert len(errors) > 15
+    assert not any("\n" in message for message in errors)
     path.write_bytes(whole[:60])
     refused("damaged", midi.read, path)
 

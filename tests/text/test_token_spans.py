@@ -55,13 +55,9 @@ def test_any_text():
     found = tokenize(long)
     assert_cut_rightly(long, found)
     assert found.tokens.row_lengths().numpy().tolist() == [1, 60_000, 30_000, 50_000]
-
-
-def test_any_bytes():
-    """They are read as Python reads them when told to replace what is not UTF-8."""
-    generator = np.random.default_rng(0)
+    draw = np.random.default_rng(0)  # bytes, read as Python reads them to replace what is no UTF-8
     telling = [b"a", b" ", b"\x80", b"\xbf", b"\xc2", b"\xe2", b"\xed\xa0", b"\xf0\x9f", b"\xff"]
-    texts = [b"".join(generator.choice(telling, size=6)) for _ in range(300)]
+    texts = [b"".join(draw.choice(telling, size=6)) for _ in range(300)]
     assert_cut_rightly([text.decode(errors="replace") for text in texts], tokenize(texts))
 
 

@@ -30,11 +30,7 @@ def read_table(path: str | Path, columns: Iterable[str]) -> list[Row]:
     - `.tsv`: tab-separated with a header; nothing is quoted, as a quotation mark is text.
     - `.jsonl`: one JSON object a line; numbers and truth values become text.
 
-    Blank lines are passed over.
-
-    Args:
-        path: the file.
-        columns: names of the columns that must be there; others are kept as they are.
+    Blank lines are passed over. Those `columns` must be there; others are kept as they are.
 
     Raises:
         UserError: the file is missing, empty, of another format, binary, not UTF-8, or damaged;
