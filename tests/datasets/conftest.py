@@ -1,11 +1,8 @@
-"""A cache for the data of the tests, and package indexes of their own."""
+"""A cache for the data of the tests, and files of users."""
 
 import contextlib
 import functools
-import hashlib
 import io
-import os
-import tarfile
 
 import pytest
 from support.corpus_case import KINDS
@@ -58,52 +55,3 @@ def write(tmp_path):
 def tfds_folder(tmp_path, monkeypatch):
     """What corpora of TensorFlow Datasets are prepared in."""
     monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "tfds"))
-
-
-@pytest.fixture
-def unconfigured_pip(monkeypatch):
-    """Takes away the pip configuration of the machine; a test adds its own by PIP_* variables."""
-    for name in list(os.environ):
-        if name.startswith("PIP_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-
-
-class Release:
-    """A release file, and its arguments for `fetch`."""
-
-    def __init__(self, content):
-        self.content, self.filename = content, "Some_Corpus-1.0.tar.gz"
-        self.pin = "Some_Corpus", self.filename, hashlib.sha256(content).hexdigest()
-
-    def write_to(self, folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / self.filename).write_bytes(self.content)
-
-
-def tar_gz(members: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-@pytest.fixture
-def release(tmp_path):
-    """A source distribution whose setup script would betray that it was run."""
-    setup = f"open({str(tmp_path / 'setup-was-run')!r}, 'w').close()\n"
-    inner = tar_gz({"texts/one.txt": b"one", "texts/two.txt": b"two"})
-    members = {"setup.py": setup.encode(), "data.tar.gz": inner}
-    return Release(tar_gz({f"Some_Corpus-1.0/{name}": part for name, part in members.items()}))
-
-
-@pytest.fixture
-def index(tmp_path, release):
-    """A package index in a folder, by its URL."""
-    folder = tmp_path / "index" / "some-corpus"
-    release.write_to(folder)
-    (folder / "index.html").write_text(f'<a href="{release.filename}">{release.filename}</a>')
-    return folder.parent.as_uri()

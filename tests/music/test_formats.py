@@ -1,9 +1,9 @@
 """What holds of every format: what is written is read back, and what cannot be is said."""
 
 import pytest
+from support.refusals import refused
 from support.score_examples import METRES, assert_same_music, random_score, score_of
 
-from zoo.errors import UserError
 from zoo.music import KEYS, audio, midi, musicxml, piano_roll
 
 FORMATS = {".mid": midi, ".musicxml": musicxml, ".mxl": musicxml}
@@ -46,12 +46,16 @@ def test_voices_keep_their_names_where_they_cross(there_and_back):
 @pytest.mark.parametrize("suffix", WRITERS)
 def test_a_tempo_that_is_none_and_a_file_that_cannot_be_written(tmp_path, suffix):
     for tempo in (0, -60):
-        with pytest.raises(UserError, match="quarter notes a minute"):
-            WRITERS[suffix](random_score(4), tmp_path / f"a{suffix}", tempo)
+        refused(
+            "quarter notes a minute",
+            WRITERS[suffix],
+            random_score(4),
+            tmp_path / f"a{suffix}",
+            tempo,
+        )
         assert not (tmp_path / f"a{suffix}").exists()
     for write in (WRITERS[suffix], piano_roll.draw):
-        with pytest.raises(UserError, match="cannot be written"):
-            write(random_score(4), tmp_path / "absent" / f"a{suffix}")
+        refused("cannot be written", write, random_score(4), tmp_path / "absent" / f"a{suffix}")
 
 
 @pytest.mark.parametrize("module", [midi, musicxml])
@@ -62,5 +66,4 @@ def test_a_missing_file_a_folder_and_an_empty_file(tmp_path, module):
         ("", "cannot be read"),
         ("empty", "is empty"),
     ):
-        with pytest.raises(UserError, match=message):
-            module.read(tmp_path / name)
+        refused(message, module.read, tmp_path / name)

@@ -1,8 +1,7 @@
 """Names of notes, chords and keys."""
 
-import pytest
+from support.refusals import refused
 
-from zoo.errors import UserError
 from zoo.music import KEYS, chord_name, parse_chord, parse_key, parse_pitch, pitch_name
 from zoo.music.notes import fifths, transposed_key
 
@@ -22,12 +21,9 @@ def test_a_name_has_its_number():
 
 def test_no_name_of_a_note():
     for text in ("", "H4", "C", "C#", "C44", "sixty", "C4.5", "#4", "²"):
-        with pytest.raises(UserError, match="is not the name of a note: give one like") as raised:
-            parse_pitch(text)
-        assert "\n" not in str(raised.value)
+        refused("is not the name of a note: give one like", parse_pitch, text)
     for text in ("128", "-1", "G#9", "C-1", "9999999999"):
-        with pytest.raises(UserError, match=f"'{text}' is out of range"):
-            parse_pitch(text)
+        refused(f"'{text}' is out of range", parse_pitch, text)
 
 
 def test_chords_are_spelled_in_the_key():
@@ -43,8 +39,7 @@ def test_chords_are_spelled_in_the_key():
         assert parse_chord(names) == (*pitches,)
     assert parse_chord("72, -  64 rest") == (72, 0, 64, 0)
     for empty in ("", " , "):
-        with pytest.raises(UserError, match="the chord is empty"):
-            parse_chord(empty)
+        refused("the chord is empty", parse_chord, empty)
 
 
 def test_keys_are_24_by_their_tonics():
@@ -71,8 +66,7 @@ def test_keys_as_people_write_them():
     }.items():
         assert {parse_key(name) for name in names.split(",")} == {key}
     for text in ("", "H major", "C dorian", "minor", "a-moll", "C#b", "12"):
-        with pytest.raises(UserError, match="is not a key: give one like"):
-            parse_key(text)
+        refused("is not a key: give one like", parse_key, text)
 
 
 def test_key_signatures_are_those_of_the_circle_of_fifths():

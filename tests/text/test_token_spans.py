@@ -4,7 +4,6 @@ import re
 import unicodedata
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from zoo.text.token_spans import tokenize
@@ -56,19 +55,15 @@ def test_any_text():
     found = tokenize(long)
     assert_cut_rightly(long, found)
     assert found.tokens.row_lengths().numpy().tolist() == [1, 60_000, 30_000, 50_000]
-
-
-def test_any_bytes():
-    """They are read as Python reads them when told to replace what is not UTF-8."""
-    generator = np.random.default_rng(0)
+    draw = np.random.default_rng(0)  # bytes, read as Python reads them to replace what is no UTF-8
     telling = [b"a", b" ", b"\x80", b"\xbf", b"\xc2", b"\xe2", b"\xed\xa0", b"\xf0\x9f", b"\xff"]
-    texts = [b"".join(generator.choice(telling, size=6)) for _ in range(300)]
+    texts = [b"".join(draw.choice(telling, size=6)) for _ in range(300)]
     assert_cut_rightly([text.decode(errors="replace") for text in texts], tokenize(texts))
 
 
-@pytest.mark.parametrize(
-    "tokens",
-    [
+def test_cuts_as_corpora_are_cut():
+    """The tokens between spaces are found with the spaces, and without those that text lacks."""
+    for tokens in (
         "The European Commission said on Thursday it disagreed .",
         'Britain \'s " mad cow disease " ( BSE ) : 1996-08-22 , 10.5 % of $ 1,000,000 !',
         "W. Bush of the U.S. , of A. C. Milan , at 6 p.m. , by a U.S.-led force",
@@ -77,19 +72,15 @@ def test_any_bytes():
         "We do n’t ; it ’s",
         "wait ... no -- yes , l ' été , [ sic ] # 1 @ home _ _ a / b",
         "' début ' or ' Süd ' , Ankara ' dır",
-    ],
-)
-def test_cuts_as_corpora_are_cut(tokens):
-    """The tokens between spaces are found with the spaces, and without those that text lacks."""
-    assert cut(tokens) == tokens.split()
-    text = re.sub(r"(?i) (n['’]t|['’](?:s|ll|ve|re|m|d)\b)", r"\1", tokens)
-    text = re.sub(r"([($[#@]) ", r"\1", re.sub(r" ([,;:.!%)\]])", r"\1", text))
-    assert cut(text) == tokens.split()
+    ):
+        assert cut(tokens) == tokens.split()
+        text = re.sub(r"(?i) (n['’]t|['’](?:s|ll|ve|re|m|d)\b)", r"\1", tokens)
+        text = re.sub(r"([($[#@]) ", r"\1", re.sub(r" ([,;:.!%)\]])", r"\1", text))
+        assert cut(text) == tokens.split()
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
+def test_names_and_quotation_marks():
+    for text, expected in (
         ("'début' 'Süd'", "' début ' ' Süd '"),
         ("Ankara'dır", "Ankara ' dır"),
         ("l'été 'til", "l ' été ' til"),
@@ -101,10 +92,8 @@ def test_cuts_as_corpora_are_cut(tokens):
         ("x@y.org", "x @ y . org"),
         ("\U0001f468\u200d\U0001f469 ok", "\U0001f468 \u200d \U0001f469 ok"),
         ("a\0b\x1fc\ufeff", "a b c"),
-    ],
-)
-def test_names_and_quotation_marks(text, expected):
-    assert cut(text) == expected.split()
+    ):
+        assert cut(text) == expected.split()
 
 
 def test_same_in_a_graph_of_any_batch_size():

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 import tensorflow as tf
+from support.refusals import refused
 
-from zoo.errors import UserError
 from zoo.text.vocabularies import Vocabulary
 
 
@@ -45,10 +45,8 @@ def test_words_that_cannot_be_told_apart_in_a_file(words):
 
 def test_a_missing_file_and_a_damaged_one(tmp_path):
     path = tmp_path / "vocabulary.txt"
-    with pytest.raises(UserError, match=r"vocabulary\.txt: cannot read"):
-        Vocabulary.load(path)
+    refused(r"vocabulary\.txt: cannot read", Vocabulary.load, path)
     for damaged in (b"", b"a\nb\n", *(b"<PAD>\n<UNK>\n<EOS>\n" + b for b in (b"a\nb", b"a\na\n"))):
         for content in (damaged, damaged + b"\n\n", damaged + b"\xff\n"):
             path.write_bytes(content)
-            with pytest.raises(UserError, match=r"vocabulary\.txt: not a vocabulary"):
-                Vocabulary.load(path)
+            refused(r"vocabulary\.txt: not a vocabulary", Vocabulary.load, path)

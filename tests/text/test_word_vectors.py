@@ -6,8 +6,8 @@ import random
 import keras
 import numpy as np
 import pytest
+from support.refusals import refused
 
-from zoo.errors import UserError
 from zoo.text import word_vectors
 from zoo.text.vocabularies import Vocabulary
 
@@ -49,9 +49,8 @@ def test_of_words_that_are_looked_up_alike_the_first_counts(tmp_path, monkeypatc
     assert read(tmp_path, "a 1\nb 2\nthis is not read\n").words == ("a", "b")
 
 
-@pytest.mark.parametrize(
-    ("contents", "message"),
-    [
+def test_what_is_wrong_is_refused_with_its_line(tmp_path):
+    for contents, message in (
         (["a 1 2\nb 1\n"], "line 2: 1 values after 2"),
         (["2 2\na 1 2\nb 1 2 3\n"], "line 3: 3 values after 2"),
         (
@@ -64,14 +63,10 @@ def test_of_words_that_are_looked_up_alike_the_first_counts(tmp_path, monkeypatc
         ),
         (["", "400000 50\n"], "no word vectors there"),
         ([b"\x1f\x8b\x08\x00\xff"], "not UTF-8"),
-    ],
-)
-def test_what_is_wrong_is_refused_with_its_line(tmp_path, contents, message):
-    for content in contents:
-        with pytest.raises(UserError, match=rf"vectors\.txt.*{message}"):
-            read(tmp_path, content)
-    with pytest.raises(UserError, match=r"none\.txt: cannot read .*No such file"):
-        word_vectors.read(tmp_path / "none.txt")
+    ):
+        for content in contents:
+            refused(rf"vectors\.txt.*{message}", read, tmp_path, content)
+    refused(r"none\.txt: cannot read .*No such file", word_vectors.read, tmp_path / "none.txt")
 
 
 @pytest.mark.parametrize("deviation", [None, 0.1])
@@ -121,5 +116,4 @@ def test_learnt_alike_by_the_same_seed_and_kept_in_a_file(tmp_path):
     assert not np.allclose(as_dict(first)["cat"], other["cat"])
     few = word_vectors.learn([["a", "b", "a"], ["a", "c", "b"]], dimension=2, epochs=1, least=2)
     assert few.words == ("a", "b")  # rare words get none
-    with pytest.raises(UserError, match="no word occurs 4 times"):
-        word_vectors.learn([["a", "b", "a"], ["a"]], least=4)
+    refused("no word occurs 4 times", word_vectors.learn, [["a", "b", "a"], ["a"]], least=4)

@@ -99,11 +99,7 @@ class Kind(ABC, Generic[E, C]):
         """Reads users' files; of what form they are the class says.
 
         The labels or tags are those of the training file. A file that is not given is replaced by a
-        part of the training file: see `carve`.
-
-        Args:
-            train, validation, test: the files.
-            limit: keep so much of each split, as `load` does.
+        part of the training file: see `carve`. `limit` keeps so much of each split, as in `load`.
 
         Raises:
             UserError: a file cannot be read, the training file has nothing to learn or too little
@@ -118,12 +114,11 @@ class Kind(ABC, Generic[E, C]):
     def from_file(
         self, path: str | Path, labels: Sequence[str] | None = None, *, limit: int | None = None
     ) -> E:
-        """Reads one file, for example to evaluate a model on it.
+        """Reads one file, for example to evaluate a model on it; of what form it is the class says.
 
         Args:
-            path: the file; of what form it is the class says.
-            labels: the labels or tags that a model knows, in the order of its outputs; None to take
-                any.
+            path: the file.
+            labels: those or tags that a model knows, in the order of its outputs; None to take any.
             limit: keep so much of it, as `load` does.
 
         Raises:
@@ -153,12 +148,10 @@ class Kind(ABC, Generic[E, C]):
         return corpora.tensorflow_datasets.find_builder(name, self.packaged)
 
     def _labels(self, builder: Builder, keys: tuple[str, ...]) -> tuple[str, ...] | None:
-        """The names of the labels or tags of a corpus, if it is to have any."""
-        return None
+        return None  # a corpus without labels or tags
 
     def _read_training_file(self, path: str | Path) -> tuple[E, tuple[str, ...] | None]:
-        """The examples of a file, and the names of their labels or tags."""
-        return self._read_file(path, None), None
+        return self._read_file(path, None), None  # with the names of labels or tags, if any
 
     def _read_files(
         self, train: str | Path, others: Mapping[str, str | Path]

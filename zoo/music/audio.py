@@ -18,16 +18,12 @@ _LOUDEST = 0.9  # of what 16 bits hold
 
 
 def write_wav(score: Score, path: str | Path, tempo: float = 100) -> None:
-    """Writes a score as sound: 16 bits, one channel, 22,050 samples a second.
+    """Writes a score as sound, by convention .wav: 16 bits, one channel, 22,050 samples a second.
 
-    Args:
-        score: any score.
-        path: the file, by convention one that ends in .wav.
-        tempo: quarter notes a minute.
+    The tempo is in quarter notes a minute.
 
     Raises:
-        UserError: the tempo cannot be played (`zoo.music.score.check_tempo`), or the file cannot
-            be written.
+        UserError: the tempo cannot be played (`check_tempo`), or the file cannot be written.
     """
     samples = np.round(synthesised(score, tempo) * np.iinfo(np.int16).max).astype("<i2")
     with writing(path), open(path, "wb") as opened, wave.open(opened) as file:

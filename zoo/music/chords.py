@@ -93,14 +93,10 @@ class ChordEncoder:
         return symbols.astype("int32")
 
     def given(self, chords: Sequence[Sequence[int]]) -> np.ndarray:
-        """The symbols of chords that a piece shall have, all of whose notes are struck.
+        """The symbols, (chords, voices) int32, of chords that a piece shall have, all notes struck.
 
-        Args:
-            chords: list of tuples of pitches, the highest voice first; 0 for silence. Of one with
-                fewer than `voices`, the lower voices are free.
-
-        Returns:
-            (chords, voices) int32; 0 where a voice is free.
+        Chords are tuples of pitches, the highest voice first; 0 for silence. Of one with fewer than
+        `voices`, the lower voices are free: 0.
 
         Raises:
             UserError: a chord has too many pitches, or cannot be.
@@ -112,14 +108,17 @@ class ChordEncoder:
                 raise UserError(f"'{named}' has more than the {self.voices} notes of a chord here")
             if self.ranked and any(b >= a for a, b in pairwise(chord) if a or b):
                 raise UserError(f"'{named}': give the notes of a chord from the top down")
-            row[: len(chord)] = [self._struck(pitch, named) for pitch in chord]
+            for voice, pitch in enumerate(chord):
+                if pitch and not LOWEST <= pitch <= HIGHEST:
+                    keys = f"{LOWEST} to {HIGHEST}"
+                    raise UserError(f"'{named}': {pitch} is no key of the piano ({keys})")
+                row[voice] = pitch - LOWEST + FIRST_KEY_ID if pitch else REST_ID
         return symbols
 
     def given_melody(self, melody: Score) -> np.ndarray:
         """The highest voice of a score as symbols that a piece shall have, then the end.
 
-        Returns:
-            (steps + 1, voices) int32; 0 in the other voices.
+        They are (steps + 1, voices) int32; 0 in the other voices.
 
         Raises:
             UserError: its grid is another, or a pitch is no key of the piano.
@@ -135,14 +134,7 @@ class ChordEncoder:
 
     def struck(self, symbols: np.ndarray) -> np.ndarray:
         """Where symbols are keys that are struck."""
-        symbols = np.asarray(symbols)
         return (symbols >= FIRST_KEY_ID) & (symbols < FIRST_KEY_ID + _NUMBER_OF_KEYS)
-
-    @staticmethod
-    def _struck(pitch: int, named: str) -> int:
-        if pitch and not LOWEST <= pitch <= HIGHEST:
-            raise UserError(f"'{named}': {pitch} is no key of the piano ({LOWEST} to {HIGHEST})")
-        return pitch - LOWEST + FIRST_KEY_ID if pitch else REST_ID
 
     def decode(
         self,
@@ -153,14 +145,13 @@ class ChordEncoder:
         first_position: int = 0,
         metre: int | None = None,
     ) -> Score:
-        """The score of symbols, (steps, voices), up to their end if it is among them.
+        """The score of symbols, (steps, voices) integers, up to their end if it is among them.
 
         A key that follows itself is one long note if voices are ranks: then nothing tells it from
         one that is struck again.
 
         Args:
-            symbols: (steps, voices) integers.
-            key, name: see `Score`.
+            symbols, key, name: see `Score`.
             first_position: where in the bar the first step is, from 0.
             metre: steps in a bar; four quarters by default.
         """
@@ -194,11 +185,7 @@ class ChordEncoder:
         return 0 if key is None else 1 + KEYS.index(key)
 
     def require(self, score: Score) -> None:
-        """Refuses scores of another kind; chords may have fewer notes.
-
-        Raises:
-            UserError: it has other voices, or another grid.
-        """
+        """Refuses, by a UserError, scores of another kind; chords may have fewer notes."""
         kind = (score.voices, score.ranked, score.steps_per_quarter)
         voices = min(self.voices, score.voices) if self.ranked else self.voices
         if kind != (voices, self.ranked, self.steps_per_quarter):

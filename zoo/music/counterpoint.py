@@ -18,6 +18,7 @@ RANGES = {
 }
 
 _FIFTH, _OCTAVE = 7, 0  # semitones, octaves taken off
+_NONE = np.zeros((0, len(VOICE_NAMES)), int)  # chords
 _STEP = 2  # semitones of the widest step; more is a leap
 
 
@@ -63,13 +64,15 @@ def statistics(scores: Sequence[Score]) -> dict:
         for note in itertools.chain(*some)
     )
     fifths, octaves = (sum(_parallels(c, apart) for c in chords) for apart in (_FIFTH, _OCTAVE))
-    every = np.concatenate(list(intervals.values()))
+    every, together = np.concatenate(list(intervals.values())), np.concatenate([_NONE, *chords])
+    upper, lower = together[:, :-1], together[:, 1:]
+    crossed = ((upper < lower) & (upper != SILENCE)).any(axis=1)
     return {
         "pieces": len(scores),
         "chords": total,
         "notes": notes,
         "out_of_range": _ratio(outside, notes),
-        "crossings_per_100_chords": 100 * _ratio(sum(map(_crossed, chords)), total),
+        "crossings_per_100_chords": 100 * _ratio(int(crossed.sum()), total),
         "parallel_fifths_per_100_changes": 100 * _ratio(fifths, changes),
         "parallel_octaves_per_100_changes": 100 * _ratio(octaves, changes),
         "repeated_notes": _ratio(int((every == 0).sum()), len(every)),
@@ -83,11 +86,6 @@ def _chords(score: Score) -> np.ndarray:
     pitches = score.pitches.astype(int)
     changed = (pitches[1:] != pitches[:-1]).any(axis=1)
     return pitches[np.concatenate([np.ones(len(pitches[:1]), bool), changed])]
-
-
-def _crossed(chords: np.ndarray) -> int:
-    upper, lower = chords[:, :-1], chords[:, 1:]
-    return int(((upper < lower) & (upper != SILENCE)).any(axis=1).sum())
 
 
 def _parallels(chords: np.ndarray, interval: int) -> int:

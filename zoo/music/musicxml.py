@@ -75,10 +75,13 @@ def write(score: Score, path: str | Path, tempo: float = 100) -> None:
         document.insert(0, _part(score, voice, tempo if voice == 0 else None))
     with warnings.catch_warnings(action="ignore"):
         content = music21.musicxml.m21ToXml.GeneralObjectExporter(document).parse()
-    if Path(path).suffix.lower() == ".mxl":
-        content = _packed(content)
     with writing(path):
-        Path(path).write_bytes(content)
+        if Path(path).suffix.lower() != ".mxl":
+            Path(path).write_bytes(content)
+            return
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(_CONTAINER, _WHERE)
+            archive.writestr("score.musicxml", content)
 
 
 def number_of_parts(content: bytes, name: str) -> int:
@@ -96,15 +99,6 @@ def _unpacked(content: bytes, name: str) -> bytes:
             return archive.read(container.findall(".//{*}rootfile")[0].attrib["full-path"])
     except Exception as error:  # zipfile does not say which errors a damaged archive can cause
         raise UserError(f"{name}: the compressed MusicXML is damaged: fetch it again") from error
-
-
-def _packed(content: bytes) -> bytes:
-    """The compressed file of an XML: what `_unpacked` undoes."""
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
-        opened.writestr(_CONTAINER, _WHERE)
-        opened.writestr("score.musicxml", content)
-    return archive.getvalue()
 
 
 def _root(content: bytes, name: str) -> ElementTree.Element:
@@ -156,8 +150,11 @@ def _notes(part: Any, scale: Fraction) -> list[TimedNote]:
 def _positions(parts: Sequence[Any], steps: int, scale: Fraction) -> np.ndarray:
     """Steps since the bar line; two measures that a repeat sign parts are one bar."""
     longest = max(parts, key=lambda part: part.highestTime)
-    times = [_times(measure) for measure in longest.getElementsByClass("Measure")]
-    measures = [[Fraction(quarters) * scale for quarters in some] for some in times]
+    measures = []  # the start, the length, that of a whole bar, and what is missing at the start
+    for own in longest.getElementsByClass("Measure"):
+        bar = own.barDuration.quarterLength
+        times = (own.offset, own.duration.quarterLength, bar, own.paddingLeft)
+        measures.append([Fraction(quarters) * scale for quarters in times])
     positions = np.zeros(steps, np.int16)
     filled = Fraction(0)  # of the bar that the measure before left unfinished
     for number, (start, length, bar, missing) in enumerate(measures):
@@ -172,12 +169,6 @@ def _positions(parts: Sequence[Any], steps: int, scale: Fraction) -> np.ndarray:
             positions[step] = (step - start + filled) % bar // 1
         filled = (filled + length) % bar
     return positions
-
-
-def _times(measure: Any) -> tuple[float, float, float, float]:
-    """Start, length, that of a whole bar, and what is missing at the start, all in quarters."""
-    whole = measure.barDuration.quarterLength
-    return measure.offset, measure.duration.quarterLength, whole, measure.paddingLeft
 
 
 def _key(document: Any, last_bass: int) -> str | None:

@@ -66,11 +66,7 @@ def pitch_name(pitch: int, key: str | None = None) -> str:
 
 
 def parse_chord(text: str) -> tuple[int, ...]:
-    """The MIDI note numbers of a chord as it is written: "C5 G4 E4 C3", commas being allowed.
-
-    Raises:
-        UserError: there is no note in it, or one of them is wrong: see `parse_pitch`.
-    """
+    """The MIDI note numbers of a chord, "C5, G4 E4"; a UserError if one is wrong or none there."""
     names = text.replace(",", " ").split()
     if not names:
         raise UserError("the chord is empty: give notes like 'C5 G4 E4 C3', or - for silence")

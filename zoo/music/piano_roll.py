@@ -20,12 +20,8 @@ _GAP = 0.08  # beats between a note and the next one
 def draw(score: Score, path: str | Path) -> None:
     """Draws the notes over time, a colour for each voice and a line for each bar.
 
-    Args:
-        score: of at most four voices; of a long one the first 64 quarter notes are drawn.
-        path: the PNG file to write.
-
-    Raises:
-        UserError: the file cannot be written.
+    The score has four voices at most; of a long one the first 64 quarter notes are drawn. The file
+    is PNG; a UserError if it cannot be written.
     """
     steps = _MOST_BEATS * score.steps_per_quarter
     is_cut = len(score) > steps

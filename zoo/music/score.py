@@ -127,11 +127,7 @@ class Score:
         ]
 
     def transposed(self, semitones: int) -> "Score":
-        """The same music so many semitones higher, in the key that belongs to it.
-
-        Raises:
-            UserError: a note would leave the range of MIDI, 1 to 127.
-        """
+        """The same music so many semitones higher; a UserError if a note would leave 1 to 127."""
         sounds = self.pitches != SILENCE
         moved = self.pitches[sounds].astype(int) + semitones
         if moved.size and not (moved.min() >= LOWEST and moved.max() <= HIGHEST):

@@ -13,9 +13,7 @@ def transpositions(scores: Sequence[Score], most: int) -> list[Score]:
     Only what could be sung: a transposed voice stays between the lowest and the highest note that
     the same voice has in any of the pieces.
 
-    Args:
-        scores: pieces of the same number of voices.
-        most: semitones, at least 0.
+    All have the same number of voices.
     """
     ranges = np.array([_ranges(score) for score in scores])  # (pieces, 2, voices)
     lowest, highest = ranges[:, 0].min(axis=0), ranges[:, 1].max(axis=0)

@@ -112,7 +112,9 @@ def _as_ranks(notes: list[Note], steps: int) -> Voices:
     for start, stop, pitch in notes:
         for step in range(start, stop):
             struck[step][pitch] = struck[step].get(pitch, False) or step == start
-    kept = [_reduced(sorted(sounding, reverse=True)) for sounding in struck]
+    kept = [sorted(sounding, reverse=True) for sounding in struck]
+    for chord in kept:
+        del chord[MOST_VOICES - 1 : -1]
     pitches = np.full((steps, max(map(len, kept))), SILENCE, np.int16)
     onsets = np.zeros(pitches.shape, bool)
     for step, chord in enumerate(kept):
@@ -120,7 +122,3 @@ def _as_ranks(notes: list[Note], steps: int) -> Voices:
         onsets[step, : len(chord)] = [struck[step][pitch] for pitch in chord]
     cut = sum(any(note.pitch not in kept[s] for s in range(*note[:2])) for note in notes)
     return Voices(pitches, onsets, cut)
-
-
-def _reduced(chord: list[int]) -> list[int]:
-    return chord if len(chord) <= MOST_VOICES else [*chord[: MOST_VOICES - 1], chord[-1]]

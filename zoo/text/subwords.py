@@ -62,7 +62,11 @@ class SubwordTokenizer(Tokenizer):
         """
         if vocabulary_size < 1:
             raise ValueError(f"vocabulary_size must be 1 or more, not {vocabulary_size}")
-        lines = _lines_of_words(texts)
+
+        def spaced(batch: tf.Tensor) -> tf.Tensor:
+            return tf.strings.reduce_join(_words(batch), axis=1, separator=" ")
+
+        lines = [line.decode() for some in map_batches(spaced, texts) for line in some]
         alphabet = _alphabet(lines, vocabulary_size)
         learned = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token=UNKNOWN))
         learned.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
@@ -155,12 +159,3 @@ def _alphabet(lines: Sequence[str], size: int) -> set[str]:
     del counts[" "], counts[_SPACE]
     characters = sorted((c for c in counts if counts[c] > 1), key=lambda c: (-counts[c], c))
     return {_SPACE, *characters[: size - 1]}
-
-
-def _lines_of_words(texts: Sequence[str]) -> list[str]:
-    """The words of each text, with a space between any two."""
-
-    def spaced(batch: tf.Tensor) -> tf.Tensor:
-        return tf.strings.reduce_join(_words(batch), axis=1, separator=" ")
-
-    return [line.decode() for lines in map_batches(spaced, texts) for line in lines]

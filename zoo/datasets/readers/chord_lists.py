@@ -35,14 +35,14 @@ def read(path: str | Path) -> dict[str, list[Score]]:
             f"{path}: expected a list of pieces, or an object of such lists by split: "
             '{"train": [...], "valid": [...], "test": [...]}'
         )
-    own = [name for name in content if name in _SPLITS]
-    return {_SPLITS[name]: _pieces(content[name], f"{path}: {name}") for name in own}
-
-
-def _pieces(pieces: object, place: str) -> list[Score]:
-    if not (isinstance(pieces, list) and pieces):
-        raise UserError(f"{place}: expected a list of pieces that is not empty")
-    return [_piece(piece, f"{place}, piece {i}") for i, piece in enumerate(pieces, 1)]
+    found = {}
+    for own, pieces in content.items():
+        if own in _SPLITS:
+            if not (isinstance(pieces, list) and pieces):
+                raise UserError(f"{path}: {own}: expected a list of pieces that is not empty")
+            numbered = enumerate(pieces, 1)
+            found[_SPLITS[own]] = [_piece(p, f"{path}: {own}, piece {i}") for i, p in numbered]
+    return found
 
 
 def _piece(steps: object, place: str) -> Score:

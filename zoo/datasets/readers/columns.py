@@ -43,8 +43,8 @@ def read_columns(path: str | Path) -> list[Sentence]:
 def parse(source: str | Path, text: str) -> list[Sentence]:
     """The sentences of a text in columns: see `read_columns`; `source` is for messages."""
     sentences = []
-    for blank, rows in groupby(_rows(source, text), key=lambda row: row is None):
-        if not blank:
+    for inside, rows in groupby(_rows(source, text), key=bool):
+        if inside:
             lines, tokens, tags = zip(*rows, strict=True)
             sentences.append(Sentence(lines[0], list(tokens), list(tags)))
     if not sentences:
@@ -124,8 +124,8 @@ def _misfit(sentences: list[Sentence], scheme: str) -> str | None:
     for sentence in sentences:
         for offset, (previous, tag) in enumerate(pairwise([OUTSIDE, *sentence.tags, OUTSIDE])):
             if not may_follow(previous, tag, scheme):
-                line = sentence.line + min(offset, len(sentence.tags) - 1)
-                first, last = offset == 0, offset == len(sentence.tags)
-                before = "at the beginning of a sentence" if first else f"after {previous}"
-                return f"line {line}: {'a sentence ends' if last else tag} {before}"
+                last = offset == len(sentence.tags)
+                before = f"after {previous}" if offset else "at the beginning of a sentence"
+                what = "a sentence ends" if last else tag
+                return f"line {sentence.line + offset - last}: {what} {before}"
     return None

@@ -30,11 +30,7 @@ def read_table(path: str | Path, columns: Iterable[str]) -> list[Row]:
     - `.tsv`: tab-separated with a header; nothing is quoted, as a quotation mark is text.
     - `.jsonl`: one JSON object a line; numbers and truth values become text.
 
-    Blank lines are passed over.
-
-    Args:
-        path: the file.
-        columns: names of the columns that must be there; others are kept as they are.
+    Blank lines are passed over. Those `columns` must be there; others are kept as they are.
 
     Raises:
         UserError: the file is missing, empty, of another format, binary, not UTF-8, or damaged;
@@ -178,7 +174,7 @@ def _require(path: Path, columns: tuple[str, ...], found: list[str], where: str 
 
 
 def _listed(names: Iterable[str], most: int = 10, longest: int = 40) -> str:
-    """Names in quotes; cut short, since without a header a whole record stands for the names."""
+    """Names in quotes, cut short: without a header a whole record stands for the names."""
     names = list(names)
     cut = (name if len(name) <= longest else name[: longest - 3] + "..." for name in names[:most])
     return quoted(cut) + (", ..." if len(names) > most else "")
