@@ -1,7 +1,6 @@
 """The benchmarks of whole tasks, made small: data, networks, and candidates that do nothing."""
 
 import dataclasses
-import functools
 import importlib.util
 import itertools
 import json
@@ -18,7 +17,7 @@ from zoo.datasets.parallel_text import Pairs, ParallelData
 from zoo.datasets.plain_text import Documents, PlainTextData
 from zoo.datasets.sequence_tagging import SequenceTaggingData, TaggedSentences
 
-HAS_TORCH = importlib.util.find_spec("torch") is not None
+TORCH = ["torch"] if importlib.util.find_spec("torch") else []
 
 
 class BenchmarkCase(NamedTuple):
@@ -34,6 +33,9 @@ class BenchmarkCase(NamedTuple):
         batches, work: fields of a candidate, what it trains on and what it does.
         spare: what a candidate has done, to less than that.
         spared: what is said of a candidate that does less.
+        phases: {phase: what is counted in it}, in the order of the report.
+        counted: what the report says of the size of the data, as many as `--limit`.
+        options: further arguments of the command line.
     """
 
     module: Any
@@ -46,6 +48,9 @@ class BenchmarkCase(NamedTuple):
     work: str
     spare: Callable
     spared: str
+    phases: dict
+    counted: tuple
+    options: tuple = ()
 
     def patch(self, monkeypatch):
         """Puts the data, and a small network on one thread, in their places; returns its settings.
@@ -71,21 +76,15 @@ class BenchmarkCase(NamedTuple):
         return result
 
     def report(self, *arguments):
-        """What is printed on the last line of standard output, with `--json`."""
-        return json.loads(self.run(*arguments, "--json").stdout.splitlines()[-1])
-
-    def names(self):
-        return [name for name in self.module.CANDIDATES if HAS_TORCH or "torch" not in name]
+        """What came of it, and what is printed on the last line of standard output."""
+        result = self.run(*arguments, "--json")
+        return result, json.loads(result.stdout.splitlines()[-1])
 
 
 def assert_measured(row, names):
     """A row of figures has these names, and they are numbers above 0."""
     assert row.keys() == set(names)
     assert all(math.isfinite(figure) and figure > 0 for figure in row.values())
-
-
-def against(name, names):
-    return {f"{name}/{other}" for other in names if other != name}
 
 
 def idle_tagger(tagger, sentences, settings):
@@ -149,6 +148,8 @@ SENTENCES = BenchmarkCase(
     "tag",
     lambda tagged: [tags[1:] for tags in tagged],
     "tags",
+    {"train": "sentences", "tag": "sentences"},
+    ("train_sentences", "tag_sentences"),
 )
 TEXT = BenchmarkCase(
     language_model,
@@ -161,6 +162,9 @@ TEXT = BenchmarkCase(
     "write",
     lambda texts: [text | {"tokens": text["tokens"] - 1} for text in texts],
     "tokens of 1 texts",
+    {"train": "tokens", "write 1": "tokens", "write 3": "tokens"},
+    ("train_tokens",),
+    ("--length", "2"),
 )
 PAIRS = BenchmarkCase(
     translation,
@@ -173,6 +177,8 @@ PAIRS = BenchmarkCase(
     "translate",
     lambda texts: [text[:-1] for text in texts],
     "0% of the translations",
+    {"train": "tokens", "translate": "sentences"},
+    ("train_pairs", "translated_sentences"),
 )
 
 
@@ -205,9 +211,15 @@ def randomize(model, scale=0.5, seed=0):
 def spared_work(case, candidate):
     """The candidate, but that it does less than it should."""
     do = getattr(candidate, case.work)
-    less = functools.partial(_less, case.spare, do)
-    return candidate._replace(**{case.work: less})
+    return candidate._replace(**{case.work: lambda *arguments: case.spare(do(*arguments))})
 
 
-def _less(spare, do, *arguments):
-    return spare(do(*arguments))
+def of_unshifted_targets(case, candidate):
+    def batches():
+        return (batch | {"target_ids": batch["targets"]} for batch in candidate.batches())
+
+    return candidate._replace(batches=batches)
+
+
+def of_other_logits(case, candidate):
+    return candidate._replace(logits=lambda *ids: candidate.logits(*ids) + 0.01)

@@ -1,0 +1,220 @@
+"""The candidates of a benchmark are one network, whichever library they are written with."""
+
+import keras
+import numpy as np
+import pytest
+from support import chains
+from support.benchmarking import (
+    PAIRS,
+    SENTENCES,
+    TEXT,
+    TORCH,
+    lstm_weights,
+    randomize,
+    torch_lstm,
+)
+
+from benchmarks import (
+    keras_language_model,
+    keras_tagger,
+    keras_translator,
+    language_model,
+    tagging,
+    translation,
+    zoo_translator,
+)
+from tasks.language_model import LanguageModelling
+from tasks.ner import NamedEntities
+from tasks.translation import Translation
+
+needs_torch = pytest.mark.skipif(not TORCH, reason="PyTorch is not installed")
+PEERS = pytest.mark.parametrize("peer", ["keras", pytest.param("torch", marks=needs_torch)])
+
+
+def assert_same(found, expected, counted):
+    np.testing.assert_allclose(found[counted], expected[counted], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("level", ["character", "word"])  # a word's vectors are tied
+@PEERS
+def test_language_model(peer, level, monkeypatch):
+    """Piece by piece of a stream, the states carried."""
+    settings = TEXT.patch(monkeypatch)(level)
+    predictor = LanguageModelling().build(TEXT.data, settings)
+    randomize(predictor.model)
+    ids = np.resize(predictor.tokenizer.stream(TEXT.data.train.texts), 33)
+    batches = language_model.batches_of(predictor, ids, settings)
+    model = predictor.compile("sgd", batches.batch_size)
+    expected = [(model(inputs).numpy(), w.numpy() > 0) for inputs, _, w in batches.dataset()]
+    assert len(expected) > 1  # or no state is carried
+    step = STEPS_OF_LANGUAGE_MODELS[peer](predictor, settings)
+    for (token_ids, _), of_zoo in zip(language_model.pieces_of(batches), expected, strict=True):
+        assert_same(step(token_ids), *of_zoo)
+
+
+def language_model_weights(model):
+    """Vectors, the kernel and bias of the logits (the vectors transposed if tied), and cells."""
+    embedding, *bias = model.get_layer("embedding").get_weights()
+    kernel, bias = (embedding.T, *bias) if bias else model.get_layer("logits").get_weights()
+    cells = [recurrence.cell for recurrence in model.get_layer("recurrence").recurrences]
+    return embedding, kernel, bias, cells
+
+
+def keras_steps(predictor, settings):
+    sizes = language_model.sizes_of(predictor, settings)
+    network = keras_language_model.network(sizes, settings.batch_size)
+    embedding, kernel, bias, cells = language_model_weights(predictor.model)
+    lstms = map(lstm_weights, cells)
+    for layer in network.layers:
+        match layer:
+            case keras.layers.LSTM():
+                for variable, weight in zip(layer.trainable_variables, next(lstms), strict=True):
+                    variable.assign(weight)
+            case keras.layers.Dense():
+                layer.set_weights([kernel, bias])
+            case keras.layers.Embedding():
+                layer.set_weights([embedding, bias][: len(layer.weights)])
+    network(np.ones((4, 5)))  # leaves states behind
+    new_epoch = keras_language_model.ResetStates()
+    new_epoch.set_model(network)
+    new_epoch.on_epoch_begin(1)
+    return lambda token_ids: network(token_ids).numpy()
+
+
+def torch_steps(predictor, settings):
+    import torch
+
+    from benchmarks.torch_language_model import LanguageModel
+
+    network = LanguageModel(language_model.sizes_of(predictor, settings)).eval()
+    embedding, kernel, bias, cells = language_model_weights(predictor.model)
+    weights = {"embedding.weight": embedding, "logits.weight": kernel.T, "logits.bias": bias}
+    for i, cell in enumerate(cells):
+        weights |= torch_lstm(cell, f"lstm.{{}}_l{i}")
+    network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
+    states = [None]
+
+    def step(token_ids):
+        logits, states[0] = network(torch.tensor(token_ids), states[0])
+        return logits.detach().numpy()
+
+    return step
+
+
+STEPS_OF_LANGUAGE_MODELS = {"keras": keras_steps, "torch": torch_steps}
+
+
+@PEERS
+def test_tagger(peer, monkeypatch):
+    settings = SENTENCES.patch(monkeypatch)("softmax")
+    tagger = NamedEntities().build(SENTENCES.data, settings)
+    randomize(tagger.model)
+    batches = tagger.batches(SENTENCES.data.train, batch_size=len(SENTENCES.data.train))
+    ((ids, _, counted),) = batches.dataset().as_numpy_iterator()
+    layers = map(tagger.model.get_layer, ("embedding", "character_features", "shape_embedding"))
+    vectors = [getattr(layer, "embedding", layer).embeddings.numpy() for layer in layers]
+    stacks = (
+        tagger.model.get_layer("character_features").stack,
+        tagger.model.get_layer("recurrence"),
+    )
+    cells = [[one.cell for one in stack.directions()] for stack in stacks]
+    logits = tagger.model.get_layer("logits").get_weights()
+    sizes = tagging.sizes_of(tagger, settings)
+    found = TAGGERS[peer](sizes, ids, vectors, cells, logits)
+    assert_same(found, tagger.model(ids).numpy(), counted > 0)
+
+
+def keras_tags(sizes, ids, vectors, cells, logits):
+    network = keras_tagger.network(sizes)
+    layers = {type(layer).__name__: layer for layer in network.layers}
+    embedding_of = {getattr(layer, "input_dim", None): layer for layer in network.layers}
+    words, characters, shapes = vectors
+    of_characters, of_words = ([w for cell in two for w in lstm_weights(cell)] for two in cells)
+    embedding_of[len(words)].set_weights([words])
+    embedding_of[len(shapes)].set_weights([shapes])
+    layers["WordReader"].embedding.set_weights([characters])
+    layers["WordReader"].lstm.set_weights(of_characters)
+    layers["Bidirectional"].set_weights(of_words)
+    layers["Dense"].set_weights(logits)
+    return network(ids).numpy()
+
+
+def torch_tags(sizes, ids, vectors, cells, logits):
+    import torch
+
+    from benchmarks.torch_tagger import Tagger
+
+    names = ("words.weight", "characters.weight", "shapes.weight")
+    weights = dict(zip(names, vectors, strict=True))
+    for lstm, two in zip(("character_lstm", "lstm"), cells, strict=True):
+        for cell, suffix in zip(two, ("", "_reverse"), strict=True):
+            weights |= torch_lstm(cell, f"{lstm}.{{}}_l0{suffix}")
+    weights |= {"logits.weight": logits[0].T, "logits.bias": logits[1]}
+    network = Tagger(sizes, "softmax").eval()
+    network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
+    inputs = {name: torch.tensor(array).long() for name, array in ids.items()}
+    return network(inputs)[0].detach().numpy()
+
+
+TAGGERS = {"keras": keras_tags, "torch": torch_tags}
+
+
+@needs_torch
+def test_the_crf_of_pytorch_is_a_linear_chain():
+    import torch
+
+    from benchmarks.torch_tagger import CRF
+
+    crf = CRF(chains.TAGS).double()
+    names = ("start", "transitions", "end")
+    crf.load_state_dict(dict(zip(names, map(torch.tensor, chains.weights()), strict=True)))
+    logits, tags = torch.tensor(chains.logits()), chains.targets()
+    rows = list(zip(chains.enumerations(chains.logits()), tags, chains.LENGTHS, strict=True))
+    loss = -np.mean([one.log_probability(row[:length]) for one, row, length in rows])
+    mask = torch.tensor(chains.MASK)
+    assert crf.loss(logits, torch.tensor(tags), mask).item() == pytest.approx(loss)
+    for (one, _, length), found in zip(rows, crf.decode(logits, mask), strict=True):
+        np.testing.assert_array_equal(found[:length], one.best()[0])
+
+
+KINDS = (
+    {"attention": "multiplicative"},  # one table of vectors, tied by a projection
+    {"attention": "additive", "share_embeddings": False, "tie_embeddings": False},
+    {"attention": "additive", "embedding_dim": 6, "share_embeddings": False},  # no projection
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@PEERS
+def test_translator(peer, kind, monkeypatch):
+    settings = PAIRS.patch(monkeypatch)(**kind)
+    predictor = Translation().build(PAIRS.data, settings)
+    randomize(predictor.model)
+    zoo_translator.make_comparable(predictor.model)
+    batches = translation.batches_of(predictor, PAIRS.data.train, settings)
+    *_, (inputs, targets, _) = batches.dataset().as_numpy_iterator()
+    assert not all(map(np.all, (inputs["source_ids"], targets)))  # or there is no padding
+    sizes = zoo_translator.sizes_of(predictor, settings)
+    weights = zoo_translator.weights_of(predictor.model)
+    found = TRANSLATORS[peer](sizes, weights, inputs)
+    assert_same(found, predictor.model(inputs).numpy(), targets > 0)
+
+
+def keras_logits(sizes, weights, inputs):
+    network = keras_translator.Translator(sizes)
+    network.set_zoo_weights(weights)
+    return network(inputs).numpy()
+
+
+def torch_logits(sizes, weights, inputs):
+    import torch
+
+    from benchmarks import torch_translator
+
+    network = torch_translator.Translator(sizes)
+    network.set_zoo_weights(weights)
+    ids = {name: torch.tensor(array) for name, array in inputs.items()}
+    return network.eval()(**ids).detach().numpy()
+
+
+TRANSLATORS = {"keras": keras_logits, "torch": torch_logits}
