@@ -68,38 +68,16 @@ def test_spans_of_random_tags(names, legal):
         assert row == expected(tag[:length], probability[:length].tolist(), names)
 
 
-def test_the_least_certain_tag_is_that_of_the_span_alone():
-    tags = [[TAGS.index(tag) for tag in ["O", "B-PER", "I-PER", "I-PER", "I-LOC", "B-PER", "O"]]]
-    probabilities = [[0.1, 0.75, 0.5, 0.625, 0.2, 0.875, 0.1]]
-    found = entities(tf.constant(tags), tf.constant(probabilities), tf.constant([7]), TAGS)
-    person = TAGS.index("B-PER")
-    assert rows(found) == [[(1, 3, person, 0.5), (5, 5, person, 0.875)]]
-
-
-@pytest.mark.parametrize(("batch", "timesteps"), [(0, 0), (0, 4), (3, 0), (3, 4)])
-def test_nothing_to_find(batch, timesteps):
-    shape = (batch, timesteps)
-    outside = tf.fill(shape, TAGS.index("O"))
-    found = entities(outside, tf.ones(shape), tf.fill((batch,), timesteps), TAGS)
-    assert rows(found) == [[]] * batch
-    assert found.first.shape == (batch, 0)
-
-
-def test_same_in_a_graph_of_any_size():
+def test_same_in_a_graph_of_any_size_and_nothing_to_find():
     tags, probabilities, lengths = random_batch(TAGS, 40)
-    names = ("first", "last", "tags", "probabilities")
-
-    def parts(*arguments):
-        found = entities(*arguments, TAGS)
-        return [getattr(found, name) for name in names]
-
+    parts = lambda *arguments: vars(entities(*arguments, TAGS))  # noqa: E731
     signature = [((None, None), tf.int32), ((None, None), tf.float32), ((None,), tf.int32)]
     graph = tf.function(parts, input_signature=[tf.TensorSpec(*spec) for spec in signature])
-    for batch, timesteps in ((40, 9), (1, 1), (0, 3), (2, 0)):
-        some = (
-            tags[:batch, :timesteps],
-            probabilities[:batch, :timesteps],
-            np.minimum(lengths[:batch], timesteps),
-        )
-        for one, other in zip(graph(*some), parts(*some), strict=True):
-            np.testing.assert_array_equal(one, other)
+    for batch, timesteps in ((40, 9), (1, 1), (0, 3), (2, 0), (0, 0)):
+        of = (slice(batch), slice(timesteps))
+        some = tags[of], probabilities[of], np.minimum(lengths[:batch], timesteps)
+        expected = parts(*some)
+        for name, found in graph(*some).items():
+            np.testing.assert_array_equal(found, expected[name])
+        outside = entities(0 * some[0] + TAGS.index("O"), *some[1:], TAGS)
+        assert rows(outside) == [[]] * batch

@@ -106,48 +106,55 @@ class PredictorCase(NamedTuple):
     data: tuple[Any, ...]
 
 
-def _music(kind):
-    inputs = ["C5 G4 E4 C3 | D5 G4 D4 B2", "", "C5 G4 E4 C3"]
-    data = [music_pieces.piece_of(kind, steps=5 + 4 * i, seed=i, first=4 * i) for i in range(3)]
-    return PredictorCase(lambda: music_pieces.predictor_of(kind), inputs, (data,))
+def _case(make, *arguments, inputs, data):
+    return PredictorCase(functools.partial(make, *arguments), inputs, data)
 
 
-def _language_model(level, **options):
-    texts = ["The king is dead.\n", "A", "", "Köln? xyz!", "Nobody loves the sea. " * 8]
-    data = ([language_modelling.text(10), "The sea.\n"],)
-    return PredictorCase(lambda: language_modelling.predictor_of(level, **options), texts, data)
+_CHORDS = ["C5 G4 E4 C3 | D5 G4 D4 B2", "", "C5 G4 E4 C3"]
+_STORIES = ["The king is dead.\n", "A", "", "Köln? xyz!", "Nobody loves the sea. " * 8]
 
 
-def _translator(level):
-    return PredictorCase(
-        lambda: translation_pairs.predictor_of(level), PAIRS, (translation_pairs.pairs(6),)
-    )
+def _pieces(kind):
+    piece_of = music_pieces.piece_of
+    return ([piece_of(kind, steps=5 + 4 * i, seed=i, first=4 * i) for i in range(3)],)
 
 
 CASES = {
     **{
-        f"classifier of {n}": PredictorCase(
-            lambda n=n: classifier(n), FILMS, (FILMS, np.arange(len(FILMS)) % n)
+        f"classifier of {n}": _case(
+            classifier, n, inputs=FILMS, data=(FILMS, np.arange(len(FILMS)) % n)
         )
         for n in (2, 3)
     },
     **{
-        f"tagger, {head}": PredictorCase(
-            lambda head=head: tagger(head), ODD_TEXTS, (tagged(SENTENCES),)
-        )
+        f"tagger, {head}": _case(tagger, head, inputs=ODD_TEXTS, data=(tagged(SENTENCES),))
         for head in ("crf", "softmax")
     },
-    "language model of characters": _language_model("character", cell="gru"),
-    "language model of words": _language_model("word"),
-    "music, ranked": _music("ranked"),
-    "music, parts": _music("parts"),
-    "translator of subwords": _translator("subword"),
-    "translator of words": _translator("word"),
+    **{
+        f"language model of {level}s": _case(
+            language_modelling.predictor_of,
+            level,
+            inputs=_STORIES,
+            data=([language_modelling.text(10), "The sea.\n"],),
+        )
+        for level in ("character", "word")
+    },
+    **{
+        f"music, {kind}": _case(music_pieces.predictor_of, kind, inputs=_CHORDS, data=_pieces(kind))
+        for kind in ("ranked", "parts")
+    },
+    **{
+        f"translator of {level}s": _case(
+            translation_pairs.predictor_of,
+            level,
+            inputs=PAIRS,
+            data=(translation_pairs.pairs(6),),
+        )
+        for level in ("subword", "word")
+    },
 }
-
-
-# Compiling is slow on JAX: one of each kind.
-ON_OTHER_BACKENDS = (
+# One of each kind, where each costs seconds.
+FIRST_OF_EACH = (
     "classifier of 3",
     "tagger, crf",
     "language model of words",
@@ -162,19 +169,12 @@ def made(name):
     return CASES[name].make()
 
 
-def answers(name, predictor, besides=True):
-    """Nests of numbers and texts: of predictions, of figures, and of what a kind does besides."""
+def answers(name, predictor):
+    """Nests of numbers and texts: predictions, figures, and what a kind does besides."""
     case = CASES[name]
     found = {"predict": predictor.predict(case.inputs), "evaluate": predictor.evaluate(*case.data)}
-    if not besides:
-        return found
     if name.startswith("language"):
-        found["score"] = predictor.score(case.inputs[:2])
-        options = {"prompts": ["The king", ""], "length": 8}
-        found["greedy"] = predictor.generate(**options, greedy=True)
-        found["drawn"] = predictor.generate(**options, seed=3, top_k=5)
-        found["beams"] = predictor.generate(**options, beams=2)
-        found["stream"] = "".join(predictor.stream("The", length=8, seed=3))
+        found["drawn"] = predictor.generate(["The king", ""], length=8, seed=3, top_k=5)
     if name.startswith("music"):
         (piece,) = predictor.generate("C5", length=5, seed=1)
         found["piece"] = piece | {"score": piece["score"].pitches.tolist()}
@@ -204,5 +204,5 @@ def assert_alike(found, expected, tolerance=1e-5):
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    found = {name: answers(name, zoo.load(folder / name)) for name in ON_OTHER_BACKENDS}
+    found = {name: answers(name, zoo.load(folder / name)) for name in FIRST_OF_EACH}
     (folder / "answers.json").write_text(json.dumps(found))
