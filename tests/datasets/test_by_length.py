@@ -86,13 +86,6 @@ def test_endless_goes_on_from_epoch_to_epoch_and_resumes_at_any(batches):
     assert batches.endless().element_spec == batches.dataset().element_spec
 
 
-def test_sequences_of_features():
-    steps = [np.full((length, 3), length, dtype="float32") for length in (2, 5, 1)]
-    lists = batches_of(steps, np.arange(3), batch_size=2, shuffle=False)
-    shapes = [rows.shape for rows, _ in lists.dataset().as_numpy_iterator()]
-    assert shapes == [(2, 2, 3), (1, 5, 3)]
-
-
 @pytest.mark.parametrize("multiple", [1, 8])
 def test_inputs_of_several_kinds_and_labels_of_steps(multiple):
     batches = batches_of(INPUTS, STEPS, pad_to_multiple=multiple)

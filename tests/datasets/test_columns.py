@@ -81,10 +81,7 @@ def test_only_space_and_tab_part_columns_and_characters_stay_as_they_are(write):
         ("a O\nb\rc O\r\n", "line 2 holds a carriage return"),
         # Both ways to begin an entity: the lines that rule out IOB1 and IOB2 are named.
         ("a B-PER\n\nb O\nc I-LOC\n", "neither IOB2 (line 4: I-LOC after O) nor IOB1 (line 1:"),
-        (
-            "a I-PER\n\nb O\nc B-LOC\n",
-            "neither IOB2 (line 1: I-PER at the beginning of a sent",
-        ),
+        ("a I-PER\n\nb O\nc B-LOC\n", "neither IOB2 (line 1: I-PER at the beginning of a sent"),
         ("a B-PER\nb I-LOC\nc O\n", "neither IOB2 (line 2: I-LOC after B-PER) nor IOB1 (line 1:"),
         # With E- or S- it can be BIOES alone.
         ("a S-PER\nb I-LOC\nc E-LOC\n", "not BIOES (line 2:"),

@@ -103,13 +103,7 @@ def test_what_is_refused(release, pin, empty_cache, monkeypatch, tmp_path):
     monkeypatch.setenv("PIP_INDEX_URL", release.parents[1].as_uri())
     refused(r"Some_Corpus-1\.0\.tar\.gz.*sha256 differs", fetch, *pin[:2], "0" * 64)
     assert not list((empty_cache / "packages").iterdir())
-    refused(
-        r"no package index .* has Other-1\.0\.tar\.gz",
-        fetch,
-        "Other",
-        "Other-1.0.tar.gz",
-        release.pin[-1],
-    )
+    refused("no package index .* has Other", fetch, "Other", "Other-1.0.tar.gz", pin[-1])
     monkeypatch.setenv("PIP_CERT", str(tmp_path / "absent.pem"))
     refused(r"certificates .*absent\.pem", fetch, *pin)
     (tmp_path / "file").touch()

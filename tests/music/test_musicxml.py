@@ -52,9 +52,8 @@ def test_the_notation_is_what_a_reader_expects(tmp_path):
         lengths = [[int(e.text) for e in m.findall("note/duration")] for m in measures]
         assert [sum(some) / divisions for some in lengths] == [1, 4, 4, 4]  # the last with rests
     assert root.find(".//tie") is not None
-    refused(
-        "the piece is empty", musicxml.write, random_score().sliced(0, 0), tmp_path / "piece.xml"
-    )
+    nothing = random_score().sliced(0, 0)
+    refused("the piece is empty", musicxml.write, nothing, tmp_path / "piece.xml")
 
 
 def test_ties_across_bars_are_one_note_and_grace_notes_have_no_time():

