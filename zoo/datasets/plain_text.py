@@ -1,5 +1,6 @@
 """Plain text to learn a language from: a packaged corpus, a TensorFlow Datasets name, or files."""
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,13 +115,9 @@ class _PlainText(Kind[Documents, PlainTextData]):
         """The first `limit` characters, the last document being cut; all, if it is None."""
         if limit is None:
             return data
-        texts, left = [], limit
-        for text in data.texts:
-            if left <= 0:
-                break
-            texts.append(text[:left])
-            left -= len(text)
-        kept = _without_blank(texts)
+        begins = itertools.accumulate(map(len, data.texts), initial=0)
+        pairs = zip(data.texts, begins, strict=False)
+        kept = _without_blank(text[: max(limit - begin, 0)] for text, begin in pairs)
         if not kept:
             raise UserError(f"a limit of {limit} characters leaves no text: give more")
         return kept

@@ -79,9 +79,8 @@ def learn(
     their compositionality"). It runs in one thread, so that the same seed gives the same vectors.
 
     Args:
-        sentences: lists of tokens.
+        sentences: lists of tokens, over which `epochs` passes are made.
         dimension: size of a vector.
-        epochs: passes over the sentences.
         least: how often a word has to occur to get a vector.
         seed: of the first vectors and of what is drawn.
 
