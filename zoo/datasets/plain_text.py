@@ -117,7 +117,7 @@ class _PlainText(Kind[Documents, PlainTextData]):
             return data
         begins = itertools.accumulate(map(len, data.texts), initial=0)
         pairs = zip(data.texts, begins, strict=False)
-        kept = _without_blank(text[: max(limit - begin, 0)] for text, begin in pairs)
+        kept = _without_blank([text[: max(limit - begin, 0)] for text, begin in pairs])
         if not kept:
             raise UserError(f"a limit of {limit} characters leaves no text: give more")
         return kept
