@@ -15,6 +15,8 @@ from zoo.errors import UserError
 from zoo.serving import ExportError, export
 from zoo.serving.export import configuration, saved_model
 
+WRITE_OUT = type(keras.export.ExportArchive()), "write_out"
+
 
 @pytest.fixture
 def unchecked(monkeypatch):
@@ -66,32 +68,24 @@ def test_publishing_at_the_same_time(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("function", "error", "raised", "message"),
+    ("place", "error", "raised", "message"),
     [
-        ("_audit", KeyboardInterrupt(), KeyboardInterrupt, "^$"),
-        ("_audit", ExportError("not exported: because"), ExportError, "because"),
-        ("_write_graph", OSError(errno.ENOSPC, "No space left"), UserError, "cannot write to .*No"),
+        ((saved_model, "_audit"), KeyboardInterrupt(), KeyboardInterrupt, "^$"),
+        ((saved_model, "_audit"), ExportError("because"), ExportError, "because"),
+        ((saved_model, "_publish"), OSError(errno.ENOSPC, "Full"), UserError, "to .*Full"),
+        (WRITE_OUT, tf.errors.ResourceExhaustedError(None, None, "Full"), UserError, "to .*Full"),
     ],
 )
-@pytest.mark.usefixtures("unchecked")
 def test_a_failed_export_leaves_nothing(
-    function, error, raised, message, predictor, tmp_path, monkeypatch
+    place, error, raised, message, predictor, tmp_path, monkeypatch
 ):
-    def fail(*arguments):
+    def fail(*arguments, **options):
         raise error
 
-    monkeypatch.setattr(saved_model, function, fail)
+    monkeypatch.setattr(*WRITE_OUT, lambda *arguments, **options: None)
+    monkeypatch.setattr(saved_model, "_audit", lambda folder: None)
+    monkeypatch.setattr(*place, fail)
     with pytest.raises(raised, match=message):
-        export(predictor, "tiny", tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_disk_that_is_full_for_tensorflow(predictor, tmp_path, monkeypatch):
-    def fail(*arguments, **options):
-        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
-
-    monkeypatch.setattr(type(keras.export.ExportArchive()), "write_out", fail)
-    with pytest.raises(UserError, match=r"cannot write to .*No space left"):
         export(predictor, "tiny", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
