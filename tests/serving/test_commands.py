@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import httpx2
 import pytest
 from support.command_lines import ROOT, clean_environment
@@ -94,7 +93,7 @@ def ready(url):
 def fake_server(tmp_path):
     """A function that puts a stand-in on PATH; it returns PATH and where it notes things."""
 
-    def install(handled="SIGUSR1"):
+    def install(handled):
         given = tmp_path / "given"
         program = tmp_path / "bin" / "tensorflow_model_server"
         for folder in (given, program.parent):
@@ -104,17 +103,6 @@ def fake_server(tmp_path):
         return f"{program.parent}{os.pathsep}{os.environ['PATH']}", given
 
     return install
-
-
-def test_help_shows_both_verbs(capsys):
-    for arguments in (["--help"], ["serve", "--help"], ["query", "-h"]):
-        assert run(*arguments) == 0
-    out = " ".join(capsys.readouterr().out.split())
-    for verb in ("serve", "query"):
-        assert f"{verb} " in out
-        for parameter in zoo_command.listing.commands[verb].params:
-            if isinstance(parameter, click.Option):
-                assert " ".join(parameter.help.split()) in out
 
 
 def test_the_development_server_from_start_to_end(serve, small, tmp_path, capsys):
@@ -130,21 +118,6 @@ def test_the_development_server_from_start_to_end(serve, small, tmp_path, capsys
         assert part in log.read_text()
     assert all("zoo-development-server" in line for line in log.read_text().splitlines())
     assert [*(tmp_path / "temporary").iterdir()] == []
-
-
-@pytest.mark.long
-def test_a_saved_model_is_exported_first(serve, served, tmp_path):
-    presets.save(served.predictor, tmp_path / "kept", {})
-    models = ("--model", tmp_path / "kept", "--model", served.version.parents[1])
-    process, _, port, log = serve(*models, "--development")
-    url = f"http://127.0.0.1:{port}"
-    wait_until(lambda: ready(url), process, log, 1200)
-    for name in ("kept", "tiny"):
-        answer = httpx2.post(f"{url}/v1/models/{name}:predict", json={"instances": ["good"]})
-        label = served.predictor.predict(["good"])[0]["label"]
-        assert answer.json()["predictions"][0]["label"] == label
-    assert stop(process) == 0
-    assert "exporting kept\n" in log.read_text()
 
 
 def test_saved_models_are_exported_to_the_given_folder(tmp_path, monkeypatch, small, capsys):
@@ -208,29 +181,14 @@ def test_tensorflow_serving_that_cannot_be_started(
     line = refusal(capsys, *words)
     for part in ("tensorflow_model_server is not on PATH", "tensorflow/serving", "--development"):
         assert part in line
-    monkeypatch.setenv("PATH", fake_server()[0])
+    monkeypatch.setenv("PATH", fake_server("SIGTERM")[0])
     assert "in use" in refusal(capsys, *words, "--port", taken, "--rest-port", free_ports()[0])
     assert "every interface" in refusal(capsys, *words, "--host", "127.0.0.1")
 
 
-def test_tensorflow_serving_gets_its_flags_and_signals(serve, fake_server, small, tmp_path):
-    path, given = fake_server(handled="SIGTERM")
-    process, port, rest_port, log = serve("--model", small, PATH=path)
-    wait_until((given / "arguments").exists, process, log)
-    lines = (given / "arguments").read_text().splitlines()
-    arguments = dict(line.partition("=")[::2] for line in lines)
-    files = ("--model_config_file", "--batching_parameters_file", "--monitoring_config_file")
-    names = [Path(arguments.pop(name)).name for name in files]
-    expected = {"--port": str(port), "--rest_api_port": str(rest_port), "--enable_batching": ""}
-    assert arguments == expected
-    (model,) = configuration.read_models(given)
-    assert (model.name, model.base_path) == (small.name, str(small))
-    assert all((given / name).is_file() for name in names)
-    assert stop(process) == 7  # the stand-in's own
-
-
-def test_tensorflow_serving_gets_the_files_beside_its_models(serve, fake_server, small, tmp_path):
-    path, given = fake_server()
+def test_tensorflow_serving_gets_its_flags_files_and_signals(serve, fake_server, small, tmp_path):
+    """The files beside its models if they are there."""
+    path, given = fake_server("SIGTERM")
     folder = tmp_path / "all"
     folder.mkdir()
     (folder / "talk").symlink_to(small)
@@ -239,13 +197,28 @@ def test_tensorflow_serving_gets_the_files_beside_its_models(serve, fake_server,
         'version_labels { key: "stable" value: 1 } } }'
     )
     (folder / configuration.BATCHING_NAME).write_text("max_batch_size { value: 5 }\n")
-    process, _, _, log = serve("--model", folder, PATH=path)
+    process, port, rest_port, log = serve("--model", folder, PATH=path)
     wait_until((given / "arguments").exists, process, log)
+    lines = (given / "arguments").read_text().splitlines()
+    arguments = dict(line.partition("=")[::2] for line in lines)
+    for name in ("model_config", "batching_parameters", "monitoring_config"):
+        assert (given / Path(arguments.pop(f"--{name}_file")).name).is_file()
+    assert arguments == {
+        "--port": str(port),
+        "--rest_api_port": str(rest_port),
+        "--enable_batching": "",
+        "--allow_version_labels_for_unavailable_models": "",
+    }
     assert (given / configuration.BATCHING_NAME).read_text() == "max_batch_size { value: 5 }\n"
-    arguments = (given / "arguments").read_text()
-    assert "--allow_version_labels_for_unavailable_models" in arguments
-    config = (given / configuration.MODELS_NAME).read_text()
-    assert f'base_path: "{folder / "talk"}"' in config
+    (model,) = configuration.read_models(given)
+    assert (model.name, model.base_path) == ("chat", str(folder / "talk"))
+    assert stop(process) == 7  # the stand-in's own
+
+
+def test_stopped_by_a_signal_tensorflow_serving_ends_well(serve, fake_server, small):
+    path, given = fake_server("SIGUSR1")
+    process, _, _, log = serve("--model", small, PATH=path)
+    wait_until((given / "arguments").exists, process, log)
     assert stop(process) == 0
 
 

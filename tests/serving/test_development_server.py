@@ -5,7 +5,6 @@ import json
 import math
 import shutil
 import socket
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
@@ -13,8 +12,6 @@ from support.servers import development_server
 
 from zoo.serving.client import Client
 from zoo.serving.server import development
-
-CLIENTS, REQUESTS = 16, 1000
 
 
 @pytest.fixture
@@ -121,24 +118,3 @@ def test_new_and_broken_versions(small, tmp_path):
         assert version()[0] == 2
         shutil.rmtree(tmp_path / "8")
         assert version()[0] == 1
-
-
-@pytest.mark.long
-def test_a_thousand_requests_of_sixteen_clients(served):
-    """None is lost, and each gets the answer that is its own."""
-    texts = [f"good film number {i} " + "bad " * (i % 40) for i in range(REQUESTS)]
-    local = served.predictor.probabilities(texts)
-    with development_server(tiny=served.version.parent) as url:
-
-        def ask(client):
-            mine = range(client, REQUESTS, CLIENTS)
-            with Client(url, "tiny", "rest", timeout=120) as connection:
-                return {i: connection.predict({"text": [texts[i]]}) for i in mine}
-
-        with ThreadPoolExecutor(CLIENTS) as clients:
-            answers = {
-                i: rows for part in clients.map(ask, range(CLIENTS)) for i, rows in part.items()
-            }
-    assert answers.keys() == set(range(REQUESTS))
-    for i, rows in answers.items():
-        assert rows[0]["probabilities"] == pytest.approx(local[i], abs=1e-5)

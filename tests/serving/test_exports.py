@@ -14,35 +14,27 @@ from support.music_pieces import piece_of
 
 from zoo.predictors import language_model_endpoints
 
-SCORE = {"log_probability", "token_count"}
 STATES = ("state_0", "state_1")  # of a layer of LSTM
-LANGUAGE_MODEL = {
-    "serving_default": ({"text"}, SCORE),
-    "score": ({"text"}, SCORE),
-    "generate": ({"prompt", "temperature", "seed", "max_length"}, {"text", *SCORE}),
-    "decode_step": (
-        {"token_ids", *STATES},
-        {"log_probabilities", *(f"next_{name}" for name in STATES)},
-    ),
-}
-WRITE_MUSIC = (
-    {"seed_chord", "key", "temperature", "seed", "max_length"},
-    {"pitches", "onsets", "step_count"},
-)
 ENTITY = ("type", "text", "start", "end", "probability")
-SIGNATURES = {  # by the last word of a kind, or all of it
+WRITE_MUSIC = "seed_chord key temperature seed max_length -> pitches onsets step_count"
+SIGNATURES = {  # by the last word of a kind, or the first of music
     "classifier": {
-        "serving_default": ({"text"}, {"label", "probabilities"}),
-        "token_ids": ({"token_ids", "length"}, {"label", "probabilities"}),
+        "serving_default": "text -> label probabilities",
+        "token_ids": "token_ids length -> label probabilities",
     },
-    "tagger": {"serving_default": ({"text"}, {f"entity_{name}" for name in ENTITY})},
-    "model": LANGUAGE_MODEL,
+    "tagger": {"serving_default": f"text -> {' '.join(f'entity_{name}' for name in ENTITY)}"},
+    "model": {
+        "serving_default": "text -> log_probability token_count",
+        "score": "text -> log_probability token_count",
+        "generate": "prompt temperature seed max_length -> text log_probability token_count",
+        "decode_step": "token_ids state_0 state_1 -> log_probabilities next_state_0 next_state_1",
+    },
     "music": {
         "serving_default": WRITE_MUSIC,
         "generate": WRITE_MUSIC,
-        "score": ({"notes", "struck"}, {"log_probability", "length"}),
+        "score": "notes struck -> log_probability length",
     },
-    "translator": {"serving_default": ({"text"}, {"translation", "log_probability"})},
+    "translator": {"serving_default": "text -> translation log_probability"},
 }
 TEXTS = ["The king is dead.", "A", "A zebra? Well, Ann met Köln!", "Nobody loves the sea. " * 8]
 
@@ -68,8 +60,11 @@ def predictor(export):
 
 def test_signatures(model, request):
     kind = request.node.callspec.params["export"]
-    found = {name: tuple(map(set, signature)) for name, signature in model.signatures.items()}
-    assert found == next(SIGNATURES[word] for word in kind.split() if word in SIGNATURES)
+    expected = next(SIGNATURES[word] for word in kind.split() if word in SIGNATURES)
+    assert model.signatures.keys() == expected.keys()
+    for name, words in expected.items():
+        inputs, outputs = (set(part.split()) for part in words.split("->"))
+        assert (inputs, outputs) == tuple(map(set, model.signatures[name]))
 
 
 def test_a_batch_of_no_rows(model, predictor):

@@ -12,7 +12,7 @@ import onnx
 import onnxruntime
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from support.classifiers import EVERY_KIND, TEXTS, assert_answers_alike, classifier, name_of
+from support.classifiers import EVERY_KIND, TEXTS, assert_answers_alike, classifier
 
 from zoo.errors import UserError
 from zoo.predictors import TextClassifier
@@ -49,13 +49,7 @@ def assert_converts(name, predictor, original=None):
 
 
 @pytest.mark.parametrize(
-    ("name", "policy"),
-    [
-        ("onnx", "mixed_float16"),
-        pytest.param("onnx", "mixed_bfloat16", marks=pytest.mark.long),
-        pytest.param("litert", "mixed_float16", marks=pytest.mark.long),
-        ("litert", "float32"),
-    ],
+    ("name", "policy"), [("onnx", "mixed_float16"), ("litert", "mixed_bfloat16")]
 )
 def test_a_deep_network_answers_as_keras_does_in_float32(name, policy):
     options = {"layers": 2, "residual": True, "pooling": "last", "adversarial": 0.02}
@@ -67,7 +61,7 @@ def test_a_deep_network_answers_as_keras_does_in_float32(name, policy):
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("options", EVERY_KIND, ids=name_of)
+@pytest.mark.parametrize("options", EVERY_KIND, ids=str)
 def test_every_kind_answers_as_keras_does(name, options):
     assert_converts(name, classifier(**options))
 
@@ -126,29 +120,6 @@ def test_inputs_and_outputs_of_litert(written, predictor):
         interpreter.invoke()
         answer = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
         np.testing.assert_allclose(answer, litert_runner(content)(rows), atol=1e-5)
-
-
-class UntrackedVariables(Network):
-    """The network as LiteRT's converter leaves it without weights: found through a Keras layer."""
-
-    def __init__(self, predictor, batch):
-        super().__init__(predictor, batch)
-        self.model = self.function.python_function.__closure__[0].cell_contents
-        del self.weights
-
-
-@pytest.mark.parametrize(
-    ("module", "changed", "fault"),
-    [
-        (onnx_export, (onnx_export, "_keep_selections"), lambda graph, operations: operations),
-        (litert, (single_file, "Network"), UntrackedVariables),
-    ],
-)
-def test_the_converters_fault_is_noticed(module, changed, fault, tmp_path, monkeypatch):
-    monkeypatch.setattr(*changed, fault)
-    with pytest.raises(ExportError, match="differs from the Keras model by nan"):
-        module.write(classifier(bidirectional=False), "tiny", tmp_path / "out")
-    assert not list(tmp_path.iterdir())
 
 
 def test_what_a_format_cannot_express_is_refused(tmp_path):

@@ -15,21 +15,12 @@ TEXTS = [
     "Don’t miss it!<br />GOOD\u00a0film\u200b ½ \u0130stanbul, e\u0301te\u0301 ΟΔΟΣ <EOS>",
     "good film!",
 ]
+SHAPES = [(True, 1, "max"), (False, 2, "last"), (True, 2, "mean"), (True, 1, "last")]
 EVERY_KIND = [
     {"cell": cell, "bidirectional": bidirectional, "layers": layers, "pooling": pooling}
     for cell in CELLS
-    for bidirectional, layers, pooling in (
-        (True, 1, "max"),
-        (False, 2, "last"),
-        (True, 2, "mean"),
-        (True, 1, "last"),
-    )
+    for bidirectional, layers, pooling in SHAPES
 ]
-
-
-def name_of(options):
-    """Id of a test."""
-    return "-".join(map(str, options.values()))
 
 
 def classifier(labels=("bad", "good"), policy="float32", max_length=None, **options):

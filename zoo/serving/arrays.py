@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-_BYTES_SUFFIX = "_bytes"  # of outputs that are bytes and travel in base64; other strings are text
 _SHORT = ("float32", "float16")
 _NUMPY_NAMES = {"float": "float32", "double": "float64", "half": "float16", "string": "object"}
 
@@ -53,17 +52,17 @@ def to_array(values: Any, dtype: np.dtype) -> np.ndarray:
 
 def plain(array: np.ndarray) -> Any:
     """An array as nested lists; float32 as the shortest decimals that stand for it."""
-    if array.dtype not in _SHORT:
-        return array.tolist()
-    decimals = [float(str(value)) for value in array.flat]
-    return np.array(decimals, dtype=float).reshape(array.shape).tolist()
+    return (array.astype(str).astype(float) if array.dtype in _SHORT else array).tolist()
 
 
 def output_values(name: str, array: np.ndarray) -> Any:
-    """An output as nested lists; strings are `str`, or `bytes` if the name ends in "_bytes"."""
+    """An output as nested lists; strings are `str`, or `bytes` if the name ends in "_bytes".
+
+    The latter travel in base64.
+    """
     if array.dtype != object:
         return plain(array)
-    if name.endswith(_BYTES_SUFFIX):
+    if name.endswith("_bytes"):
         return array.tolist()
     return nested(array.tolist(), lambda string: string.decode("utf-8", "replace"))
 

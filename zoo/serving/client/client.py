@@ -168,7 +168,7 @@ def _arrays(inputs: Mapping[str, ArrayLike], specs: Specs) -> dict[str, np.ndarr
 
 def _rows(outputs: dict[str, Any]) -> list[dict[str, Any]]:
     """The outputs of each row."""
-    lengths = {len(values) for values in outputs.values() if isinstance(values, list)}
-    if len(lengths) != 1 or not all(isinstance(values, list) for values in outputs.values()):
+    sizes = {len(values) if isinstance(values, list) else None for values in outputs.values()}
+    if len(sizes) != 1 or None in sizes:
         raise UserError("the signature does not answer in rows: its outputs differ in length")
     return [dict(zip(outputs, row, strict=True)) for row in zip(*outputs.values(), strict=True)]

@@ -28,7 +28,7 @@ class Rest(Transport):
     def predict(
         self, inputs: dict[str, np.ndarray], outputs: list[str], signature: str, version: int | None
     ) -> dict[str, Any]:
-        values = {name: _json_values(array) for name, array in inputs.items()}
+        values = {name: nested(plain(array), to_base64) for name, array in inputs.items()}
         body = {"signature_name": signature, "inputs": values}
         answer = self._call("POST", f"{self._path(version)}:predict", body)
         try:
@@ -71,15 +71,3 @@ class Rest(Transport):
         if reason is not None:
             raise self.error("refused", reason)
         return answer
-
-
-def _json_values(array: np.ndarray) -> Any:
-    """An array as REST takes it; strings that are not UTF-8 in base64."""
-    return plain(array) if array.dtype != object else nested(array.tolist(), _json_string)
-
-
-def _json_string(string: bytes) -> Any:
-    try:
-        return string.decode("utf-8")
-    except UnicodeDecodeError:
-        return to_base64(string)

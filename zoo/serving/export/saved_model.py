@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -19,7 +19,6 @@ from zoo.serving.export import configuration, warmup
 from zoo.serving.export.formats import ExportError
 
 _XLA_OFF = {"TF_XLA_FLAGS": "--tf_xla_auto_jit=-1"}  # as servers have it
-_READABLE = 0o755  # temporary folders are private, and a server often runs as another user
 
 
 def write(predictor: Predictor, name: str, folder: str | Path) -> Path:
@@ -33,7 +32,12 @@ def write(predictor: Predictor, name: str, folder: str | Path) -> Path:
     configuration.read_models(folder)  # damaged, it is refused before there is a version
     versions = folder / name
     try:
-        version = _write_version(predictor, name, versions)
+        with _version(versions) as new:
+            endpoints = predictor.endpoints()
+            _write_graph(predictor, endpoints, new)
+            warmup.write(new, name, endpoints)
+            _audit(new)
+            version = _publish(new, versions)
         configuration.update(folder)
     except OSError as error:
         raise UserError(
@@ -42,16 +46,14 @@ def write(predictor: Predictor, name: str, folder: str | Path) -> Path:
     return version
 
 
-def _write_version(predictor: Predictor, name: str, versions: Path) -> Path:
+@contextlib.contextmanager
+def _version(versions: Path) -> Iterator[Path]:
+    """Context of a folder to fill; if it is still there at the end, nothing is left of it."""
     versions.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(dir=versions, prefix=".exporting-"))
+    new.chmod(0o755)  # a server often runs as another user
     try:
-        endpoints = predictor.endpoints()
-        _write_graph(predictor, endpoints, new)
-        warmup.write(new, name, endpoints)
-        _audit(new)
-        new.chmod(_READABLE)
-        return _publish(new, versions)
+        yield new
     finally:
         shutil.rmtree(new, ignore_errors=True)
         with contextlib.suppress(OSError):

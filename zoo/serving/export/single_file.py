@@ -59,7 +59,8 @@ def write(
         if len(label.splitlines()) != 1:
             raise UserError(f"the label {label!r} does not fit on a line of {LABELS_NAME}")
     place = Path(folder) / name / file_format.folder
-    _require_free(place, file_format, overwrite)
+    if os.path.lexists(place):
+        _require_export(place, file_format, overwrite)
     content, difference = converted(file_format, predictor)
     try:
         with _appearing(place) as new:
@@ -96,9 +97,7 @@ def converted(file_format: FileFormat, predictor: TextClassifier) -> tuple[bytes
     return content, network.largest_difference(run, file_format.batches)
 
 
-def _require_free(place: Path, file_format: FileFormat, overwrite: bool) -> None:
-    if not os.path.lexists(place):
-        return
+def _require_export(place: Path, file_format: FileFormat, overwrite: bool) -> None:
     if not overwrite:
         raise UserError(
             f"{place} is there already: give another name or folder, or ask to overwrite it"

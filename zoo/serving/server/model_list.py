@@ -78,8 +78,9 @@ def _require_distinct(configs: Sequence[ModelConfig]) -> None:
     paths: dict[str, str] = {}
     for config in configs:
         name, path = config.name, config.base_path
-        if paths.setdefault(name, path) is not path:
+        if name in paths:
             raise UserError(
                 f"two models are called '{name}' ({paths[name]} and {path}): serve one of them, or "
                 "rename its folder"
             )
+        paths[name] = path
