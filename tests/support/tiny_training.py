@@ -1,5 +1,7 @@
 """A corpus, batches and a network small enough to train in a second."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -59,4 +61,19 @@ def network(recurrent=False, units=4, dropout=0.3, loss=None, optimizer=None, **
     model.compile(
         optimizer or ClippedAdam(0.01, clip_norm=0.5), loss or SequenceCrossentropy(), **arguments
     )
+    return model
+
+
+@functools.cache
+def _of_all_tests():
+    model = network()
+    model.optimizer.build(model.trainable_variables)
+    return model, [np.array(v) for v in (*model.variables, *model.optimizer.variables)]
+
+
+def fresh():
+    """The default network as it was at first, the one object for all tests: it is traced once."""
+    model, values = _of_all_tests()
+    for variable, value in zip((*model.variables, *model.optimizer.variables), values, strict=True):
+        variable.assign(value)
     return model
