@@ -6,6 +6,7 @@ import shutil
 import pytest
 from support.review_texts import reviews, write_reviews
 
+from tasks.sentiment import Sentiment
 from zoo.predictors import catalogue
 
 
@@ -21,8 +22,6 @@ def saved_models(tmp_path, monkeypatch):
 @pytest.fixture
 def sentiment(call):
     """Runs the command line of the sentiment task: `sentiment(*words)`."""
-    from tasks.sentiment import Sentiment
-
     return functools.partial(call, Sentiment)
 
 

@@ -8,16 +8,10 @@ import pytest
 from support.command_lines import assert_refused, contents
 from support.language_modelling import TINY, text, write_text
 
-import zoo
-from tasks.language_model import LanguageModelling
+from tasks.language_model import LanguageModelling, Options
 from zoo.application import comparison, workflow
 
-PARAMETERS = 3000
-OPTIONS = (
-    *(option for option in TINY if not option.startswith("--units")),
-    "--epochs=1",
-    f"--parameters={PARAMETERS}",
-)
+NETWORK = [option for option in TINY if not option.startswith("--units")]
 
 
 @pytest.fixture
@@ -27,70 +21,67 @@ def compare(call, tmp_path):
 
 
 def test_networks_of_one_size_in_a_table(compare, tmp_path, monkeypatch):
-    """One cell is trained; of what is there already, and then of what is broken off, no more."""
-    out, train, trained = tmp_path / "results", workflow.train, []
+    """What is there already is kept, and what was broken off is gone on with."""
+    out, trained = tmp_path / "results", []
+    measured = {"bits_per_token": 2.5, "tokens": 9, "baseline_perplexity": 8.0, "perplexity": 7.0}
 
-    def counted(task, options, given, console):
+    def train(task, options, given, console):
+        assert type(options) is Options
         trained.append((options.cell, options.resume))
-        if options.cell == "rnn":
-            return train(task, options, given, console)
-        metrics = json.loads((out / "rnn" / "metrics.json").read_text())
-        (out / options.cell).mkdir(exist_ok=True)
-        (out / options.cell / "config.json").write_text("{}")
-        metrics |= {"perplexity": 7.0, "settings": dataclasses.asdict(options)}
-        (out / options.cell / "metrics.json").write_text(json.dumps(metrics))
-        return metrics
+        model, about = out / options.cell, {"parameters": 2990 + len(trained), "epochs": 1}
+        model.mkdir(parents=True, exist_ok=True)
+        (model / "config.json").write_text("{}")
+        metrics = measured | about | {"units": options.units, "validation_perplexity": 7.5}
+        (model / "metrics.json").write_text(json.dumps(metrics))
 
-    monkeypatch.setattr(workflow, "train", counted)
-    words = ("--cells=rnn", "--out", out, *OPTIONS)
-    first = compare(*words, "--json").json
-    assert zoo.load(out / "rnn").model.count_params() == first["rows"][0]["parameters"]
-    result = compare(*words, "--cells=gru", "--cells=rnn", "--json")
-    results = result.json
+    monkeypatch.setattr(workflow, "train", train)
+    words = ("--cells=rnn", "--out", out, *NETWORK, "--parameters=3000", "--json")
+    (first,) = compare(*words).json["rows"]
+    result = compare(*words, "--cells=gru", "--cells=rnn")
     assert trained == [("rnn", False), ("gru", False)]
-    rows = results["rows"]
-    assert [row["cell"] for row in rows] == ["rnn", "gru"]
-    assert rows[0] == first["rows"][0]
-    assert rows[0]["units"] > rows[1]["units"] > 1
-    for row in rows:
+    results = result.json
+    assert [row["cell"] for row in results["rows"]] == ["rnn", "gru"]
+    assert results["rows"][0] == first
+    assert first["units"] > results["rows"][1]["units"] > 1
+    for row in results["rows"]:
         metrics = json.loads((out / row["cell"] / "metrics.json").read_text())
-        assert metrics["settings"]["units"] == row["units"]
-        for name in ("parameters", "epochs", *LanguageModelling.metric.compared):
-            assert row[name] == metrics[name]
+        assert row == {"cell": row["cell"]} | metrics
     assert json.loads((out / "comparison.json").read_text()) == results
     table = (out / "comparison.md").read_text()
     assert table == results["table"] + "\n"
     header, rule, *lines = table.splitlines()
-    assert header.split(" | ")[0] == "| cell"
-    assert rule == "|" + "---|" * (header.count(" | ") + 1)
-    assert [line.split(" | ")[0] for line in lines] == ["| rnn", "| gru"]
+    assert header == (
+        "| cell | units | parameters | perplexity | bits per token | tokens | baseline perplexity |"
+    )
+    assert rule == "|" + "---|" * 7
+    assert lines[0] == f"| rnn | {first['units']} | 2991 | 7 | 2.5 | 9 | 8 |"
     assert table in result.err
 
     (out / "gru" / "config.json").unlink()
     monkeypatch.setattr(comparison.checkpoints, "load", lambda run: "gru" in str(run) or None)
-    assert compare(*words, "--cells=gru", "--json").json == results
+    assert compare(*words, "--cells=gru").code == 0
     assert trained[2:] == [("gru", True)]
 
 
-@pytest.mark.parametrize(("cell", "parameters"), [("rnn", 3000), ("lstm", 5000)])
-def test_units_that_come_nearest(cell, parameters, tmp_path):
-    task = LanguageModelling()
-    options = task.options(data=str(write_text(tmp_path / "mine.txt", text())), cell=cell, layers=1)
+def test_units_that_come_nearest(tmp_path):
+    task, file = LanguageModelling(), write_text(tmp_path / "mine.txt", text())
+    options = Options(data=str(file), cell="lstm", layers=1, embedding_dim=5)
     options.resolve()
-    options.embedding_dim = 5
     data = task.load_data(options)
-    units = comparison.units_for(task, data, options, parameters)
+    units = comparison.units_for(task, data, options, 5000)
 
     def distance(units):
         model = task.build(data, dataclasses.replace(options, units=units)).model
-        return abs(model.count_params() - parameters)
+        return abs(model.count_params() - 5000)
 
     assert distance(units) <= min(distance(units - 1), distance(units + 1))
 
 
-@pytest.mark.parametrize(
-    ("words", "problem"),
-    [
+def test_refused(compare, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    before = contents(tmp_path)
+    for words, problem in (
         ("--parameters=3000", "Missing option '--out'"),
         ("--out=x", "Missing option '--parameters'"),
         ("--parameters=3000 --out=x --cells=elman", "'--cells': 'elman' is not one of"),
@@ -99,12 +90,6 @@ def test_units_that_come_nearest(cell, parameters, tmp_path):
         ("--parameters=3000 --out=file --cells=rnn", "file cannot be made"),
         ("--parameters=3000 --out=x --data=missing", "no such file"),
         ("--parameters=1000 --out=x --cells=rnn --embedding-dim=100", "one unit of rnn has"),
-    ],
-)
-def test_refused(words, problem, compare, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "file").write_text("mine")
-    before = contents(tmp_path)
-    assert_refused(compare(*words.split()), problem)
+    ):
+        assert_refused(compare(*words.split()), problem)
     assert contents(tmp_path) == before
-    assert not (tmp_path / "x").exists()

@@ -16,7 +16,7 @@ from zoo.cells import CELLS
 from zoo.datasets.corpora import PACKAGED
 from zoo.predictors import catalogue
 
-HEAVY = {"keras", "tensorflow", "sklearn", "matplotlib", "mido", "music21"}
+HEAVY = {"keras", "tensorflow", "sklearn", "matplotlib", "mido", "music21", "numpy"}
 
 
 def test_what_can_be_asked_at_once_loads_nothing_heavy():
@@ -48,16 +48,12 @@ def test_what_can_be_asked_at_once_loads_nothing_heavy():
             assert all(f"\n  {verb} " in out for verb in commands_of(task()).commands)
         else:
             assert f"{words[1]} [OPTIONS]" in out
+            assert words[1] != "train" or f"--cell [{'|'.join(CELLS)}]" in out
 
 
 def test_every_task_has_its_tests():
     assert catalogue.tasks().keys() == CASES.keys()
     assert all(catalogue.tasks().values())
-
-
-def test_cells_are_listed_in_help(call):
-    for case in CASES.values():
-        assert f"--cell [{'|'.join(CELLS)}]" in call(case.task, "train", "--help").out
 
 
 DATA = {"dataset": "reviews.csv", "settings": {"data": "reviews.csv", "vectors": "x.vec"}}

@@ -1,7 +1,10 @@
 """Command lines of tasks, in this process and in fresh ones."""
 
+import contextlib
 import json
 import os
+import pty
+import select
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -73,6 +76,24 @@ def assert_refused(result, *parts):
     assert result.err.endswith("\n")
     for part in parts:
         assert str(part) in result.err
+
+
+@contextlib.contextmanager
+def terminal(monkeypatch):
+    """A terminal with colours: a file to write to, and a function that reads what is shown."""
+    reader, writer = pty.openpty()
+    monkeypatch.setenv("TERM", "xterm")
+
+    def read():
+        screen.flush()
+        shown = b""
+        while select.select([reader], [], [], 0.2)[0]:
+            shown += os.read(reader, 100_000)
+        return shown.decode()
+
+    with os.fdopen(writer, "w") as screen:
+        yield screen, read
+    os.close(reader)
 
 
 def contents(folder):

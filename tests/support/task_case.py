@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import click
 import numpy as np
@@ -32,8 +32,7 @@ from tasks.ner import NamedEntities
 from tasks.sentiment import Sentiment
 from tasks.translation import Translation
 from zoo.application import workflow
-from zoo.application.command_line.commands import commands_of
-from zoo.application.options import OF_THE_CALL, training_command
+from zoo.application.options import training_command
 from zoo.training import checkpoints
 
 FILES = {"README.md", "baseline.npz", "config.json", "metrics.json", "model.keras", "run"}
@@ -42,40 +41,21 @@ FILES |= {"learning_curves.png"}
 
 @dataclass(frozen=True)
 class TaskCase:
-    """A task, and the least that it can be tried with.
-
-    Attributes:
-        task: the class.
-        corpus: the module of `support` with the options `TINY` of a small training.
-        examples: makes the examples of a corpus, a list.
-        write: writes some of them to a file; returns its path.
-        name: of such a file, `{}` for the split.
-        inputs: for `predict`.
-        answer: what each prediction holds.
-        mode: whether the best epoch has the least ("min") or the greatest monitored figure.
-        files: of a saved model, beside `FILES`.
-        counted: what tells of an evaluation with `--limit=2` that it was, and its value.
-    """
+    """A task, and the least that it can be tried with."""
 
     task: type
-    corpus: ModuleType
+    tiny: list[str]  # options of a training as small as can be
     examples: Callable[[], list]
     write: Callable[[Path, list], Path]
-    name: str
+    name: str  # of such a file, `{}` for the split
     inputs: tuple[str, ...]
-    answer: str
-    mode: str
-    files: set[str]
-    counted: tuple[str, int] = ("examples", 2)
-
-    @property
-    def tiny(self):
-        """Options of a training as small as can be."""
-        return self.corpus.TINY
+    answer: str  # what each prediction holds
+    best: tuple[str, str]  # the figure that chooses the best epoch, and whether by its "min"
+    files: set[str]  # of a saved model, beside `FILES`
+    counted: tuple[str, int] = ("examples", 2)  # what `evaluate --limit=2` tells
 
     @property
     def epochs(self):
-        """How many epochs that has."""
         return next(int(o.partition("=")[2]) for o in self.tiny if o.startswith("--epochs"))
 
 
@@ -87,16 +67,17 @@ VOCABULARIES = {"source_vocabulary.txt", "target_vocabulary.txt"}
 
 # fmt: off
 _ALL = (
-    TaskCase(Sentiment, texts, texts.reviews, texts.write_reviews, "{}.tsv", REVIEWS,
-             "label", "max", {"confusion_matrix.png", "vocabulary.txt"}),
-    TaskCase(NamedEntities, tags, tags.sentences_of_every_length, tags.write_sentences, "{}.txt",
-             NAMES, "entities", "max", {"characters.txt", "vocabulary.txt"}),
-    TaskCase(LanguageModelling, prose, prose.sentences, prose.write_text, "{}.txt",
-             ("The king", "A"), "next", "min", {"vocabulary.txt"}, ("tokens", 3)),
-    TaskCase(Music, music, music.chorales, music.write_chorales, "{}.json", CHORDS,
-             "next", "min", SAMPLES),
-    TaskCase(Translation, pairs, pairs.different_pairs, pairs.write_pairs, "{}.tsv",
-             ("the old cat.", "the dog sees the cat."), "translation", "min",
+    TaskCase(Sentiment, texts.TINY, texts.reviews, texts.write_reviews, "{}.tsv", REVIEWS,
+             "label", ("accuracy", "max"), {"confusion_matrix.png", "vocabulary.txt"}),
+    TaskCase(NamedEntities, tags.TINY, tags.sentences_of_every_length, tags.write_sentences,
+             "{}.txt", NAMES, "entities", ("f1", "max"), {"characters.txt", "vocabulary.txt"}),
+    TaskCase(LanguageModelling, [*prose.TINY, "--monitor=perplexity"], prose.sentences,
+             prose.write_text, "{}.txt", ("The king", "A"), "next", ("perplexity", "min"),
+             {"vocabulary.txt"}, ("tokens", 3)),
+    TaskCase(Music, [*music.TINY, "--monitor=nll_per_step"], music.chorales,
+             music.write_chorales, "{}.json", CHORDS, "next", ("nll_per_step", "min"), SAMPLES),
+    TaskCase(Translation, pairs.TINY, pairs.different_pairs, pairs.write_pairs, "{}.tsv",
+             ("the old cat.", "the dog sees the cat."), "translation", ("loss", "min"),
              {"attention.png", *VOCABULARIES}),
 )
 # fmt: on
@@ -105,24 +86,15 @@ CASES = {case.task.name: case for case in _ALL}
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model and how it came to be; nobody may change it.
-
-    Attributes:
-        model: its folder.
-        files: what it was trained on, by the option that names it.
-        killed: a folder as a kill after the first epoch would have left it.
-        out, err: what training printed.
-        seen: which splits the methods of the task were given.
-        fit: the keyword arguments of `zoo.training.fit`.
-    """
+    """A trained model and how it came to be; nobody may change it."""
 
     model: Path
-    files: dict[str, Path]
-    killed: Path
+    files: dict[str, Path]  # what it was trained on, by the option that names it
+    killed: Path  # a folder as a kill after the first epoch would have left it
     out: str
     err: str
-    seen: list[tuple]
-    fit: dict
+    seen: list[tuple]  # which splits the methods of the task were given
+    fit: dict  # the keyword arguments of `zoo.training.fit`
 
     @property
     def given(self):
@@ -230,76 +202,72 @@ class TaskTests:
         """Calls a verb with the trained model."""
         return lambda name, *words: call(self.case.task, name, "--model", trained.model, *words)
 
+    def options(self, trained):
+        """Those of the training."""
+        options = options_of(self.case.task, *trained.given, *self.case.tiny)
+        options.resolve()
+        return options
+
     def test_training_leaves_a_whole_model_and_says_how_good_it_is(self, trained):
-        task, metrics = self.case.task, trained.metrics
+        task, metrics, name = self.case.task, trained.metrics, self.case.task.metric.name
         assert {path.name for path in trained.model.iterdir()} == FILES | self.case.files
-        name = task.metric.name
         assert (metrics["task"], metrics["metric"]) == (task.name, name)
         assert {f"baseline_{name}", f"validation_{name}", *task.metric.compared} < metrics.keys()
         assert metrics["epochs"] == self.case.epochs
         assert metrics["parameters"] == zoo.load(trained.model).model.count_params()
-        options = options_of(task, *trained.given, *self.case.tiny)
-        options.resolve()
-        assert metrics["settings"] == options.recorded()
-        assert not OF_THE_CALL & metrics["settings"].keys()
+        assert metrics["settings"] == self.options(trained).recorded()
         assert f"\ntest {name:13} {metrics[name]:.4f}\n" in trained.out
         assert f"\nbaseline {name:9} {metrics[f'baseline_{name}']:.4f}\n" in trained.out
         assert trained.out.endswith(f"\nsaved: {workflow.runs.relative_path(trained.model)}\n")
         epochs = re.findall(rf"^epoch (\d+)/{self.case.epochs} ", trained.err, re.M)
         assert epochs == [str(epoch + 1) for epoch in range(self.case.epochs)]
 
-    def test_each_split_has_its_own_use(self, trained):
-        """And none else: `_watched` hides the others."""
-        assert sorted(trained.seen) == sorted(
-            [
-                ("baseline", "test"),
-                ("batches", "train", True),
-                ("batches", "validation", False),
-                ("evaluate", "test"),
-                ("evaluate", "validation"),
-            ]
-        )
-        assert trained.fit["mode"] == self.case.mode
-        assert trained.fit["monitor"] == f"val_{self.case.task.options().monitor}"
-        assert {"seed", "patience"} <= trained.fit.keys()
+    def test_each_split_has_its_own_use_and_the_best_epoch_the_better_figure(self, trained):
+        """`_watched` hides the splits that are not for a step."""
+        assert sorted(trained.seen) == [
+            ("baseline", "test"),
+            ("batches", "train", True),
+            ("batches", "validation", False),
+            ("evaluate", "test"),
+            ("evaluate", "validation"),
+        ]
+        monitor, mode = self.case.best
+        told, options = trained.fit, self.options(trained)
+        assert (told["monitor"], told["mode"]) == (f"val_{monitor}", mode)
+        assert (told["epochs"], told["resume"]) == (self.case.epochs, False)
+        assert (told["seed"], told["patience"]) == (options.seed, options.patience)
 
     def test_the_card_tells_how_to_use_and_how_to_repeat(self, trained):
         task, metrics, name = self.case.task, trained.metrics, self.case.task.metric.name
         card = (trained.model / "README.md").read_text()
         assert card.startswith(f"# model\n\n{task.summary}\n")
-        assert "\n\n\n" not in card
-        code = re.search(r"```python\n(.*?)```", card, re.S).group(1)
         names = {}
+        code = re.search(r"```python\n(.*?)```", card, re.S).group(1)
         exec(code.replace("model.predict", "predictions = model.predict"), names)
         assert self.case.answer in names["predictions"][0]
-        for picture in re.findall(r"!\[.*\]\((.*)\)", card):
+        pictures = re.findall(r"!\[.*\]\((.*)\)", card)
+        assert {*pictures} == {f for f in FILES | self.case.files if f.endswith(".png")}
+        for picture in pictures:
             assert (trained.model / picture).read_bytes().startswith(b"\x89PNG")
-        assert card.count("](") == sum(f.endswith(".png") for f in FILES | self.case.files)
-        options = options_of(task, *trained.given, *self.case.tiny)
-        options.resolve()
-        command = training_command(task.name, options)
+        command = training_command(task.name, self.options(trained))
         assert f"\n    {command}\n" in card
         python, m, module, verb, *words = shlex.split(command)
         assert (python, m, module, verb) == ("python", "-m", f"tasks.{task.name}", "train")
         repeated = options_of(task, *words)
         repeated.resolve()
-        assert repeated == options
+        assert repeated == self.options(trained)
         assert f"\n| this model | {metrics[name]:.4f} |\n" in card
         assert f"\n| simple baseline on the same data | {metrics[f'baseline_{name}']:.4f} |" in card
-        assert task().details(metrics) in card
-        assert all(f"\n- {limit}\n" in card for limit in task.card.limits)
-        assert "under what licence" in card  # the data are a user's
-        assert "Licence:" not in card
+        for part in (task().details(metrics), *task.card.limits, "under what licence"):
+            assert part in card
+        assert "Licence:" not in card  # the data are a user's
 
-    def test_evaluation_repeats_the_recorded_figures(self, trained, verb):
-        """Those of the test file and of the validation file: the same program on the same data."""
-        name, metrics = self.case.task.metric.name, trained.metrics
-        result = verb("evaluate", "--data", trained.files["test"], "--json")
+    def test_evaluation_repeats_the_recorded_figures(self, trained, verb, monkeypatch):
+        """Those of the test file, of the validation file and of the corpus of the training."""
+        name, metrics, file = self.case.task.metric.name, trained.metrics, trained.files["test"]
+        result = verb("evaluate", "--data", file, "--json")
         measured = result.json
-        assert (measured["model"], measured["dataset"]) == (
-            str(trained.model),
-            str(trained.files["test"]),
-        )
+        assert (measured["model"], measured["dataset"]) == (str(trained.model), str(file))
         for key in (name, f"baseline_{name}", "examples"):
             assert measured[key] == pytest.approx(metrics[key], rel=1e-5)
         assert f"test {name:13} {measured[name]:.4f}\n" in result.err
@@ -310,8 +278,6 @@ class TaskTests:
         assert f"test {name:13} {metrics[f'validation_{name}']:.4f}\n" in shown.out
         assert shown.err == ""
 
-    def test_evaluation_takes_the_corpus_of_the_training(self, trained, verb, monkeypatch):
-        """Unless another is named; `from_files` stands for what a corpus holds."""
         corpus, loaded = getattr(zoo.datasets, self.case.task.corpus), []
 
         def load(name, *, limit=None):
@@ -319,13 +285,11 @@ class TaskTests:
             return corpus.from_files(*trained.files.values(), limit=limit)
 
         monkeypatch.setattr(corpus, "load", load)
-        name, metrics = self.case.task.metric.name, trained.metrics
         measured = verb("evaluate", "--json").json
         assert measured["dataset"] == metrics["dataset"]
         assert measured[name] == pytest.approx(metrics[name], rel=1e-5)
         task = self.case.task()
-        data = task.load_data(options_of(self.case.task, "--limit=40"))
-        assert len(data.test) == min(metrics["examples"], 40)
+        assert len(task.load_data(options_of(type(task), "--limit=40")).test) <= 40
         assert loaded == [(metrics["dataset"], None), (task.dataset, 40)]
 
     def test_predictions(self, trained, verb, standard_input):
@@ -335,9 +299,8 @@ class TaskTests:
         assert [prediction["input"] for prediction in found] == inputs
         assert all(self.case.answer in prediction for prediction in found)
         shown = verb("predict", *inputs)
-        assert (shown.code, shown.err) == (0, "")
         expected = "".join(click.unstyle(self.case.task().show(p)) + "\n" for p in found)
-        assert shown.out == expected
+        assert (shown.code, shown.out, shown.err) == (0, expected, "")
         standard_input("\r\n".join(inputs).encode())
         assert verb("predict", "-").out == expected
         standard_input(b"")
@@ -347,18 +310,19 @@ class TaskTests:
         """What an export holds is told apart in `tests/serving`."""
         asked = []
 
-        def export(predictor, *arguments):
-            asked.append((type(predictor), *arguments))
+        def export(predictor, *words):
+            asked.append((type(predictor), *words))
             return Path("where")
 
         monkeypatch.setattr(workflow.serving, "export", export)
-        result = verb("export", "--out", tmp_path, "--json")
-        kind = type(zoo.load(trained.model))
-        assert asked == [(kind, "model", str(tmp_path), "saved_model", False)]
-        model = str(trained.model)
-        assert result.json == {"model": model, "format": "saved_model", "folder": "where"}
+        found = verb("export", "--out", tmp_path, "--json").json
+        assert found == {"model": str(trained.model), "format": "saved_model", "folder": "where"}
         verb("export", "--out", tmp_path, "--name=other", "--format=onnx", "--overwrite")
-        assert asked[1:] == [(kind, "other", str(tmp_path), "onnx", True)]
+        kind, out = type(zoo.load(trained.model)), str(tmp_path)
+        assert asked == [
+            (kind, "model", out, "saved_model", False),
+            (kind, "other", out, "onnx", True),
+        ]
 
     def test_resumed_after_a_kill_it_ends_as_the_unbroken_run(self, trained, call, tmp_path):
         """In the same process and configuration, so that nothing but the resuming could differ."""
@@ -382,37 +346,18 @@ class TaskTests:
             for value, expected in zip(*values, strict=True):
                 np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-7)
 
-    def test_wrong_input_is_refused_and_nothing_is_touched(self, call, tmp_path, monkeypatch):
+    def test_wrong_input_is_refused_and_nothing_is_touched(
+        self, trained, call, verb, tmp_path, monkeypatch
+    ):
         monkeypatch.chdir(tmp_path)
         (tmp_path / "empty.json").touch()
         for words, problem in REFUSED.items():
             assert_refused(call(self.case.task, *words.split()), problem)
             assert [*tmp_path.iterdir()] == [tmp_path / "empty.json"], words
-
-    def test_a_model_is_not_overwritten(self, trained, call):
         before = contents(trained.model)
         result = call(self.case.task, *trained.given, "--out", trained.model, *self.case.tiny)
         assert_refused(result, trained.model, "already holds a model", "--overwrite")
         assert contents(trained.model) == before
-
-    def test_a_model_of_another_kind_is_refused(self, trained, call):
-        class Other(self.case.task):
-            predictor = "oracle"
-
+        monkeypatch.setattr(self.case.task, "predictor", "oracle")
         for words in (("predict", "x"), ("evaluate", "--data", "x"), ("export", "--out", "x")):
-            result = call(Other, *words, "--model", trained.model)
-            assert_refused(result, f"{self.case.task.name} needs one of oracle", "another model")
-
-    def test_every_option_of_every_verb_has_help_and_shows_its_default(self, call):
-        commands = commands_of(self.case.task()).commands
-        for verb, command in commands.items():
-            text = " ".join(call(self.case.task, verb, "--help").out.split())
-            assert call(self.case.task, verb, "-h").code == 0
-            for option in command.params:
-                if not isinstance(option, click.Option):
-                    continue
-                assert " ".join(option.help.split()) in text, option.name
-                assert option.help
-                default = option.to_info_dict()["default"]
-                if not option.is_flag and default is not None and not option.multiple:
-                    assert f"[default: {default}" in text
+            assert_refused(verb(*words), "needs one of oracle", "another model")

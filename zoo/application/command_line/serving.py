@@ -11,7 +11,7 @@ from zoo.application.command_line.terminal import as_json
 from zoo.application.options import argument, option
 from zoo.application.task import Output, Verb
 from zoo.errors import UserError
-from zoo.serving.client import Client
+from zoo.serving import client
 from zoo.serving.export.silence import silence_stderr
 
 _ROWS = 32  # in a request; a server refuses more than its batching.config allows
@@ -94,10 +94,10 @@ def query(options: QueryOptions, output: Output) -> dict[str, Any]:
         raise UserError("--address is of gRPC and --rest of REST: give one of them")
     texts = iter(output.inputs(options.texts))
     predictions = []
-    with _client(options.address, options.rest, options.model, options.timeout) as client:
-        name = _string_input(client, options.signature)
+    with _client(options.address, options.rest, options.model, options.timeout) as served:
+        name = _string_input(served, options.signature)
         while batch := list(itertools.islice(texts, _ROWS)):
-            rows = client.predict({name: batch}, options.signature)
+            rows = served.predict({name: batch}, options.signature)
             for text, row in zip(batch, rows, strict=True):
                 predictions += [{"input": text, **row}] if output.json else []
                 output.line(_shown(text, row))
@@ -116,17 +116,17 @@ VERBS = (
 """The verbs of `python -m zoo`, which are of no task."""
 
 
-def _client(address: str | None, rest: str | None, model: str, timeout: float) -> Client:
+def _client(address: str | None, rest: str | None, model: str, timeout: float) -> "client.Client":
     if not address:
-        return Client(rest or _URL, model, "rest", timeout)
+        return client.Client(rest or _URL, model, "rest", timeout)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silence_stderr():  # gRPC's messages import TensorFlow
-        return Client(address, model, "grpc", timeout)
+        return client.Client(address, model, "grpc", timeout)
 
 
-def _string_input(client: Client, signature: str) -> str:
+def _string_input(served: "client.Client", signature: str) -> str:
     """The first input of a signature that takes strings."""
-    signatures = client.metadata()["signatures"]
+    signatures = served.metadata()["signatures"]
     for name, spec in signatures.get(signature, {"inputs": {}})["inputs"].items():
         if spec["dtype"] == "string":
             return name
