@@ -70,11 +70,15 @@ def list_of_strings(inputs: Iterable[str]) -> list[str]:
     """The inputs of a predictor, checked.
 
     Raises:
-        TypeError: they are one string instead of a list of strings.
+        TypeError: they are one string instead of a list of strings, or not strings.
     """
     if isinstance(inputs, str):
         raise TypeError("give a list of strings, not one string")
-    return list(inputs)
+    strings = list(inputs)
+    for i, item in enumerate(strings):
+        if not isinstance(item, str):
+            raise TypeError(f"give strings: item {i} is of the type {type(item).__name__}")
+    return strings
 
 
 def map_by_length(

@@ -63,7 +63,10 @@ class QueryOptions:
 
 def serve(options: ServeOptions, output: Output) -> int:
     """Serves models, until it is interrupted; returns the exit code."""
-    from zoo.serving.server import model_list, model_server
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # an export is its graph
+    with silence_stderr():
+        from zoo.serving.server import model_list, model_server
 
     ports = options.port, options.rest_port
     if options.port == options.rest_port:
@@ -74,8 +77,6 @@ def serve(options: ServeOptions, output: Output) -> int:
             "TensorFlow Serving listens on every interface: leave --host out, and shield the "
             "ports with a firewall or a container"
         )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # an export is its graph
     with tempfile.TemporaryDirectory(prefix="zoo-serve-") as folder:
         configs = model_list.resolve(options.models, folder, output.note)
         if program:

@@ -71,7 +71,7 @@ def as_json(result: dict[str, Any]) -> str:
 
 
 def _lines_of_standard_input() -> Iterator[str]:
-    stream: TextIO = click.get_text_stream("stdin", encoding="utf-8", errors="strict")  # type: ignore[operator]  # click hides its own hint
+    stream: TextIO = click.get_text_stream("stdin", encoding="utf-8-sig", errors="strict")  # type: ignore[operator]  # click hides its own hint
     try:
         for line in stream:
             yield line.rstrip("\r\n")

@@ -51,7 +51,9 @@ def export(
             on every server; it has been removed.
     """
     if not re.fullmatch(r"\w[\w.-]*", name):
-        raise UserError(f"'{name}' cannot name an exported model: use letters, digits, _, - and .")
+        raise UserError(
+            f"'{name}' cannot name an exported model: give letters, digits, _, - and . as --name"
+        )
     if format not in FORMATS:
         raise ValueError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format!r}")
     if (backend := keras.backend.backend()) != "tensorflow":
