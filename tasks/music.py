@@ -45,7 +45,7 @@ class Options(TrainingOptions):
     limit: int | None = option(None, "Use so many pieces of each split.")
     bidirectional: bool = fixed(False)
     units: int = 400
-    monitor: str = option("loss", choices=("loss", "nll_per_step"))
+    monitor: str = option("loss", choices=("loss", "perplexity"))
     batch_size: int = 32
     learning_rate: float = 3e-3
     transpose: int = option(

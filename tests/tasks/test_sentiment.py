@@ -1,6 +1,6 @@
 """The sentiment task: its labels, its word vectors, and what it shows."""
 
-import functools
+import shutil
 
 import keras
 import numpy as np
@@ -25,11 +25,8 @@ class TestSentiment(TaskTests):
         assert metrics["accuracy"] == np.trace(metrics["confusion_matrix"]) / metrics["examples"]
 
     def test_a_baseline_need_not_be_there(self, trained, call, tmp_path):
-        model = tmp_path / "model"
-        model.mkdir()
-        for path in trained.model.glob("*.*"):
-            if path.name != "baseline.npz":
-                (model / path.name).write_bytes(path.read_bytes())
+        without = shutil.ignore_patterns("baseline.npz", "run")
+        model = shutil.copytree(trained.model, tmp_path / "model", ignore=without)
         words = ("--model", model, "--data", trained.files["test"], "--json")
         measured = call(Sentiment, "evaluate", *words).json
         assert "accuracy" in measured
@@ -41,11 +38,6 @@ class TestSentiment(TaskTests):
         assert_refused(result, other, "line 4 has the label 'none'", "'neg', 'pos'")
         result = verb("evaluate", "--dataset", "three")
         assert_refused(result, "three.tsv has the labels neg, none, pos", "another --dataset")
-
-
-@pytest.fixture
-def sentiment(call):
-    return functools.partial(call, Sentiment)
 
 
 @pytest.fixture
@@ -91,29 +83,22 @@ def test_precision_is_of_the_model_not_of_the_process(tmp_path):
     assert model.output.dtype == "float32"
 
 
-@pytest.mark.usefixtures("corpora")
-def test_too_few_examples_of_each_class(tmp_path, sentiment):
-    result = sentiment("--dataset", "three", "--limit", 1, "--out", tmp_path / "out")
-    assert_refused(result, "all of one class", "--limit")
-    assert not (tmp_path / "out").exists()
-
-
 def test_a_prediction_is_one_line():
     shown = Sentiment().show({"input": " a\nb\tc ", "label": "pos", "probability": 0.98765})
     assert shown == "     pos 0.988  a b c"
 
 
 @pytest.mark.usefixtures("corpora")
-def test_vectors_learnt_from_one_corpus_for_another(sentiment, tmp_path):
+def test_vectors_learnt_from_one_corpus_for_another(call, tmp_path):
     file = tmp_path / "words.vec"
     words = ("vectors", "--dataset=three", "--dimension=5", "--epochs=2", "--out", file)
-    found = sentiment(*words, "--json").json
+    found = call(Sentiment, *words, "--json").json
     vectors = zoo.text.word_vectors.read(file)
     assert (len(vectors.words), vectors.dimension) == (found["words"], 5)
     texts = text_classification.load("three").train.texts
     assert found["tokens"] == sum(len(text.split()) for text in texts)
     assert set(vectors.words) <= {word for text in texts for word in text.lower().split()}
-    assert f"vectors of {found['words']} words" in sentiment(*words).out
+    assert f"vectors of {found['words']} words" in call(Sentiment, *words).out
 
     predictor = built(f"--vectors={file}")
     table = np.array(predictor.model.get_layer("embedding").embeddings)
@@ -132,9 +117,10 @@ def test_vectors_learnt_from_one_corpus_for_another(sentiment, tmp_path):
         ("vectors --dataset=three --data=x.csv --out=a.vec", "not both"),
         ("vectors --dataset=three --least=999 --out=a.vec", "no word occurs 999 times"),
         ("train --dataset=three --vectors=a.vec", "a.vec: cannot read word vectors"),
+        ("train --dataset=three --limit=1 --out=a.vec", "all of one class"),
     ],
 )
-def test_vectors_that_cannot_be(words, problem, sentiment, tmp_path, monkeypatch):
+def test_refused(words, problem, call, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert_refused(sentiment(*words.split()), problem)
+    assert_refused(call(Sentiment, *words.split()), problem)
     assert not list(tmp_path.rglob("*.vec"))
