@@ -89,15 +89,6 @@ def test_gradients_are_central_differences(allowed):
     assert not gradients[0].numpy()[~chains.MASK].any()
 
 
-def test_gradient_of_log_partition_is_the_marginals():
-    psi = potentials(chains.ALLOWED)
-    with tf.GradientTape() as tape:
-        tape.watch(psi)
-        log_z = log_partition_steps(psi)
-    pairwise = tape.gradient(log_z, psi).numpy()
-    np.testing.assert_allclose(pairwise.sum(axis=2), marginals(psi), atol=1e-12)
-
-
 def test_padding_holds_the_last_tag():
     psi = potentials()
     for masked, whole in (
@@ -210,20 +201,12 @@ def test_single_precision_whatever_the_policy(policy):
         assert y.dtype == "float32"
 
 
-def test_weights_and_their_number():
-    crf = chains.build_crf()
-    assert crf.count_params() == chains.TAGS * (chains.TAGS + 2)
-    assert sorted(w.name for w in crf.trainable_variables) == ["end", "start", "transitions"]
+def test_weights():
     crf = LinearChainCRF(initializer="ones", regularizer=keras.regularizers.L2(0.5))
     crf.build((None, None, chains.TAGS))
+    assert sorted(w.name for w in crf.trainable_variables) == ["end", "start", "transitions"]
+    assert crf.count_params() == chains.TAGS * (chains.TAGS + 2)
     np.testing.assert_allclose(sum(crf.losses), 0.5 * crf.count_params())
-
-
-def test_fresh_weights_leave_the_steps_independent():
-    x = chains.logits().astype("float32")
-    psi = LinearChainCRF()(x)
-    np.testing.assert_allclose(marginals(psi), keras.ops.softmax(x), rtol=1e-5)
-    np.testing.assert_array_equal(viterbi(psi)[0], x.argmax(axis=-1))
 
 
 def test_wrong_arguments_are_refused():
@@ -231,3 +214,34 @@ def test_wrong_arguments_are_refused():
         LinearChainCRF(dtype="mixed_float16")
     with pytest.raises(ValueError, match=r"\(4, 4\)"):
         LinearChainCRF(chains.ALLOWED).build((None, None, 4))
+
+
+@pytest.mark.parametrize(
+    ("jit_compile", "sizes"), [(False, ((0, 4), (1, 1), (3, 7))), (True, ((3, 5),))]
+)
+def test_compiled_for_any_size(jit_compile, sizes):
+    crf = chains.build_crf(chains.ALLOWED, "float32")
+    signature = [tf.TensorSpec((None, None, chains.TAGS)), tf.TensorSpec((None, None), tf.bool)]
+
+    @tf.function(input_signature=signature, jit_compile=jit_compile)
+    def everything(x, mask):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            psi = crf(x, mask=mask)
+            log_z = tf.reduce_sum(log_partition_steps(psi), axis=1)
+        return log_z, tape.gradient(log_z, x), marginals(psi, mask), *viterbi(psi, mask)
+
+    for batch, timesteps in sizes:
+        x = chains.logits(batch, timesteps).astype("float32")
+        mask = np.arange(timesteps) < np.array([timesteps, 1, 3])[:batch, None]
+        log_z, gradient, probabilities, tags, scores = (y.numpy() for y in everything(x, mask))
+        rows = chains.enumerations(x.astype("float64"), mask.sum(axis=1), chains.ALLOWED)
+        assert tags.shape == mask.shape
+        np.testing.assert_allclose(log_z, [row.log_partition for row in rows], rtol=1e-5)
+        np.testing.assert_allclose(gradient, probabilities, atol=1e-5)
+        np.testing.assert_allclose(scores, [row.best()[1] for row in rows], rtol=1e-5)
+        for i, row in enumerate(rows):
+            length = mask[i].sum()
+            np.testing.assert_allclose(probabilities[i, :length], row.marginals(), atol=1e-5)
+            np.testing.assert_array_equal(tags[i, :length], row.best()[0])
+    assert everything.experimental_get_tracing_count() == 1

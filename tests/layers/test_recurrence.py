@@ -1,11 +1,13 @@
 """`Recurrence` returns and differentiates what `keras.layers.RNN` does, for every cell."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
-from support.differentiation import outputs_and_gradients
+import tensorflow as tf
+from support.differentiation import differentiate, outputs_and_gradients, random_like
 from support.sequences import (
-    BATCH,
     INPUT_DIM,
     MASK,
     UNITS,
@@ -60,7 +62,11 @@ def test_same_as_keras(variant, way):
     mask, options = WAYS[way]
     cell = build_cell(variant, use_bias=way != "without bias")
     x, states = sample(cell, dtype="float32")
-    assert_same(cell, x, states, mask, **options, **ALL_OUTPUTS)
+    outputs, _ = assert_same(cell, x, states, mask, **options, **ALL_OUTPUTS)
+    if way == "masked":  # padding never reaches an output, whatever it holds
+        spoilt = np.where(MASK[..., None], x, np.nan)
+        found = Recurrence(cell, **ALL_OUTPUTS)(spoilt, initial_state=states, mask=MASK)
+        assert_all_close(found, outputs, 1e-5)
 
 
 @pytest.mark.parametrize("return_state", [False, True])
@@ -96,28 +102,6 @@ def test_gradients_of_every_activation(variant):
         assert_same(cell, x, states, MASK, tolerance=1e-9, **options)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_not_a_number_at_masked_steps(variant):
-    """Padding never reaches an output, whatever it holds."""
-    cell = build_cell(variant)
-    x, states = sample(cell, dtype="float32")
-    spoilt = np.where(MASK[..., None], x, np.nan)
-    ours, of_keras = both(cell, **ALL_OUTPUTS)
-    expected = ours(x, initial_state=states, mask=MASK)
-    for layer in (ours, of_keras):
-        assert_all_close(layer(spoilt, initial_state=states, mask=MASK), expected, 1e-5)
-
-
-@pytest.mark.parametrize("variant", ["rnn", "peephole_lstm"])
-@pytest.mark.parametrize(("batch", "timesteps"), [(0, 4), (1, 4), (3, 1), (1, 1)])
-def test_sizes_at_the_edge(variant, batch, timesteps):
-    cell = build_cell(variant)
-    x, states = sample(cell, batch=batch, timesteps=timesteps, dtype="float32")
-    outputs, gradients = assert_same(cell, x, states, **ALL_OUTPUTS)
-    assert outputs[0].shape == (batch, timesteps, UNITS)
-    assert all(np.any(gradient) == (batch > 0) for gradient in gradients)
-
-
 def test_only_long_steps_are_worth_two_loops(monkeypatch):
     (lstm, of_lstm), (gru, of_gru) = (
         (cell, sample(cell, dtype="float32")) for cell in map(build_cell, ("lstm", "gru"))
@@ -149,13 +133,38 @@ def test_cells_of_keras_run_in_its_loop():
         assert_same(cell, x, states, MASK, tolerance=1e-6, **ALL_OUTPUTS)
 
 
-def test_wrong_use_is_refused():
-    x, _ = sample(build_cell("lstm"), dtype="float32")
-    with pytest.raises(ValueError, match="cell"):
-        Recurrence("lstm")
-    with pytest.raises(ValueError, match="batch size"):
-        Recurrence(build_cell("lstm"), stateful=True)(keras.Input((None, INPUT_DIM)))
-    stateful = Recurrence(build_cell("lstm"), stateful=True)
-    stateful(x)
-    with pytest.raises(ValueError, match=f"batch size: {BATCH}"):
-        stateful(x[:2])
+# By default one: to compile it takes seconds.
+@pytest.mark.parametrize(
+    "variant", [pytest.param(v, marks=[] if v == "gru" else pytest.mark.long) for v in VARIANTS]
+)
+def test_xla_is_eager(variant):
+    """The gradient too; `support.layer_case` has graphs of every size."""
+    cell = build_cell(variant)
+    layer = Recurrence(cell, **ALL_OUTPUTS)
+    layer.build((None, None, INPUT_DIM))
+    compiled = tf.function(functools.partial(differentiate, layer), jit_compile=True)
+    for batch, timesteps in ((6, 5), (0, 4)):
+        x, states = sample(cell, batch, timesteps, dtype="float32")
+        mask = np.resize(MASK, (batch, timesteps))
+        expected = outputs_and_gradients(layer, x, states, mask)
+        cotangents = [c.astype("float32") for c in random_like(expected[0])]
+        found = compiled(*map(tf.constant, [x]), list(map(tf.constant, states)), mask, cotangents)
+        for one, other in zip(found, expected, strict=True):
+            assert_all_close(one, other, 1e-5)
+
+
+def test_fit_is_that_of_keras():
+    """In the graph of a training, masks coming from a layer before."""
+    x, _ = sample(build_cell("rnn"), batch=12, dtype="float32")
+    x = np.where(np.resize(MASK, x.shape[:2])[..., None], x, np.float32(9))
+    weights = []
+    for layer_class in (Recurrence, keras.layers.RNN):
+        inputs = keras.Input((None, INPUT_DIM))
+        masked = keras.layers.Masking(mask_value=9.0)(inputs)
+        outputs = [layer_class(build_cell(variant))(masked) for variant in ("gru", "lstm")]
+        top = keras.layers.Dense(3, kernel_initializer="ones", activation="softmax")
+        model = keras.Model(inputs, top(keras.layers.add(outputs)))
+        model.compile(keras.optimizers.SGD(0.5), "sparse_categorical_crossentropy")
+        model.fit(x, np.arange(12) % 3, batch_size=6, shuffle=False, verbose=0)
+        weights.append(model.get_weights())
+    assert_all_close(weights[0], weights[1], 1e-5)
