@@ -149,7 +149,7 @@ def test_the_command_of_a_training_is_short_and_means_the_same(words, shown, par
     """Without what is a default, also one that depends on others, or is of that one call."""
     options, _ = parse(*shlex.split(words))
     options.resolve()
-    line = training_command("tagging", options)
+    line = training_command("python -m tasks.tagging", options)
     assert line == f"python -m tasks.tagging train {shown}".rstrip()
     repeated, _ = parse(*shlex.split(line)[4:])
     repeated.resolve()

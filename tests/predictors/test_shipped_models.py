@@ -117,7 +117,7 @@ def test_the_card_has_the_figures_and_the_command_of_the_training(name, metric):
     assert f"| this model | {claimed[metric]:.4f} |" in card
     assert f"| simple baseline on the same data | {claimed[f'baseline_{metric}']:.4f} |" in card
     options = task_of(f"tasks.{claimed['task']}").options(**claimed["settings"])
-    command = shlex.split(training_command(claimed["task"], options))
+    command = shlex.split(training_command(f"python -m tasks.{claimed['task']}", options))
     assert sorted(command) in map(sorted, commands(path))
 
 

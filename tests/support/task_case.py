@@ -249,7 +249,7 @@ class TaskTests:
         assert {*pictures} == {f for f in FILES | self.case.files if f.endswith(".png")}
         for picture in pictures:
             assert (trained.model / picture).read_bytes().startswith(b"\x89PNG")
-        command = training_command(task.name, self.options(trained))
+        command = training_command(task.program, self.options(trained))
         assert f"\n    {command}\n" in card
         python, m, module, verb, *words = shlex.split(command)
         assert (python, m, module, verb) == ("python", "-m", f"tasks.{task.name}", "train")

@@ -69,7 +69,7 @@ def _results(task: Task, data: Any, metrics: Metrics) -> str:
 def _training(task: Task, metrics: Metrics, options: Any) -> str:
     return (
         "## Training\n\n"
-        f"    {training_command(task.name, options)}\n\n"
+        f"    {training_command(task.program, options)}\n\n"
         f"Seed {metrics['settings']['seed']}, {metrics['epochs']} epochs, "
         f"{metrics['parameters']:,} parameters; "
         f"Keras {version('keras')}, TensorFlow {version('tensorflow')}. All settings are in "

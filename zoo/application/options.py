@@ -204,15 +204,15 @@ class ModelOptions:
     )
 
 
-def training_command(task: str, options: TrainingOptions) -> str:
-    """The command line of `train` of a task, by its name, with the options that are no defaults."""
+def training_command(program: str, options: TrainingOptions) -> str:
+    """The command line of `train` of a `Task.program`, with the options that are no defaults."""
     fields = list(declared(type(options)))
     # A default that is told in words is the one that goes with the other options of this run.
     told = (field.name for field in fields if field.default is None and "shown" in field.about)
     depends: dict[str, Any] = dict.fromkeys(told)
     resolved = dataclasses.replace(options, **depends)
     resolved.resolve()
-    words = ["python", "-m", f"tasks.{task}", "train"]
+    words = [*shlex.split(program), "train"]
     for field in fields:
         value = getattr(options, field.name)
         default = getattr(resolved, field.name) if field.name in depends else field.default

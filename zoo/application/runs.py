@@ -124,7 +124,7 @@ def _how_to_resume(task: Task, folder: Path) -> str:
     state = checkpoints.load(folder / RUN_NAME)
     if state is None:
         return "interrupted before the first epoch was finished: nothing to resume"
-    command = f"python -m tasks.{task.name} train --resume --out"
+    command = f"{task.program} train --resume --out"
     return (
         f"interrupted: {state.finished_epochs} finished epoch(s) are kept. Resume with\n"
         f"  {command} {shlex.quote(relative_path(folder))}"

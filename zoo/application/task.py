@@ -1,5 +1,8 @@
 """What a task has to say for itself; the command line and the workflow do the rest."""
 
+import re
+import shlex
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -146,11 +149,17 @@ class Task:
     replicas: bool = True
     predicted_together: int = 1024
 
+    @property
+    def program(self) -> str:
+        """How its command line is called: `python -m tasks.NAME`, or as a file of a user's own."""
+        spec = getattr(sys.modules.get(type(self).__module__), "__spec__", None)
+        return f"python -m {spec.name}" if spec else f"python {shlex.quote(sys.argv[0])}"
+
     def model_name(self, options: Any) -> str:
         """The name of a trained model: `<task>_<architecture>_<dataset>`."""
         direction = "bi" if options.bidirectional else ""
         file = Path(options.data).name.split(".")[0] if options.data else None
-        corpus = (file or options.dataset or self.dataset).replace("/", "_")
+        corpus = re.sub(r"[^\w.-]", "_", file or options.dataset or self.dataset)
         return f"{self.name}_{direction}{options.cell}_{corpus}"
 
     def load_data(self, options: Any) -> Any:

@@ -21,7 +21,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 def run(task: Task) -> None:
     """Runs a task's command line and exits, with the code that `execute` returns."""
-    sys.exit(execute(commands_of(task), prog_name=f"python -m tasks.{task.name}"))
+    sys.exit(execute(commands_of(task), prog_name=task.program))
 
 
 def commands_of(task: Task) -> click.Group:
