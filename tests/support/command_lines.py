@@ -5,8 +5,6 @@ import json
 import os
 import pty
 import select
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,19 +39,6 @@ def options_of(task, *arguments):
     """What the command line of `train` makes of these words: a `task.options`, not resolved."""
     command = commands_of(task()).commands["train"]
     return values_of(task.options, command.make_context("train", [*map(str, arguments)]).params)
-
-
-def run(*arguments, stdin=b"", **environment):
-    """Runs Python in a fresh process, from the root of the repository."""
-    process = subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        cwd=ROOT,
-        env=clean_environment(**environment),
-        input=stdin,
-        capture_output=True,
-        check=False,
-    )
-    return Result(process.returncode, process.stdout.decode(), process.stderr.decode())
 
 
 def clean_environment(**changes):

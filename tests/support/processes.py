@@ -9,7 +9,7 @@ TESTS = Path(__file__).resolve().parents[1]
 
 
 def run_script(script, *arguments, **environment):
-    """Runs a Python file that can import `zoo` and the modules beside this one.
+    """What a Python file prints, that can import `zoo` and the modules beside this one.
 
     Raises:
         AssertionError: with the standard error of the process, if it fails.
@@ -24,3 +24,4 @@ def run_script(script, *arguments, **environment):
         check=False,
     )
     assert result.returncode == 0, result.stderr
+    return result.stdout
