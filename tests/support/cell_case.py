@@ -281,9 +281,3 @@ def check_states_handed_over(variant, layer_class):
 
 
 IN_LAYERS = (check_stacked, check_bidirectional, check_stateful, check_states_handed_over)
-
-
-def run_cell_test(variant):
-    """Every check of one variant by itself; `IN_LAYERS` are those of a layer around it."""
-    for check in CHECKS:
-        check(variant)
