@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from support.language_models import UNITS, VOCABULARY, logits_and_states, pieces, stream
 from support.processes import run_script
+from support.processors import skip_without
 from support.sequences import randomize
 
 from zoo.cells import CELLS
@@ -205,6 +206,7 @@ def test_compiled_by_xla():
 
 
 def test_states_keep_their_digits_in_mixed_precision():
+    skip_without("bfloat16")
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

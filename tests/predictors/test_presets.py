@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from support.processes import run_script
+from support.processors import NO_BFLOAT16
 
 import zoo
 from zoo.cells import CELLS
@@ -39,8 +40,7 @@ NETWORKS = {
     "adversarial": {"adversarial": 0.1, "word_dropout": 0.2},
     "diagonal peepholes": {"cell": "peephole_lstm", "cell_options": {"peephole": "diagonal"}},
     "two labels": {"classes": 2},
-    "mixed precision": {"policy": "mixed_bfloat16", "layers": 2},
-}
+} | ({} if NO_BFLOAT16 else {"mixed precision": {"policy": "mixed_bfloat16", "layers": 2}})
 
 
 def classifier(classes=3, policy="float32", **options):

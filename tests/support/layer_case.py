@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras import ops
 
 from support import chains
+from support.processors import skip_without
 from support.sequences import BATCH, INPUT_DIM, MASK, TIMESTEPS, UNITS, randomize
 from zoo import layers
 from zoo.cells import CELLS
@@ -381,6 +382,7 @@ def check_gradients(case, folder):
 
 def check_mixed_precision(case, folder):
     """Weights stay in single precision, and outputs near those of single precision."""
+    skip_without("bfloat16")
     layer = case.build("mixed_bfloat16")
     single = case.build("float32")
     assert {w.dtype for w in layer.trainable_variables} <= {"float32"}
