@@ -13,6 +13,7 @@ import tensorflow as tf
 from support import network_case
 from support.network_case import CASES, FIRST_OF_EACH, LENGTHS, MASK, numbers, steps_of
 from support.processes import run_script
+from support.processors import skip_without
 
 from zoo.cells import CELLS
 from zoo.networks import decode_step_model, encode_model, step_model
@@ -125,6 +126,7 @@ def test_saved_and_loaded(name, tmp_path):
 
 @EACH_KIND
 def test_mixed_precision(name, tmp_path):
+    skip_without("mixed_bfloat16")
     case, single = CASES[name], made(name)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support.network_case import UNITS, WORDS, array, language_model
+from support.processors import skip_without
 
 from zoo.cells import CELLS
 from zoo.errors import UserError
@@ -172,6 +173,7 @@ def test_a_resumed_training_ends_as_an_unbroken_one(tmp_path):
 
 
 def test_states_keep_their_digits_in_mixed_precision():
+    skip_without("bfloat16")
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from support.command_lines import contents
+from support.processors import NO_BFLOAT16
 
 import zoo
 from zoo.cells import CELLS
@@ -28,8 +29,7 @@ NETWORKS = {
     "last step": {"pooling": "last", "bidirectional": False},
     "adversarial": {"adversarial": 0.1, "word_dropout": 0.2, "residual": True, "embedding_dim": 6},
     "diagonal peepholes": {"cell": "peephole_lstm", "cell_options": {"peephole": "diagonal"}},
-    "mixed precision": {"policy": "mixed_bfloat16", "layers": 2},
-}
+} | ({} if NO_BFLOAT16 else {"mixed precision": {"policy": "mixed_bfloat16", "layers": 2}})
 
 
 def classifier(classes=3, policy="float32", **options):

@@ -51,26 +51,26 @@ class Enumeration:
         return self.scores[position] - self.log_partition
 
 
-def weights(tags=TAGS):
+def weights():
     """Random start, transitions and end, float64."""
     generator = np.random.default_rng(1)
-    return [generator.normal(size=shape) for shape in ((tags,), (tags, tags), (tags,))]
+    return [generator.normal(size=shape) for shape in ((TAGS,), (TAGS, TAGS), (TAGS,))]
 
 
-def build_crf(allowed=None, dtype="float64", of=None, **options):
+def build_crf(allowed=None, dtype="float64", of=None):
     """A layer of the weights `of`, by default `weights()`."""
-    crf = LinearChainCRF(allowed, dtype=dtype, **options)
+    crf = LinearChainCRF(allowed, dtype=dtype)
     crf.build((None, None, TAGS))
     crf.set_weights(weights() if of is None else of)
     return crf
 
 
-def logits(batch=BATCH, timesteps=TIMESTEPS, tags=TAGS):
-    return np.random.default_rng(2).normal(size=(batch, timesteps, tags))
+def logits(batch=BATCH, timesteps=TIMESTEPS):
+    return np.random.default_rng(2).normal(size=(batch, timesteps, TAGS))
 
 
-def targets(batch=BATCH, timesteps=TIMESTEPS, tags=TAGS):
-    return np.random.default_rng(3).integers(0, tags, size=(batch, timesteps))
+def targets():
+    return np.random.default_rng(3).integers(0, TAGS, size=(BATCH, TIMESTEPS))
 
 
 def enumerations(logits, lengths=LENGTHS, allowed=None, of=None):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from support.processors import skip_without
 from zoo.cells import CELLS
 from zoo.networks import many_to_one
 from zoo.predictors import TextClassifier
@@ -26,6 +27,7 @@ EVERY_KIND = [
 def classifier(labels=("bad", "good"), policy="float32", max_length=None, **options):
     """A `TextClassifier` whose answers differ from text to text."""
     tokenizer = WordTokenizer.from_texts(TEXTS, max_length=max_length)
+    skip_without(policy)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

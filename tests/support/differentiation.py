@@ -13,7 +13,7 @@ def differentiate(layer, x, states=None, mask=None, cotangents=None, training=Tr
         states: initial states, or None for its own.
         mask: (batch, timesteps), or None.
         cotangents: the gradient of a loss with respect to each output, of the output's shape; by
-            default that of `reference.weighted_sum`.
+            default `random_like`.
         training: whether the layer runs in training.
 
     Returns:
@@ -34,7 +34,7 @@ def differentiate(layer, x, states=None, mask=None, cotangents=None, training=Tr
 
 
 def random_like(outputs):
-    """The weights of `reference.weighted_sum`: random arrays of the shapes of outputs."""
+    """Random arrays of the shapes of outputs."""
     generator = np.random.default_rng(11)
     return [generator.normal(size=output.shape) for output in outputs]
 

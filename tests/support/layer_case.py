@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras import ops
 
 from support import chains
+from support.processors import skip_without
 from support.sequences import BATCH, INPUT_DIM, MASK, TIMESTEPS, UNITS, randomize
 from zoo import layers
 from zoo.cells import CELLS
@@ -45,7 +46,6 @@ class LayerCase(NamedTuple):
         single: places of the outputs that are float32 in mixed precision too.
         carries: whether the mask of the first input may come with it, as Keras hands it on.
         archived: whether a model may hold the layer itself, and not another around it.
-        empty: whether a batch may be empty on every processor.
     """
 
     make: Callable
@@ -55,7 +55,6 @@ class LayerCase(NamedTuple):
     single: tuple = ()
     carries: bool = False
     archived: bool = True
-    empty: bool = True
 
     def build(self, dtype="float32"):
         """The layer with random weights."""
@@ -165,8 +164,7 @@ def decoder(*memory, **options):
 
 def characters(kind):
     make = lambda dtype: layers.CharacterFeatures(9, 3, 2, kind, dtype=dtype)  # noqa: E731
-    # A convolution of nothing by oneDNN, which TensorFlow may use, has a wrong shape.
-    return LayerCase(make, (CHARACTERS,), empty=kind == "recurrent")
+    return LayerCase(make, (CHARACTERS,))
 
 
 def crf(allowed):
@@ -299,8 +297,7 @@ def check_any_size(case, folder):
         return keras.tree.flatten(case.call(layer, *inputs, **dict(zip(case.masks, masks))))  # noqa: B905
 
     graph = tf.function(run, input_signature=specs, autograph=False)
-    sizes = ((None, None), (1, None), (None, 1), (0, None))
-    for rows, steps in sizes if case.empty else sizes[:-1]:
+    for rows, steps in ((None, None), (1, None), (None, 1), (0, None)):
         part = [
             a[:rows, :steps] if spec.shape.rank > 1 and spec.shape[1] is None else a[:rows]
             for a, spec in zip(arrays, specs, strict=True)
@@ -324,26 +321,22 @@ def check_padding(case, folder):
         spoilt[place] = np.where(at_steps, spoilt[place], 1e3)
         found = case.outputs(layer, spoilt, "float64")
         assert_alike(*shown(case, found, expected), 1e-9)
-        gradient = differentiate(case, layer)[place]
+        gradient = differentiate(case, layer)[1][place]
         assert np.isfinite(gradient).all()
         np.testing.assert_allclose(gradient[~mask], 0, atol=1e-12)
         assert np.any(gradient[mask])
 
 
-def differentiate(case, layer):
-    """The gradients of `loss`, of the inputs that are no integers and of the weights."""
-    inputs = case.typed("float64")
+def differentiate(case, layer, dtype="float64"):
+    """The outputs that count, and the gradients of the inputs that are no integers and weights."""
+    inputs = case.typed(dtype)
     floats = [x for x in inputs if x.dtype.is_floating]
     with tf.GradientTape() as tape:
         tape.watch(floats)
-        value = loss(case, layer, inputs)
+        value, outputs = loss_and_outputs(case, layer, inputs)
     sources = [*floats, *(variable.value for variable in layer.trainable_variables)]
     gradients = tape.gradient(value, sources, unconnected_gradients="zero")
-    return [np.array(tf.convert_to_tensor(gradient)) for gradient in gradients]
-
-
-def loss(case, layer, inputs):
-    return loss_and_outputs(case, layer, inputs)[0]
+    return outputs, [np.array(tf.convert_to_tensor(gradient)) for gradient in gradients]
 
 
 def loss_and_outputs(case, layer, inputs):
@@ -368,7 +361,7 @@ def check_gradients(case, folder):
     inputs, step = case.typed("float64"), 1e-6
     if all(x.dtype.is_integer for x in case.outputs(layer, dtype="float64")):
         return
-    graph = tf.function(lambda *inputs: loss(case, layer, inputs), autograph=False)
+    graph = tf.function(lambda *x: loss_and_outputs(case, layer, x)[0], autograph=False)
 
     def value(i, move):
         if i < len(floats):
@@ -380,7 +373,7 @@ def check_gradients(case, folder):
         return result
 
     floats = [j for j, x in enumerate(inputs) if x.dtype.is_floating]
-    for i, gradient in enumerate(differentiate(case, layer)):
+    for i, gradient in enumerate(differentiate(case, layer)[1]):
         direction = normal(*gradient.shape, seed=7)
         above, below = (float(value(i, sign * step * direction)) for sign in (1, -1))
         expected = np.sum(gradient * direction)
@@ -389,6 +382,7 @@ def check_gradients(case, folder):
 
 def check_mixed_precision(case, folder):
     """Weights stay in single precision, and outputs near those of single precision."""
+    skip_without("bfloat16")
     layer = case.build("mixed_bfloat16")
     single = case.build("float32")
     assert {w.dtype for w in layer.trainable_variables} <= {"float32"}
@@ -415,9 +409,3 @@ CHECKS = (
     check_gradients,
     check_mixed_precision,
 )
-
-
-def run_layer_test(case, folder):
-    """Every check of one case; see `CASES`."""
-    for check in CHECKS:
-        check(case, folder)

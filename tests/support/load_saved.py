@@ -1,26 +1,19 @@
-"""What a process knows that has imported little: python load_saved.py FOLDER.
-
-It loads and runs the model in the folder, knowing the layers only, and says which classes shipped
-models name that are not registered.
-"""
+"""What a process knows that has imported little, where matplotlib is absent: its exit code is 0."""
 
 import json
 import sys
 import zipfile
 from pathlib import Path
 
-import keras
-import numpy as np
+sys.modules["matplotlib"] = None  # as where it is not installed
 
-import zoo.layers  # registers what an archive names
+import keras  # noqa: E402
+
+import zoo.layers  # noqa: E402  (registers what an archive names)
+import zoo.training  # noqa: E402
+from zoo.cells import CELLS  # noqa: E402
 
 SHIPPED = Path(__file__).parents[2] / "saved_models"
-
-
-def run(folder):
-    model = keras.saving.load_model(folder / "model.keras")
-    outputs = model(np.load(folder / "inputs.npy"))
-    np.savez(folder / "outputs.npz", *[keras.ops.convert_to_numpy(y) for y in outputs])
 
 
 def registered_names(config):
@@ -32,8 +25,16 @@ def registered_names(config):
     return set().union(*map(registered_names, config)) if isinstance(config, list) else set()
 
 
-def unknown_names():
-    """What shipped archives name and this process does not know; how many they name."""
+def assert_known(names):
+    get = keras.saving.get_registered_object
+    assert not [name for name in names if get(name) is None]
+
+
+if __name__ == "__main__":
+    assert_known(f"zoo>{CELLS.path(name).rpartition('.')[2]}" for name in CELLS)
+    assert_known(f"zoo>{name}" for name in zoo.layers.__all__)
+    assert callable(zoo.training.fit)
+
     import zoo.networks
 
     assert zoo.networks
@@ -41,13 +42,5 @@ def unknown_names():
     for archive in SHIPPED.glob("*/model.keras"):
         with zipfile.ZipFile(archive) as file:
             names |= registered_names(json.loads(file.read("config.json")))
-    registered = keras.saving.get_registered_object
-    return sorted(name for name in names if registered(name) is None), len(names)
-
-
-if __name__ == "__main__":
-    assert zoo.layers
-    folder = Path(sys.argv[1])
-    run(folder)
-    unknown, number = unknown_names()
-    (folder / "names.json").write_text(json.dumps({"unknown": unknown, "number": number}))
+    assert len(names) > 5
+    assert_known(names)

@@ -12,8 +12,8 @@ import numpy as np
 
 from support import chains
 from support import tiny_training as tiny
-from support.layer_case import CASES, LayerCase, loss_and_outputs, with_states
-from support.sequences import MASK, VARIANTS, build_cell, sample
+from support.layer_case import CASES, LayerCase, differentiate, loss_and_outputs, with_states
+from support.sequences import MASK, build_cell, sample
 from zoo import training
 from zoo.layers import Recurrence
 from zoo.layers.crf import marginals, viterbi
@@ -42,7 +42,7 @@ def cases():
     """{name: a case whose outputs and gradients are compared}."""
     return {
         **CASES,
-        **{f"{name} in Recurrence": of_cell(name, Recurrence, MASK) for name in VARIANTS},
+        **{n: of_cell(n, Recurrence, MASK) for n in ("reset_after_gru", "diagonal_peephole_lstm")},
         "gru in RNN": of_cell("gru", keras.layers.RNN, FIRST_STEP_COUNTS),
     }
 
@@ -80,19 +80,8 @@ def clipped():
 
 
 def _tensorflow(built):
-    import tensorflow as tf
-
-    found = {}
-    for name, (case, layer) in built.items():
-        inputs = case.typed("float32")
-        sources = [x for x in inputs if x.dtype.is_floating]
-        with tf.GradientTape() as tape:
-            tape.watch(sources)
-            value, outputs = loss_and_outputs(case, layer, inputs)
-        sources += [w.value for w in layer.trainable_variables]
-        gradients = tape.gradient(value, sources, unconnected_gradients="zero")
-        found[name] = [*outputs, *map(tf.convert_to_tensor, gradients)]
-    return found
+    found = {name: differentiate(*pair, "float32") for name, pair in built.items()}
+    return {name: [*outputs, *gradients] for name, (outputs, gradients) in found.items()}
 
 
 def _jax(built):

@@ -89,23 +89,16 @@ class Equations:
         return (z * h + (1 - z) * candidate,)
 
     def LSTMCell(self, x, a, c):
+        seen = stack(a, x, c) if self.P else stack(a, x)
         candidate = self.f(self.matrix("candidate") @ stack(a, x) + self.b["candidate"])
-        update = self.sigma(self.matrix("update") @ stack(a, x) + self.b["update"])
-        forget = self.sigma(self.matrix("forget") @ stack(a, x) + self.b["forget"])
-        output = self.sigma(self.matrix("output") @ stack(a, x) + self.b["output"])
+        update = self.sigma(self.matrix("update") @ seen + self.b["update"])
+        forget = self.sigma(self.matrix("forget") @ seen + self.b["forget"])
+        output = self.sigma(self.matrix("output") @ seen + self.b["output"])
         c = update * candidate + forget * c
         return output * self.g(c), c
 
     def PeepholeLSTMCell(self, x, a, c):
-        return self._diagonal(x, a, c) if self.diagonal else self._full(x, a, c)
-
-    def _full(self, x, a, c):
-        candidate = self.f(self.matrix("candidate") @ stack(a, x) + self.b["candidate"])
-        update = self.sigma(self.matrix("update") @ stack(a, x, c) + self.b["update"])
-        forget = self.sigma(self.matrix("forget") @ stack(a, x, c) + self.b["forget"])
-        output = self.sigma(self.matrix("output") @ stack(a, x, c) + self.b["output"])
-        c = update * candidate + forget * c
-        return output * self.g(c), c
+        return self._diagonal(x, a, c) if self.diagonal else self.LSTMCell(x, a, c)
 
     def _diagonal(self, x, a, c):
         def gate(name, memory):
@@ -157,9 +150,3 @@ def central_differences(function, array, step=1e-5):
         array[index] = value
         gradient[index] = (above - below) / (2 * step)
     return gradient
-
-
-def weighted_sum(outputs):
-    """A number that every entry of every output moves by an amount of its own: a loss."""
-    generator = np.random.default_rng(11)
-    return sum(np.sum(output * generator.normal(size=output.shape)) for output in outputs)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support import tiny_training as tiny
+from support.processors import skip_without
 from tensorflow.core.util.event_pb2 import Event
 
 from zoo.errors import UserError
@@ -103,6 +104,7 @@ def test_it_trains_as_keras_fit_does(tmp_path):
     "policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.long)]
 )
 def test_in_mixed_precision_its_whole_state_is_kept(policy, tmp_path):
+    skip_without(policy)
     keras.config.set_dtype_policy(policy)
     try:
         model = tiny.network(optimizer=ClippedAdam(0.05, clip_norm=0.5))

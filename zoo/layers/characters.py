@@ -79,6 +79,8 @@ class CharacterFeatures(keras.layers.Layer):
     def call(self, ids: Tensor, training: bool = False) -> Tensor:
         shape = ops.shape(ids)
         words = _trimmed(ops.reshape(ids, (-1, shape[2])))  # (batch * timesteps, characters)
+        if self.kind == "convolutional":  # of no word, oneDNN would give it a wrong shape
+            words = ops.pad(words, [[0, 1], [0, 0]])
         mask = ops.not_equal(words, PADDING_ID)
         x = self.dropout(self.embedding(words), training=training)
         if self.kind == "recurrent":
@@ -90,7 +92,7 @@ class CharacterFeatures(keras.layers.Layer):
         else:
             # What stands for padding must not reach the last characters.
             x = self.convolution(ops.where(mask[..., None], x, 0))
-            features = self.poolings[0](x, mask=mask)
+            features = self.poolings[0](x, mask=mask)[:-1]
         return ops.reshape(features, (shape[0], shape[1], 2 * self.units))
 
     def compute_output_shape(self, ids_shape: Shape) -> Shape:

@@ -1,0 +1,16 @@
+"""What TensorFlow cannot do on some processors."""
+
+import os
+
+import pytest
+
+NO_BFLOAT16 = (
+    os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1"
+    and os.environ.get("ONEDNN_MAX_CPU_ISA") == "AVX2"
+)
+
+
+def skip_without(dtype):
+    """Ends a test that is about to multiply in a precision, where that ends the process."""
+    if NO_BFLOAT16 and "bfloat16" in dtype:
+        pytest.skip("TensorFlow crashes in products of bfloat16 with oneDNN for AVX2")
