@@ -4,9 +4,7 @@ import functools
 import random
 import shlex
 
-import keras
-import numpy as np
-
+from support.sequences import randomize
 from zoo.networks import language_model
 from zoo.predictors import LanguageModel
 from zoo.predictors.language_model import TOKENIZERS
@@ -49,9 +47,6 @@ def predictor_of(level="character", scale=1.5, seed=3, **options):
     """An untrained predictor, whose probabilities differ from token to token."""
     tokenizer = TOKENIZERS[level].from_documents([text()])
     options = {"embedding_dim": 5, "units": 4} | options
-    keras.utils.set_random_seed(seed)
     model = language_model(len(tokenizer.vocabulary), **options)
-    generator = np.random.default_rng(seed)
-    for weight in model.trainable_variables:
-        weight.assign(scale * generator.normal(size=weight.shape))
+    randomize(model, seed, scale)
     return LanguageModel(model, tokenizer)

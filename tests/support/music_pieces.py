@@ -4,11 +4,11 @@ import functools
 import json
 import shlex
 
-import keras
 import numpy as np
 
 from support.score_examples import encoder_of
 from support.score_examples import piece_of as piece_of
+from support.sequences import randomize
 from zoo.music import KEYS
 from zoo.networks import chord_model
 from zoo.predictors import MusicModel
@@ -25,11 +25,8 @@ def predictor_of(kind="parts", voices=4, scale=0.5, seed=3, **options):
     encoder = encoder_of(kind, voices)
     conditions = {} if encoder.ranked else {"positions": encoder.bar, "keys": len(KEYS)}
     options = {"units": 5, "embedding_dim": 4, "voice_units": 6} | conditions | options
-    keras.utils.set_random_seed(seed)
     model = chord_model(voices, ranked=encoder.ranked, **options)
-    generator = np.random.default_rng(seed)
-    for weight in model.trainable_variables:
-        weight.assign(scale * generator.normal(size=weight.shape))
+    randomize(model, seed, scale)
     return MusicModel(model, encoder)
 
 

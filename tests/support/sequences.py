@@ -38,11 +38,11 @@ def build_cell(variant, units=UNITS, input_dim=INPUT_DIM, **options):
     return cell
 
 
-def randomize(layer, seed=5):
-    """Gives every weight entries around 0.7: gates that are neither open nor shut."""
+def randomize(layer, seed=5, scale=0.7):
+    """Gives every weight entries around `scale`: gates that are neither open nor shut."""
     generator = np.random.default_rng(seed)
     for weight in layer.trainable_variables:
-        weight.assign(generator.normal(scale=0.7, size=weight.shape))
+        weight.assign(scale * generator.normal(size=weight.shape))
 
 
 def arrays(cell):

@@ -4,9 +4,7 @@ import functools
 import random
 import shlex
 
-import keras
-import numpy as np
-
+from support.sequences import randomize
 from zoo.datasets.parallel_text import Pairs
 from zoo.networks import encoder_decoder
 from zoo.predictors import Translator
@@ -63,9 +61,6 @@ def predictor_of(level="subword", scale=0.7, seed=3, **options):
     arguments = {"lowercase": False} if level == "word" else {}
     source, target = (make(list(t), **arguments) for t in (pairs().sources, pairs().targets))
     options = {"embedding_dim": 4, "units": 5, "cell": "gru"} | options
-    keras.utils.set_random_seed(seed)
     model = encoder_decoder(len(source.vocabulary), len(target.vocabulary), **options)
-    generator = np.random.default_rng(seed)
-    for weight in model.trainable_variables:
-        weight.assign(scale * generator.normal(size=weight.shape))
+    randomize(model, seed, scale)
     return Translator(model, source, target)
