@@ -1,5 +1,6 @@
 """Reads the files of the baselines: arrays without pickles."""
 
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -12,14 +13,8 @@ from zoo.errors import UserError
 
 # What NumPy and zipfile raise for damaged files, and what comes of other content than expected.
 _DAMAGE = (
-    OSError,
-    ValueError,
-    LookupError,
-    EOFError,
-    TypeError,
-    RuntimeError,
-    zlib.error,
-    zipfile.BadZipFile,
+    *(OSError, ValueError, LookupError, EOFError, TypeError, RuntimeError, SyntaxError),
+    *(tokenize.TokenError, zlib.error, zipfile.BadZipFile),
 )
 
 
