@@ -39,16 +39,6 @@ def test_pictures_differ_by_what_they_show(name, tmp_path):
     assert one.shape != other.shape or (one != other).any()
 
 
-def test_a_panel_for_each_metric(tmp_path):
-    history = {"loss": [3.0, 2.0], "val_loss": [3.0, 2.5], "accuracy": [0.1, 0.2]}
-    figures.learning_curves(history, tmp_path / "two_panels.png", best_epoch=1)
-    figures.learning_curves({"loss": [3.0]}, tmp_path / "one_epoch.png")
-    two, one = (image.imread(tmp_path / f"{n}.png") for n in ("two_panels", "one_epoch"))
-    assert two.shape[0] == one.shape[0]
-    assert two.shape[1] > 1.5 * one.shape[1]
-    assert (one != 1).any()  # a single epoch shows as a point
-
-
 def test_confusion_matrix_of_another_size(tmp_path):
     with pytest.raises(ValueError, match="3 label names"):
         figures.confusion_matrix(np.eye(2), ["a", "b", "c"], tmp_path / "matrix.png")

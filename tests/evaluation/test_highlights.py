@@ -54,11 +54,6 @@ def prediction(text, *entities):
     return {"input": text, "entities": rows}
 
 
-def marked(*predictions):
-    reader = Reader(page(predictions))
-    return reader.texts, [(text, kind) for text, kind, _ in reader.marks]
-
-
 @pytest.mark.parametrize(
     ("text", "entities"),
     [
@@ -76,9 +71,8 @@ def marked(*predictions):
     ],
 )
 def test_text_and_marks_are_what_they_were(text, entities):
-    source = page([prediction(text, *entities)])
-    reader = Reader(source)
-    assert reader.texts == [text]
+    reader = Reader(page([prediction(text, *entities), prediction("b")]))
+    assert reader.texts == [text, "b"]
     assert [(part, kind) for part, kind, _ in reader.marks] == entities
     assert reader.tags <= {"html", "meta", "title", "style", "p", "mark", "small"}
     for (_, kind), (_, _, attributes) in zip(entities, reader.marks, strict=True):
@@ -86,12 +80,6 @@ def test_text_and_marks_are_what_they_were(text, entities):
         assert attributes["title"] == f"{kind} 0.750"
         assert attributes["style"].startswith("background: rgb(")
         assert not set(attributes["style"]) & set("<>&;\"'{}")
-
-
-def test_a_paragraph_for_each_text():
-    predictions = [prediction("a Rome", ("Rome", "LOC")), prediction(""), prediction("b")]
-    assert marked(*predictions) == (["a Rome", "", "b"], [("Rome", "LOC")])
-    assert marked() == ([], [])
 
 
 def test_a_type_has_one_pale_colour():
@@ -111,19 +99,6 @@ def test_predictions_pass_and_the_page_is_written_at_the_end(tmp_path):
     assert not path.exists()
     assert list(passing) == predictions[1:]
     assert path.read_text(encoding="utf-8") == page(predictions)
-
-
-def test_an_error_leaves_the_page_of_before(tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text("before")
-
-    def failing():
-        yield prediction("a")
-        raise UserError("the second text")
-
-    with pytest.raises(UserError, match="second"):
-        list(recorded(failing(), path))
-    assert path.read_text() == "before"
 
 
 def test_a_page_that_cannot_be_written_is_an_error_of_one_line(tmp_path):

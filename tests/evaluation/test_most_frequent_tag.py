@@ -30,15 +30,3 @@ def test_a_word_gets_its_most_frequent_tag_and_an_unknown_one_the_most_frequent_
 def test_of_equally_frequent_tags_it_is_the_first_by_alphabet(sentence):
     baseline = MostFrequentTag.fit(tagged(sentence, "b/I-X"))
     assert baseline.tag(tagged("a/O unknown/O b/O")) == [["B-X", "B-X", "I-X"]]
-
-
-def test_most_frequent_tags_saved_and_loaded(tmp_path):
-    words = ["Rome", "\0", '"', "\\", "\n", "😀", "", "x\0"]
-    data = TaggedSentences([["a", *words]], [["O", *(f"B-{i % 3}é" for i in range(len(words)))]])
-    baseline = MostFrequentTag.fit(data)
-    baseline.save(tmp_path / "baseline.npz")
-    again = MostFrequentTag.load(tmp_path / "baseline.npz")
-    assert again.tag(data) == baseline.tag(data) == data.tags
-    unknown = TaggedSentences([["b"]], [["O"]])
-    assert again.tag(unknown) == baseline.tag(unknown)
-    assert {type(tag) for tag in again.tag(data)[0]} == {str}

@@ -95,47 +95,33 @@ def test_wide_enough_it_finds_the_best_of_all(penalty, end_id, forbidden):
 
 
 @pytest.mark.parametrize(
-    ("penalty", "beams", "forbidden"),
-    [(0.0, 2, ()), (0.0, 4, (0,)), (0.6, 1, ()), (1.0, 4, ()), (2.5, 2, (0,))],
+    ("penalty", "beams", "forbidden", "limits"),
+    [
+        (0.0, 2, (), None),
+        (0.6, 1, (), None),
+        (1.0, 4, (), None),
+        (2.5, 2, (0,), None),
+        (0.0, 3, (), [1, 2, 3, 4, 5, 6, 7, 7]),
+        (1.0, 3, (0,), [1, 2, 3, 4, 5, 6, 7, 7]),
+    ],
 )
-def test_against_plain_python(beams, forbidden, penalty):
-    result = run(beams=beams, forbidden=forbidden, length_penalty=penalty)
-    lengths = set()
-    for row in range(BATCH):
-        expected = plain_beam_search(MODEL, row, beams, 7, END, forbidden, penalty)
+def test_against_plain_python_each_row_to_its_own_limit(beams, forbidden, penalty, limits):
+    arguments = {} if limits is None else {"limits": np.array(limits)}
+    result = run(beams=beams, forbidden=forbidden, length_penalty=penalty, **arguments)
+    lengths, cut_off = set(), 0
+    for row, limit in enumerate(limits or [7] * BATCH):
+        expected = plain_beam_search(MODEL, row, beams, limit, END, forbidden, penalty)
         assert_row(result, row, expected)
         lengths |= {len(tokens) for *_, tokens in expected}
-    assert len(lengths) > 1
-
-
-@pytest.mark.parametrize("penalty", [0.0, 0.6, 1.0])
-def test_each_row_to_its_own_limit(penalty):
-    limits = np.array([1, 2, 3, 4, 5, 6, 7, 7])
-    result = run(length_penalty=penalty, limits=limits)
-    cut_off = 0
-    for row, limit in enumerate(limits):
-        expected = plain_beam_search(MODEL, row, 3, limit, END, (), penalty)
-        assert_row(result, row, expected)
         cut_off += sum(len(tokens) == limit and tokens[-1] != END for *_, tokens in expected)
-    assert cut_off > 1
+    assert len(lengths) > 1
+    assert cut_off > 1 or limits is None
 
 
-@pytest.mark.parametrize("penalty", [0.0, 1.0])
-def test_a_row_alone_and_in_a_batch(penalty):
-    graph = tf.function(lambda rows: run(rows=rows, length_penalty=penalty), autograph=False)
-    together = run(length_penalty=penalty)
-    for row in range(BATCH):
-        alone = graph(tf.constant([row]))
-        for one, all_rows in zip(alone, together, strict=True):
-            np.testing.assert_allclose(one[0], all_rows[row], atol=1e-5)
-
-
-@pytest.mark.parametrize("forbidden", [(), (0, 1), (END,)])
-def test_one_beam_is_greedy_choice(forbidden):
-    beam = run(beams=1, length=12, forbidden=forbidden)
-    greedy = generate(
-        MODEL.step, START, MODEL.state(BATCH), steps=12, end_id=END, forbidden=forbidden
-    )
+def test_one_beam_is_greedy_choice():
+    options = {"end_id": END, "forbidden": (0, 1)}
+    beam = run(beams=1, length=12, **options)
+    greedy = generate(MODEL.step, START, MODEL.state(BATCH), steps=12, **options)
     np.testing.assert_array_equal(beam.tokens[:, 0], greedy.tokens)
     np.testing.assert_array_equal(beam.lengths[:, 0], greedy.lengths)
     totals = greedy.log_probabilities.numpy().sum(axis=1)

@@ -1,14 +1,11 @@
-"""Generation against a loop in plain Python, on a recurrent model and on the zoo's cells."""
+"""Generation against a loop in plain Python."""
 
 import keras
 import numpy as np
 import pytest
-import scipy.stats
 import tensorflow as tf
-from keras import ops
 from support.step_models import END, VOCABULARY, Recurrent, kept, take
 
-from zoo.cells import CELLS
 from zoo.generation import generate, uniforms
 
 BATCH, STEPS = 8, 15
@@ -91,18 +88,6 @@ def test_greedy(forbidden):
     assert_rows(result, references)
 
 
-@pytest.mark.parametrize("settings", [SETTINGS[0], SETTINGS[-1]], ids=str)
-def test_a_row_alone_and_in_a_batch(settings):
-    run_in_graph = tf.function(lambda rows: run(rows=rows, **settings), autograph=False)
-    together = run(**settings)
-    for row in range(BATCH):
-        alone = run_in_graph(tf.constant([row]))
-        np.testing.assert_array_equal(alone.tokens[0], together.tokens[row])
-        np.testing.assert_allclose(
-            alone.log_probabilities[0], together.log_probabilities[row], atol=1e-5
-        )
-
-
 @pytest.mark.parametrize("cut", [1, 6])
 def test_in_two_pieces_or_at_once(cut):
     whole = run()
@@ -154,28 +139,6 @@ def test_the_loop_ends_with_the_last_row():
     assert calls.numpy() == lengths.max() < 200
 
 
-@pytest.mark.parametrize(
-    ("settings", "steps"),
-    [({}, 2), ({"temperature": 0.7}, 1), ({"top_k": 3}, 2), ({"top_p": 0.7}, 1)],
-    ids=str,
-)
-def test_frequencies_of_a_markov_chain(settings, steps):
-    rows = 4000
-    transitions = np.random.default_rng(2).normal(size=(VOCABULARY, VOCABULARY))
-    transitions -= np.log(np.exp(transitions).sum(axis=1, keepdims=True))
-
-    def step(token_ids, state):
-        return ops.take(ops.convert_to_tensor(transitions, "float32"), token_ids, axis=0), state
-
-    u = uniforms(np.arange(rows), 0, steps)
-    tokens = generate(step, np.full(rows, 3), (), uniforms=u, **settings).tokens.numpy()
-    chain = np.array([kept(row, **settings) for row in transitions])
-    p = np.linalg.matrix_power(chain, steps)[3]
-    counts = np.bincount(tokens[:, -1], minlength=VOCABULARY)
-    assert not counts[p == 0].any()
-    assert scipy.stats.chisquare(counts[p > 0], p[p > 0] * rows).pvalue > 1e-3
-
-
 def test_settings_of_each_row_are_tensors_of_a_graph():
     dtypes = ("float32", "int32", "float32", "int32")
     signature = [tf.TensorSpec((None,), dtype) for dtype in dtypes]
@@ -196,37 +159,6 @@ def test_settings_of_each_row_are_tensors_of_a_graph():
         for t, k, p, limit in zip(temperature, top_k, top_p, limits, strict=True)
     ]
     assert_rows(result, [reference(row, u[row], **settings[row]) for row in range(BATCH)])
-
-
-def test_two_layers_of_lstm():
-    embedding = keras.layers.Embedding(VOCABULARY, 4, embeddings_initializer="normal")
-    cells = [CELLS["lstm"](6), CELLS["lstm"](7)]
-    dense = keras.layers.Dense(VOCABULARY, kernel_initializer=keras.initializers.Orthogonal(5))
-
-    def step(token_ids, states):
-        x, new_states = embedding(token_ids), []
-        for cell, state in zip(cells, states, strict=True):
-            x, state = cell(x, state)
-            new_states.append(state)
-        return dense(x), new_states
-
-    states = [cell.get_initial_state(BATCH) for cell in cells]
-    step(START, states)  # builds the weights
-    u = uniforms(SEEDS, 0, 10)
-    graph = tf.function(lambda *_: generate(step, START, states, uniforms=u), autograph=False)
-    for result in (graph(), generate(step, START, states, uniforms=u)):
-        read = np.concatenate([START[:, None], result.tokens[:, :-1]], axis=1)
-        x = embedding(read)
-        for cell in cells:
-            x = keras.layers.RNN(cell, return_sequences=True)(x)
-        log_p = ops.log_softmax(dense(x)).numpy()
-        chosen = np.take_along_axis(log_p, result.tokens.numpy()[..., None], axis=-1)[..., 0]
-        np.testing.assert_allclose(result.log_probabilities, chosen, atol=1e-5)
-        sums = np.exp(log_p).cumsum(axis=-1)
-        distances = sums - u.numpy()[..., None]
-        sure = np.abs(distances).min(axis=-1) > 1e-5  # where rounding does not choose
-        assert sure.mean() > 0.9
-        np.testing.assert_array_equal(result.tokens[sure], (distances <= 0).sum(axis=-1)[sure])
 
 
 @pytest.mark.parametrize(

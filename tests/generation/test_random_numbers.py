@@ -3,7 +3,6 @@
 import itertools
 
 import numpy as np
-import pytest
 import scipy.stats
 import tensorflow as tf
 
@@ -20,12 +19,12 @@ def test_a_row_does_not_depend_on_the_others():
     np.testing.assert_array_equal(uniforms(SEEDS[::-1], 5, 20).numpy(), together[::-1])
 
 
-@pytest.mark.parametrize("cuts", [[1, 2, 3], [BLOCK - 1], [BLOCK], [BLOCK + 1, 2 * BLOCK], [10]])
-def test_it_does_not_matter_where_a_stream_is_cut(cuts):
+def test_it_does_not_matter_where_a_stream_is_cut():
     whole = uniforms(SEEDS, 0, 3 * BLOCK).numpy()
-    borders = [0, *cuts, 3 * BLOCK]
-    pieces = [uniforms(SEEDS, a, b - a) for a, b in itertools.pairwise(borders)]
-    np.testing.assert_array_equal(np.concatenate(pieces, axis=1), whole)
+    for cuts in ([1, 2, 3], [BLOCK - 1], [BLOCK], [BLOCK + 1, 2 * BLOCK], [10]):
+        borders = [0, *cuts, 3 * BLOCK]
+        pieces = [uniforms(SEEDS, a, b - a) for a, b in itertools.pairwise(borders)]
+        np.testing.assert_array_equal(np.concatenate(pieces, axis=1), whole)
 
 
 def test_the_same_in_a_graph_of_any_size():
@@ -40,12 +39,9 @@ def test_the_same_in_a_graph_of_any_size():
         assert result.shape == (rows, steps)
         assert result.dtype == tf.float32
         np.testing.assert_array_equal(result, uniforms(SEEDS[:rows], first_step, steps))
-
-
-def test_the_width_is_known_where_the_steps_are():
-    graph = tf.function(lambda seeds: uniforms(seeds, 0, 12))
-    graph = graph.get_concrete_function(tf.TensorSpec((None,), tf.int64))
-    assert graph.output_shapes == (None, 12)
+    of_known_width = tf.function(lambda seeds: uniforms(seeds, 0, 12))
+    of_known_width = of_known_width.get_concrete_function(tf.TensorSpec((None,), tf.int64))
+    assert of_known_width.output_shapes == (None, 12)
 
 
 def test_uniform_and_independent():

@@ -79,7 +79,7 @@ def test_frequencies_are_those_of_the_model():
         bias = np.full(predictor.encoder.symbols, -20.0)
         bias[[1, 40, 50]] = 0
         predictor.model.get_layer(f"logits_{v}").bias.assign(bias)
-    number = 3000
+    number = 1000
     pieces = predictor.generate(length=1, pieces=number, seed=11)
     names = [tuple(p["score"].pitches[0].tolist()) for p in pieces]
     pitches = (0, 40 - FIRST_KEY_ID + LOWEST, 50 - FIRST_KEY_ID + LOWEST)

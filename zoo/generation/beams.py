@@ -195,16 +195,10 @@ def _start(token_ids: Tensor, beams: int) -> tuple[Tensor, _Finished]:
 def _continuations(
     logits: Tensor, running: Tensor, forbidden: Sequence[int]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The most probable continuations of the running beams, best first.
+    """The most probable continuations of the running beams, best first, (batch, 2 * beams).
 
-    Twice as many as there are beams, since one of each beam may end.
-
-    Args:
-        logits: (batch * beams, vocabulary).
-        running: log P of the beams, (batch, beams).
-
-    Returns:
-        Their log P, the beams that they continue and their tokens, each (batch, 2 * beams).
+    Their log P, the beams that they continue and their tokens; twice as many as there are beams,
+    since one of each may end. From logits (batch * beams, vocabulary) and log P (batch, beams).
     """
     beams, vocabulary = running.shape[1], logits.shape[-1]
     steps = permitted(ops.log_softmax(logits), forbidden)
@@ -237,15 +231,10 @@ def _reordered(leaves: tuple, parents: Tensor, alike: Sequence[bool]) -> tuple:
 
 
 def _read_back(finished: _Finished, history: tuple, end_id: int | None) -> Hypotheses:
-    """The tokens of hypotheses, from the last to the first.
+    """Hypotheses with their tokens, which are read from the last to the first.
 
-    Args:
-        finished: `_Finished`.
-        history: the steps, (length,), and the tokens and parents of the beams that ran on from
-            each, (length, batch, beams).
-
-    Returns:
-        `Hypotheses`.
+    The history: the steps, (length,), and the tokens and parents of the beams that ran on from
+    each, (length, batch, beams).
     """
 
     def step(carry: tuple, slices: tuple) -> tuple[tuple, tuple]:

@@ -19,10 +19,8 @@ def on_leaves(step: Step, state: State) -> tuple[tuple, Step]:
 
     Nothing is differentiated: what a step returns does not remember how it was computed (on
     PyTorch, which would keep all of it as long as the loop runs). A tensor that `step` hands on as
-    it is, such as what a decoder attends to, is the same object afterwards.
-
-    Returns:
-        The leaves of `state`, a tuple, and `step(token_ids, leaves) -> (logits float32, leaves)`.
+    it is, such as what a decoder attends to, is the same object afterwards. Returns the leaves of
+    `state`, a tuple, and `step(token_ids, leaves) -> (logits float32, leaves)`.
     """
 
     def step_on_leaves(token_ids: Tensor, leaves: Sequence[Tensor]) -> tuple[Tensor, tuple]:

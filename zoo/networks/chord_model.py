@@ -56,8 +56,7 @@ def chord_model(
         voice_units: units of a voice's hidden layer.
         dropout: fraction of values set to 0 in training: of the vectors that the recurrence reads,
             between its layers, of its output, and of the hidden layers of the voices.
-        seed: seed of the initial weights and of dropout.
-        name: name of the model.
+        seed, name: seed of the initial weights and of dropout, and name of the model.
 
     Returns:
         A `keras.Model` of a dict of int32 ids to the logits (batch, timesteps, voices, symbols),
@@ -69,20 +68,16 @@ def chord_model(
     symbols = symbols_of(ranked)
     chords = keras.Input((None, voices), dtype="int32", name="chords")
     inputs = {"chords": chords}
+    options: dict[str, Any] = {
+        "dropout": dropout,
+        "residual": residual,
+        "cell_options": cell_options,
+    }
+    options |= {"return_state": True, "name": "recurrence"}
     parts: _Parts = {
         "embedding": keras.layers.Embedding(symbols, embedding_dim, name="embedding"),
         "rules": ChordRules(ranked, name="rules"),
-        "recurrence": RecurrentStack(
-            cell,
-            units,
-            layers=layers,
-            bidirectional=False,
-            dropout=dropout,
-            residual=residual,
-            cell_options=cell_options,
-            return_state=True,
-            name="recurrence",
-        ),
+        "recurrence": RecurrentStack(cell, units, layers, bidirectional=False, **options),
     }
     for extra, size in (("positions", positions), ("keys", keys)):
         if size:

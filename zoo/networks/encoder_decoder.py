@@ -69,8 +69,7 @@ def encoder_decoder(
         share_embeddings: whether source and target have one vocabulary and one table of vectors.
         dropout: fraction of values set to 0 in training: of the token vectors, between layers (not
             of a decoder with `input_feeding`), and before the logits.
-        seed: seed of the initial weights and of dropout.
-        name: name of the model.
+        seed, name: seed of the initial weights and of dropout, and name of the model.
 
     Returns:
         A `keras.Model` from a dict of int32 ids, `source_ids` (batch, source timesteps) and

@@ -20,16 +20,9 @@ def vectors_and_logits(
     """The layers before and after a recurrence that have weights, by name.
 
     The logits and what they are tied to compute in float32, whatever the policy: half precision
-    has too few digits for the logarithm of a sum over the vocabulary.
-
-    Args:
-        vocabulary_size: number of ids.
-        embedding_dim: size of the token vectors, None for none.
-        units: of the recurrence.
-        tied: whether the logits are products with the vectors. A dense layer without activation
-            first brings them to that size where `units` is another.
-        name: of the layer of the vectors.
-        initial_vectors: their initializer.
+    has too few digits for the logarithm of a sum over the vocabulary. Where tied logits are
+    products with vectors of another size than `units`, a dense layer without activation comes
+    first. Without an `embedding_dim` there are no vectors; `name` is that of their layer.
     """
     layers: list[keras.layers.Layer] = []
     options = {"embeddings_initializer": initial_vectors, "name": name}

@@ -55,8 +55,7 @@ def language_model(
         variational: whether all dropout draws one mask for all steps of a sequence (Gal &
             Ghahramani 2016) instead of one for each step (Zaremba et al. 2014). Of one-hot vectors
             it then drops tokens wherever they stand in the sequence.
-        seed: seed of the initial weights and of dropout.
-        name: name of the model.
+        seed, name: seed of the initial weights and of dropout, and name of the model.
 
     Returns:
         A `keras.Model` from a dict of `token_ids` (batch, timesteps), int32, and the states
@@ -72,18 +71,13 @@ def language_model(
         raise ValueError("`tie_weights` needs an `embedding_dim`: one-hot vectors have no weights")
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")
     mask = keras.ops.not_equal(token_ids, PADDING_ID)
-    recurrence = RecurrentStack(
-        cell,
-        units,
-        layers=layers,
-        bidirectional=False,
-        dropout=dropout,
-        residual=residual,
-        cell_options=cell_options,
-        variational=variational,
-        return_state=True,
-        name="recurrence",
-    )
+    options: dict[str, Any] = {
+        "dropout": dropout,
+        "residual": residual,
+        "cell_options": cell_options,
+    }
+    options |= {"variational": variational, "return_state": True, "name": "recurrence"}
+    recurrence = RecurrentStack(cell, units, layers, bidirectional=False, **options)
     around = vectors_and_logits(vocabulary_size, embedding_dim, units, tie_weights)
     dropout_class = keras.layers.SpatialDropout1D if variational else keras.layers.Dropout
 

@@ -64,8 +64,7 @@ def many_to_many(
             see `AdversarialModel`.
         head: "crf", a linear chain over the tags, or "softmax", each tag by itself.
         allowed: for "crf", which tags may begin, follow each other, and end; see `LinearChainCRF`.
-        seed: seed of the initial weights and of dropout.
-        name: name of the model.
+        seed, name: seed of the initial weights and of dropout, and name of the model.
 
     Returns:
         A `keras.Model` of a dict of int32 ids, `words` (batch, timesteps), `characters`
@@ -99,16 +98,13 @@ def many_to_many(
     if adversarial:
         x = Perturbation(name="perturbation")(x)
     x = keras.layers.Dropout(dropout, name="input_dropout")(x)
-    x = RecurrentStack(
-        cell,
-        units,
-        layers=layers,
-        bidirectional=bidirectional,
-        dropout=dropout,
-        residual=residual,
-        cell_options=cell_options,
-        name="recurrence",
-    )(x, mask=mask)  # (batch, timesteps, units or 2 * units)
+    options: dict[str, Any] = {
+        "dropout": dropout,
+        "residual": residual,
+        "cell_options": cell_options,
+    }
+    stack = RecurrentStack(cell, units, layers, bidirectional, **options, name="recurrence")
+    x = stack(x, mask=mask)  # (batch, timesteps, units or 2 * units)
     x = keras.layers.Dropout(dropout, name="output_dropout")(x)
     x = keras.layers.Dense(tags, dtype="float32", name="logits")(x)
     if head == "crf":

@@ -52,8 +52,7 @@ def many_to_one(
         dropout: fraction of values set to 0 between layers and before the output, in training.
         adversarial: size of the changes of the word vectors in adversarial training, 0 for none;
             see `AdversarialModel`.
-        seed: seed of the initial weights and of dropout.
-        name: name of the model.
+        seed, name: seed of the initial weights and of dropout, and name of the model.
 
     Returns:
         A `keras.Model`: int32 ids (batch, timesteps) -> float32 logits, (batch, 1) or
@@ -71,16 +70,13 @@ def many_to_one(
     if adversarial:
         x = Perturbation(name="perturbation")(x)
     x = keras.layers.SpatialDropout1D(embedding_dropout, name="embedding_dropout")(x)
-    x = RecurrentStack(
-        cell,
-        units,
-        layers=layers,
-        bidirectional=bidirectional,
-        dropout=dropout,
-        residual=residual,
-        cell_options=cell_options,
-        name="recurrence",
-    )(x, mask=mask)  # (batch, timesteps, units or 2 * units)
+    options: dict[str, Any] = {
+        "dropout": dropout,
+        "residual": residual,
+        "cell_options": cell_options,
+    }
+    stack = RecurrentStack(cell, units, layers, bidirectional, **options, name="recurrence")
+    x = stack(x, mask=mask)  # (batch, timesteps, units or 2 * units)
     x = _pool(x, mask, pooling, bidirectional)
     x = keras.layers.Dropout(dropout, name="output_dropout")(x)
     logits = keras.layers.Dense(1 if classes == 2 else classes, dtype="float32", name="logits")(x)

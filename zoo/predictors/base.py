@@ -29,7 +29,11 @@ class Predictor(abc.ABC):
 
     @abc.abstractmethod
     def predict(self, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
-        """One dict for each input, in their order, whatever inputs are beside it."""
+        """One dict for each input, in their order, whatever inputs are beside it.
+
+        Raises:
+            TypeError: the inputs are one string instead of a list of strings.
+        """
 
     @abc.abstractmethod
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -67,11 +71,7 @@ class Predictor(abc.ABC):
 
 
 def list_of_strings(inputs: Iterable[str]) -> list[str]:
-    """The inputs of a predictor, checked.
-
-    Raises:
-        TypeError: they are one string instead of a list of strings, or not strings.
-    """
+    """The inputs of a predictor; a `TypeError` if they are one string, or not strings."""
     if isinstance(inputs, str):
         raise TypeError("give a list of strings, not one string")
     strings = list(inputs)
@@ -89,13 +89,8 @@ def map_by_length(
 ) -> list[_Result]:
     """The results of a function of batches, in the order of the items.
 
-    Items of similar length are in one batch, so that little of it is padding.
-
-    Args:
-        function: a list of items -> their results.
-        items: what has a length.
-        batch_size: most items of a batch.
-        most_steps: most steps of a batch of two items or more, padding included.
+    Items of similar length are in one batch, so that little of it is padding: at most `batch_size`,
+    and if they are two or more, at most `most_steps` steps, padding included.
     """
     results: dict[int, _Result] = {}
     for batch in batches_by_length([len(item) for item in items], batch_size, most_steps):
@@ -120,12 +115,7 @@ def batches_by_length(
 
 
 def load_vocabulary(path: Path, size: int | None = None) -> Vocabulary:
-    """The vocabulary of a saved model, which must have so many tokens, if a size is given.
-
-    Raises:
-        UserError: the file cannot be read.
-        ValueError: it has another size.
-    """
+    """The vocabulary of a saved model; a `ValueError` if it has another size than is given."""
     vocabulary = Vocabulary.load(path)
     if size is not None and len(vocabulary) != size:
         raise ValueError(f"{path.name} has {len(vocabulary)} tokens instead of {size}")

@@ -39,15 +39,15 @@ class ChordSequences:
         self._bar = bar
         self._step, self._heads = step_models(model)
         self.voices = len(self._heads)
-        inputs, symbols, state = self._specs()
+        inputs, state = self._specs()
         settings = {"temperature": _rows("float32"), "top_k": _rows(), "top_p": _rows("float32")}
         uniforms = tf.TensorSpec((None, None), tf.float32)
         self.log_probabilities = graph(self._log_probabilities, inputs)
-        self.write = graph(self._write, symbols, state, uniforms, settings)
-        self.likeliest = graph(self._likeliest, symbols, state)
+        self.write = graph(self._write, _rows(), state, uniforms, settings)
+        self.likeliest = graph(self._likeliest, _rows(), state)
 
-    def _specs(self) -> tuple[dict[str, tf.TensorSpec], tf.TensorSpec, dict[str, tf.TensorSpec]]:
-        """What the graphs take: inputs of the network, symbols, and the state of `beginning`."""
+    def _specs(self) -> tuple[dict[str, tf.TensorSpec], dict[str, tf.TensorSpec]]:
+        """What the graphs take: inputs of the network, and the state of `beginning`."""
         inputs = {
             name: tf.TensorSpec((None, None, *tensor.shape[2:]), tf.int32)
             for name, tensor in self._model.input.items()
@@ -60,7 +60,7 @@ class ChordSequences:
             name: tf.TensorSpec((None, tensor.shape[-1]), tf.as_dtype(tensor.dtype))
             for name, tensor in carried.items()
         }
-        return inputs, _rows(), state
+        return inputs, state
 
     def _states(self) -> State:
         """The states of the recurrence, as the network takes them."""
@@ -68,11 +68,7 @@ class ChordSequences:
         return {name: inputs[name] for name in inputs if name.startswith("state_")}
 
     def _log_probabilities(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Log P of each symbol: (batch, timesteps, voices) float32, 0 at padding.
-
-        Args:
-            inputs: dict of the inputs of the network.
-        """
+        """Log P of each symbol: (batch, timesteps, voices) float32, 0 at padding."""
         chords = inputs["chords"]
         logits = self._model(inputs, training=False)
         of_symbol = ops.take_along_axis(logits, chords[..., None], axis=-1)[..., 0]
@@ -82,16 +78,13 @@ class ChordSequences:
     def beginning(
         self, given: Tensor, keys: Tensor, first_positions: Tensor, metres: Tensor
     ) -> State:
-        """The state before a piece is written.
+        """The state before a piece is written, a dict of tensors (batch, ...).
 
         Args:
             given: (batch, steps, voices) int32, symbols that the piece must have; 0 for none.
             keys: (batch,) int32, ids of keys, 0 for an unknown one.
             first_positions: (batch,) int32, where in the bar the first step is, from 0.
             metres: (batch,) int32, steps in a bar.
-
-        Returns:
-            A dict of tensors (batch, ...).
         """
         batch = ops.shape(given)[0]
         nothing = ops.zeros((batch, self.voices), dtype="int32")
@@ -154,20 +147,15 @@ class ChordSequences:
 
     def _likeliest(self, symbols: Tensor, state: State) -> generation.Hypotheses:
         """The most probable next chords; arguments as for `write`."""
-        return generation.beam_search(
-            self.next_logits, symbols, state, beams=_BEAMS, length=self.voices
-        )
+        search = generation.beam_search
+        return search(self.next_logits, symbols, state, beams=_BEAMS, length=self.voices)
 
     def _write(
         self, symbols: Tensor, state: State, uniforms: Tensor, settings: dict[str, Any]
     ) -> generation.Generation:
         """Goes on with pieces, for so many symbols as there are uniforms in a row.
 
-        Args:
-            symbols: (batch,) int32, the last symbol of each; 0 at first.
-            state: what `beginning` returned, or the `state` of the last call's result.
-            uniforms: (batch, chords * voices) float32.
-            settings: dict of `temperature`, `top_k` and `top_p`, (batch,) each.
+        Given are the last symbol of each, 0 at first, and the `state` of the last call's result.
         """
         return generation.generate(self.next_logits, symbols, state, uniforms=uniforms, **settings)
 

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from zoo.generation.temperature import HOTTEST
+
 Arrays = Mapping[str, np.ndarray]
+DRAWING = (
+    tf.TensorSpec([None], tf.float32, "temperature"),
+    tf.TensorSpec([None], tf.int64, "seed"),
+    tf.TensorSpec([None], tf.int32, "max_length"),
+)
+"""What clients may ask for where something is drawn."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,41 @@ class Endpoint:
     function: Callable[..., Mapping[str, tf.Tensor]]
     examples: Sequence[Arrays]
     expected: Callable[[Arrays], Arrays]
+
+
+def text_endpoint(
+    function: Callable[[tf.Tensor], Mapping[str, tf.Tensor]],
+    examples: Sequence[Sequence[str]],
+    expected: Callable[[Arrays], Arrays],
+    name: str = "serving_default",
+) -> Endpoint:
+    """One that takes nothing but `text`, a string a row."""
+    inputs = (tf.TensorSpec([None], tf.string, "text"),)
+    return Endpoint(name, inputs, function, [request(text=texts) for texts in examples], expected)
+
+
+def each_alone(answer: Callable[..., Mapping[str, Any]]) -> Callable[[Arrays], Arrays]:
+    """What is expected of a request, from the answer to one row of it."""
+
+    def expected(inputs: Arrays) -> Arrays:
+        rows = [answer(*row) for row in zip(*inputs.values(), strict=True)]
+        return request(**{name: [row[name] for row in rows] for name in rows[0]})
+
+    return expected
+
+
+def drawn_with(rows: int, temperature: Sequence[float], max_length: Sequence[int]) -> Arrays:
+    """What an example of a request says of `DRAWING`, each row with a seed of its own."""
+    seed = np.arange(1, 1 + rows, dtype="int64")
+    return request(temperature=temperature[:rows], seed=seed, max_length=max_length[:rows])
+
+
+def bounded(temperature: tf.Tensor) -> tf.Tensor:
+    """Temperatures as `zoo.generation.truncated` takes them; 0, greedy choice, for 0 or less.
+
+    No number of one client may break the batch that others are in.
+    """
+    return tf.where(temperature > 0, tf.minimum(temperature, HOTTEST), 0.0)
 
 
 def request(**inputs: Any) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from zoo.cells.typing import Tensor
 from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.layers.crf import marginals, viterbi
 from zoo.predictors.base import Predictor, list_of_strings, load_vocabulary, map_by_length
-from zoo.predictors.endpoints import Arrays, Endpoint, request
+from zoo.predictors.endpoints import Arrays, Endpoint, text_endpoint
 from zoo.predictors.entities import entities
 from zoo.predictors.graphs import for_tensorflow, graph, with_a_step
 from zoo.text.special_tokens import PADDING_ID
@@ -100,9 +100,6 @@ class EntityTagger(Predictor):
             One dict per text, in order: `entities`, a list of dicts of `type`, `text`, `start` and
             `end` (in characters: `text[start:end]`), and `probability`, that of its least certain
             tag.
-
-        Raises:
-            TypeError: `texts` is one string instead of a list of strings.
         """
         return map_by_length(self._predicted, list_of_strings(texts), batch_size, _MOST_STEPS)
 
@@ -142,18 +139,11 @@ class EntityTagger(Predictor):
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """What a served model answers to: texts, with the entities of each."""
-        return (
-            Endpoint(
-                "serving_default",
-                (tf.TensorSpec([None], tf.string, "text"),),
-                self._entities_of_texts,
-                [request(text=texts) for texts in _WARM_UP_TEXTS],
-                self._expected,
-            ),
-        )
 
-    def _expected(self, inputs: Arrays) -> Arrays:
-        return {name: array.numpy() for name, array in self._found(inputs["text"]).items()}
+        def expected(inputs: Arrays) -> Arrays:
+            return {name: array.numpy() for name, array in self._found(inputs["text"]).items()}
+
+        return (text_endpoint(self._entities_of_texts, _WARM_UP_TEXTS, expected),)
 
     def _entities_of_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         tokens = tokenize(text)

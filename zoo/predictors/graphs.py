@@ -15,10 +15,8 @@ from zoo.cells.typing import Tensor
 def graph(method: Callable[..., Any], *signature: Any) -> Callable[..., Any]:
     """A method as a graph for tensors of any size, where the backend is TensorFlow.
 
-    Args:
-        method: takes nests of tensors.
-        *signature: nests of `tf.TensorSpec`, one for each argument; then one graph is made for all
-            sizes at once. Without it further ones are made until the sizes that vary are known.
+    With a signature, nests of `tf.TensorSpec`, one graph is made for all sizes at once. Without it
+    further ones are made until the sizes that vary are known.
     """
     if keras.backend.backend() != "tensorflow":
         return method

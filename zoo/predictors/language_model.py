@@ -65,15 +65,7 @@ class LanguageModel(Predictor):
         return self.tokenizer.level
 
     def compile(self, optimizer: keras.optimizers.Optimizer, batch_size: int) -> StreamModel:
-        """Compiles a model for training on streams; it shares the weights of `model`.
-
-        Args:
-            optimizer: a Keras optimizer.
-            batch_size: lanes of the stream.
-
-        Returns:
-            A `StreamModel`, for what `batches` gives.
-        """
+        """Compiles a model for streams of `batch_size` lanes, with the weights of `model`."""
         stream_model = StreamModel(self.model, batch_size)
         stream_model.compile(
             optimizer=optimizer,
@@ -96,9 +88,6 @@ class LanguageModel(Predictor):
         Returns:
             One dict per text, in order: `next`, the most probable next tokens, a list of dicts of
             `token` and `probability`, given that it is a token of the vocabulary.
-
-        Raises:
-            TypeError: `texts` is one string instead of a list of strings.
         """
         return map_by_length(self._likeliest, list_of_strings(texts), _BATCH_SIZE)
 
@@ -125,7 +114,6 @@ class LanguageModel(Predictor):
             of dicts of `token`, `log_probability` and `probability`.
 
         Raises:
-            TypeError: `texts` is one string instead of a list of strings.
             UserError: a text is empty.
         """
         texts = list_of_strings(texts)
@@ -221,7 +209,6 @@ class LanguageModel(Predictor):
             model itself), and `ended`, whether `<EOS>` was reached.
 
         Raises:
-            TypeError: `prompts` is one string instead of a list of strings.
             ValueError: a number is out of range.
             UserError: a prompt has a character that the training text has not.
         """
@@ -235,8 +222,9 @@ class LanguageModel(Predictor):
             found = self.sequences.search(last, states, beams, length)
             tokens, totals = found.tokens[:, 0], ops.convert_to_numpy(found.log_probabilities)[:, 0]
         else:
+            settings = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
             last, written = self._written(
-                prompts, _AT_ONCE, length, temperature, top_k, top_p, seed, greedy, past_end
+                prompts, _AT_ONCE, length, seed, greedy, past_end, **settings
             )
             pieces = list(written)
             tokens = ops.concatenate([piece.tokens for piece in pieces], axis=1)
@@ -282,31 +270,23 @@ class LanguageModel(Predictor):
         prompts: list[str],
         at_once: int,
         length: int = 200,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
         seed: int = 0,
         greedy: bool = False,
         past_end: bool = False,
+        **settings: Any,
     ) -> tuple[Tensor, Iterator[generation.Generation]]:
         """The last token of each prompt, and what is written after it, `at_once` tokens a piece."""
         check_length(length)
         check_seed(seed)
-        how = None if greedy else sampling(temperature, top_k, top_p)
+        how = None if greedy else sampling(**settings)
         last, states = self._beginning(prompts)
         end_id = None if past_end else END_ID
         return last, self.sequences.pieces(last, states, length, at_once, seed, how, end_id)
 
     def continuation(self, texts: Any, last: Any, tokens: Any) -> tf.Tensor:
-        """The text that tokens add to what stands before them.
+        """The text that tokens (batch, steps) add to texts (batch,), which end with `last`.
 
-        Args:
-            texts: (batch,) strings; after one that ends in white space, words add none of theirs.
-            last: (batch, 1) integers, the last token of each that is not `<EOS>`, if it has one.
-            tokens: (batch, steps) integers.
-
-        Returns:
-            (batch,) strings, a TensorFlow tensor.
+        `last` (batch, 1) is no `<EOS>`. After white space, words add none of theirs.
         """
         last, tokens = tf.cast(last, tf.int32), tf.cast(tokens, tf.int32)
         whole = self.tokenizer.join(tf.concat([last, tokens], axis=1))
@@ -327,11 +307,7 @@ class LanguageModel(Predictor):
         return for_keras(with_a_step(inputs)), for_keras(with_a_step(targets))
 
     def _beginning(self, prompts: list[str]) -> tuple[Tensor, State]:
-        """The last token of prompts, (batch,) int32, and the states before it is read.
-
-        Raises:
-            UserError: a prompt has a character that the training text has not.
-        """
+        """What `read` says of prompts that have no unknown character."""
         for prompt in prompts:
             if unknown := self.unknown_characters(prompt):
                 named = ", ".join(f"{character!r}" for character in unknown)
@@ -360,7 +336,6 @@ class LanguageModel(Predictor):
         return (self.tokenizer,)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """What a served model answers to: scores, new texts, and single steps."""
         return endpoints(self)
 
     def save_assets(self, folder: Path) -> dict[str, Any]:

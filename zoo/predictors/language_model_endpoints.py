@@ -8,9 +8,17 @@ import tensorflow as tf
 from keras import ops
 
 from zoo import generation
-from zoo.generation.temperature import HOTTEST
 from zoo.networks import initial_states
-from zoo.predictors.endpoints import Arrays, Endpoint, request
+from zoo.predictors.endpoints import (
+    DRAWING,
+    Arrays,
+    Endpoint,
+    bounded,
+    drawn_with,
+    each_alone,
+    request,
+    text_endpoint,
+)
 from zoo.text.special_tokens import END_ID, PADDING_ID
 
 if TYPE_CHECKING:  # it imports this module
@@ -20,10 +28,7 @@ LONGEST = 4096
 """Tokens that one request may ask for: a server must not be busy with one client for ever."""
 
 _SCORED = (["What news?"], ["The king is dead. Long live the king!", "a", "The day is done. " * 20])
-_ASKED = (
-    (["The king"], [0.5], [20]),
-    (["", "What", "The day is done. "], [1.0, 0.0, 0.8], [70, 10, 1]),
-)
+_PROMPTS = ["", "What", "The day is done. "]
 
 
 def endpoints(predictor: "LanguageModel") -> tuple[Endpoint, ...]:
@@ -52,17 +57,14 @@ def _score(predictor: "LanguageModel") -> Endpoint:
             "token_count": tf.cast(ids.row_lengths(), tf.int32),
         }
 
-    def expected(inputs: Arrays) -> Arrays:
-        """Each text scored by itself."""
-        scores = [predictor.score([text.decode()])[0] for text in inputs["text"]]
-        return request(
-            log_probability=[score["log_probability"] for score in scores],
-            token_count=[len(score["tokens"]) for score in scores],
-        )
+    def alone(text: bytes) -> dict[str, Any]:
+        (found,) = predictor.score([text.decode()])
+        return {
+            "log_probability": found["log_probability"],
+            "token_count": len(found["tokens"]),
+        }
 
-    inputs = (tf.TensorSpec([None], tf.string, "text"),)
-    examples = [request(text=texts) for texts in _SCORED]
-    return Endpoint("score", inputs, score, examples, expected)
+    return text_endpoint(score, _SCORED, each_alone(alone), name="score")
 
 
 def _generate(predictor: "LanguageModel") -> Endpoint:
@@ -78,8 +80,7 @@ def _generate(predictor: "LanguageModel") -> Endpoint:
             tf.zeros_like(last, tf.bool),
             generation.uniforms(seed, 0, steps),
             limits=limits,
-            # No number of one client may break the batch that others are in.
-            temperature=tf.where(temperature > 0, tf.minimum(temperature, HOTTEST), 0.0),
+            temperature=bounded(temperature),
             end_id=END_ID,
         )
         return {
@@ -88,49 +89,31 @@ def _generate(predictor: "LanguageModel") -> Endpoint:
             "log_probability": tf.reduce_sum(written.log_probabilities, axis=1),
         }
 
-    def expected(inputs: Arrays) -> Arrays:
-        """Each text written by itself."""
-        texts = [_written(predictor, *row) for row in zip(*inputs.values(), strict=True)]
-        return request(
-            text=[text["text"] for text in texts],
-            token_count=[text["tokens"] for text in texts],
-            log_probability=[text["log_probability"] for text in texts],
+    def alone(prompt: bytes, temperature: float, seed: int, max_length: int) -> dict[str, Any]:
+        (found,) = predictor.generate(
+            [prompt.decode()],
+            length=int(max_length),
+            seed=int(seed),
+            temperature=float(temperature) if temperature > 0 else 1.0,
+            greedy=not temperature > 0,
         )
+        return {
+            "text": found["text"].removeprefix(prompt.decode()),
+            "token_count": found["tokens"],
+            "log_probability": found["log_probability"],
+        }
 
-    inputs = (
-        tf.TensorSpec([None], tf.string, "prompt"),
-        tf.TensorSpec([None], tf.float32, "temperature"),
-        tf.TensorSpec([None], tf.int64, "seed"),
-        tf.TensorSpec([None], tf.int32, "max_length"),
-    )
-    asked = [
-        request(
-            prompt=_known(predictor, prompts),
-            temperature=temperatures,
-            seed=np.arange(1, 1 + len(prompts), dtype="int64"),
-            max_length=lengths,
-        )
-        for prompts, temperatures, lengths in _ASKED
+    def example(prompts: list[str], temperature: list[float], length: list[int]) -> Arrays:
+        # In place of prompts that this predictor refuses, empty ones.
+        known = ["" if predictor.unknown_characters(prompt) else prompt for prompt in prompts]
+        return {**request(prompt=known), **drawn_with(len(known), temperature, length)}
+
+    inputs = (tf.TensorSpec([None], tf.string, "prompt"), *DRAWING)
+    examples = [
+        example(["The king"], [0.5], [20]),
+        example(_PROMPTS, [1.0, 0.0, 0.8], [70, 10, 1]),
     ]
-    return Endpoint("generate", inputs, generate, asked, expected)
-
-
-def _known(predictor: "LanguageModel", prompts: list[str]) -> list[str]:
-    """The prompts that a predictor takes; in place of others, which it refuses, empty ones."""
-    return ["" if predictor.unknown_characters(prompt) else prompt for prompt in prompts]
-
-
-def _written(
-    predictor: "LanguageModel", prompt: bytes, temperature: float, seed: int, max_length: int
-) -> dict[str, Any]:
-    (found,) = predictor.generate(
-        [prompt.decode()],
-        length=int(max_length),
-        seed=int(seed),
-        temperature=float(temperature) if temperature > 0 else 1.0,
-        greedy=not temperature > 0,
-    )
-    return found | {"text": found["text"].removeprefix(prompt.decode())}
+    return Endpoint("generate", inputs, generate, examples, each_alone(alone))
 
 
 def _decode_step(predictor: "LanguageModel") -> Endpoint:

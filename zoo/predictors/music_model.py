@@ -167,7 +167,6 @@ class MusicModel(Predictor):
             a few beams finds, a list of dicts of `chord`, as names, and `probability`.
 
         Raises:
-            TypeError: `chords` is one string instead of a list of strings.
             UserError: a chord has another number of notes, or what is no note.
         """
         return [{"next": self._next(text)} for text in list_of_strings(chords)]
@@ -257,21 +256,15 @@ class MusicModel(Predictor):
             first, metre = int(melody.positions[0]), melody.bars()[0].length
             key = key or melody.key
         given = np.repeat(given, pieces, axis=0)
-        symbols = self._write(given, key, first, metre, seed, settings)
+        state = self._beginning(given, key, first, metre)
+        symbols = self._write(given, state, seed, settings)
         return [self._piece(row, key, first, metre, melody is not None) for row in symbols]
 
     def _write(
-        self,
-        given: np.ndarray,
-        key: str | None,
-        first: int,
-        metre: int | None,
-        seed: int,
-        settings: dict[str, Any],
+        self, given: np.ndarray, state: State, seed: int, settings: dict[str, Any]
     ) -> np.ndarray:
         """The symbols of pieces, (pieces, steps, voices), some of which are given."""
         pieces, steps, voices = given.shape
-        state = self._beginning(given, key, first, metre)
         symbols = ops.zeros((pieces,), dtype="int32")
         rows = for_rows(settings, pieces)
         seeds, found = seed + np.arange(pieces, dtype="int64"), []
@@ -308,7 +301,6 @@ class MusicModel(Predictor):
         return piece | {"ended": ended}
 
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """What a served model answers to: new pieces, and the probability of given ones."""
         return endpoints(self)
 
     def save_assets(self, folder: Path) -> dict[str, Any]:

@@ -2,17 +2,24 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from zoo import generation
-from zoo.generation.temperature import HOTTEST
 from zoo.music.chords import END_ID, FIRST_KEY_ID, HIGHEST, LOWEST, REST_ID, ChordEncoder
 from zoo.music.notes import KEYS, chord_name
 from zoo.music.score import Score
-from zoo.predictors.endpoints import Arrays, Endpoint, request
+from zoo.predictors.endpoints import (
+    DRAWING,
+    Arrays,
+    Endpoint,
+    bounded,
+    drawn_with,
+    each_alone,
+    request,
+)
 from zoo.predictors.graphs import padded
 from zoo.text.special_tokens import PADDING_ID
 
@@ -65,8 +72,7 @@ def _generate(predictor: "MusicModel") -> Endpoint:
             state,
             generation.uniforms(seed, 0, voices * steps),
             {
-                # No number of one client may break the batch that others are in.
-                "temperature": tf.where(temperature > 0, tf.minimum(temperature, HOTTEST), 0.0),
+                "temperature": bounded(temperature),
                 "top_k": nothing,
                 "top_p": tf.ones_like(temperature),
             },
@@ -97,11 +103,9 @@ def _generate(predictor: "MusicModel") -> Endpoint:
     inputs = (
         tf.TensorSpec([None, voices], tf.int32, "seed_chord"),
         tf.TensorSpec([None], tf.string, "key"),
-        tf.TensorSpec([None], tf.float32, "temperature"),
-        tf.TensorSpec([None], tf.int64, "seed"),
-        tf.TensorSpec([None], tf.int32, "max_length"),
+        *DRAWING,
     )
-    examples = [_asked(voices, 1, [12]), _asked(voices, 3, [20, 1, 9])]
+    examples = [_asked(voices, [12]), _asked(voices, [20, 1, 9])]
     return Endpoint("generate", inputs, generate, examples, expected)
 
 
@@ -117,17 +121,13 @@ def _symbols(chord: tf.Tensor) -> tf.Tensor:
     return tf.where(chord == 0, REST_ID, symbols)
 
 
-def _asked(voices: int, rows: int, lengths: list[int]) -> Arrays:
-    """A request: the first piece from one note, the second from nothing."""
+def _asked(voices: int, lengths: list[int]) -> Arrays:
+    """A request: the first piece from one note, the others from nothing."""
+    rows = len(lengths)
     chords = np.full((rows, voices), _FREE, "int32")
     chords[0, 0] = 72
-    return request(
-        seed_chord=chords,
-        key=["G major", "", "no key"][:rows],
-        temperature=[0.8, 1.0, 0.0][:rows],
-        seed=np.arange(1, 1 + rows, dtype="int64"),
-        max_length=lengths,
-    )
+    given = request(seed_chord=chords, key=["G major", "", "no key"][:rows])
+    return {**given, **drawn_with(rows, [0.8, 1.0, 0.0], lengths)}
 
 
 def _written(
@@ -177,44 +177,35 @@ def _score(predictor: "MusicModel") -> Endpoint:
             "length": tf.reduce_sum(tf.cast(there, tf.int32), axis=1),
         }
 
-    def expected(inputs: Arrays) -> Arrays:
-        """Each piece by itself."""
-        totals, lengths = [], []
-        for notes, struck in zip(inputs["notes"], inputs["struck"], strict=True):
-            steps = int((notes[:, 0] >= 0).sum())
-            piece = Score(
-                pitches=notes[:steps],
-                onsets=(struck[:steps] > 0) & (notes[:steps] > 0),
-                steps_per_quarter=encoder.steps_per_quarter,
-                positions=np.arange(steps) % (4 * encoder.steps_per_quarter),
-                ranked=encoder.ranked,
-            )
-            (found,) = predictor.log_probabilities([piece])
-            totals.append(found[:-1].sum())
-            lengths.append(steps)
-        return request(log_probability=totals, length=lengths)
+    def alone(notes: np.ndarray, struck: np.ndarray) -> dict[str, Any]:
+        steps = int((notes[:, 0] >= 0).sum())
+        piece = Score(
+            pitches=notes[:steps],
+            onsets=(struck[:steps] > 0) & (notes[:steps] > 0),
+            steps_per_quarter=encoder.steps_per_quarter,
+            positions=np.arange(steps) % (4 * encoder.steps_per_quarter),
+            ranked=encoder.ranked,
+        )
+        (found,) = predictor.log_probabilities([piece])
+        return {"log_probability": found[:-1].sum(), "length": steps}
 
     inputs = (
         tf.TensorSpec([None, None, encoder.voices], tf.int32, "notes"),
         tf.TensorSpec([None, None, encoder.voices], tf.int32, "struck"),
     )
-    pieces = [_example(encoder, steps) for steps in (4, 9, 2)]
-    examples = [_batch(pieces[:1]), _batch(pieces)]
-    return Endpoint("score", inputs, score, examples, expected)
+    examples = [_example(encoder, [4]), _example(encoder, [4, 9, 2])]
+    return Endpoint("score", inputs, score, examples, each_alone(alone))
 
 
-def _example(encoder: ChordEncoder, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """The notes of a few steps, struck at every other one."""
-    chord = 72 - 5 * np.arange(encoder.voices)
-    notes = chord + (np.arange(steps)[:, None] // 2) % 3
-    struck = np.repeat((np.arange(steps) % 2 == 0)[:, None], encoder.voices, axis=1)
-    return notes, struck
-
-
-def _batch(pieces: list[tuple[np.ndarray, np.ndarray]]) -> Arrays:
-    notes, struck = zip(*pieces, strict=True)
-    steps = max(map(len, notes))
-    return request(notes=_filled(notes, steps, _NO_STEP), struck=_filled(struck, steps, 0))
+def _example(encoder: ChordEncoder, lengths: list[int]) -> Arrays:
+    """Pieces of a few steps, struck at every other one."""
+    steps = np.arange(max(lengths))
+    there = (steps < np.array(lengths)[:, None])[..., None]  # (pieces, steps, 1)
+    notes = 72 - 5 * np.arange(encoder.voices) + (steps[:, None] // 2) % 3
+    struck = (steps % 2 == 0)[:, None] & there & (notes > 0)
+    return request(
+        notes=np.where(there, notes, _NO_STEP).astype("int32"), struck=struck.astype("int32")
+    )
 
 
 def _filled(arrays: Sequence[np.ndarray], steps: int, value: int) -> np.ndarray:

@@ -10,31 +10,19 @@ from zoo.generation.temperature import HOTTEST
 
 
 def check_length(length: int | None) -> None:
-    """Refuses a length of what is to be written.
-
-    Raises:
-        ValueError: it is below 1, or missing.
-    """
+    """Refuses a length of what is to be written that is below 1, or missing, by a `ValueError`."""
     if length is None or length < 1:
         raise ValueError(f"`length` must be at least 1. Received: {length!r}")
 
 
 def check_seed(seed: int) -> None:
-    """Refuses a seed that `zoo.generation.uniforms` cannot count up from.
-
-    Raises:
-        ValueError: it is negative, or 2**62 or more.
-    """
+    """Refuses a seed that `zoo.generation.uniforms` cannot count up from, by a `ValueError`."""
     if not 0 <= seed < 2**62:
         raise ValueError(f"`seed` must be at least 0 and below 2**62. Received: {seed!r}")
 
 
-def sampling(temperature: float, top_k: int, top_p: float) -> dict[str, Any]:
-    """The settings of a draw, as `zoo.generation.truncated` has them, by name.
-
-    Raises:
-        ValueError: one is out of range.
-    """
+def sampling(temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> dict[str, Any]:
+    """The settings of a draw, as `zoo.generation.truncated` has them; a `ValueError` for others."""
     if not 0 < temperature <= HOTTEST:
         raise ValueError(
             f"`temperature` must be above 0 (`greedy` is its limit) and at most {HOTTEST:g}. "

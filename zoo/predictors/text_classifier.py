@@ -14,7 +14,7 @@ from zoo.cells.typing import Tensor
 from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.networks.many_to_one import probabilities_of
 from zoo.predictors.base import Predictor, list_of_strings, load_vocabulary, map_by_length
-from zoo.predictors.endpoints import Arrays, Endpoint, request
+from zoo.predictors.endpoints import Arrays, Endpoint, request, text_endpoint
 from zoo.predictors.graphs import for_keras, graph, with_a_step
 from zoo.text.special_tokens import PADDING_ID
 from zoo.text.words import WordTokenizer
@@ -85,9 +85,6 @@ class TextClassifier(Predictor):
 
         Returns:
             One dict per text, in order: `label`, and its `probability`, a float in [0, 1].
-
-        Raises:
-            TypeError: `texts` is one string instead of a list of strings.
         """
         return [
             {"label": self.label_names[row.argmax()], "probability": float(row.max())}
@@ -124,31 +121,27 @@ class TextClassifier(Predictor):
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """What a served model answers to: texts, or ids with the lengths of their rows."""
+
+        def of_texts(inputs: Arrays) -> Arrays:
+            return self._expected(self.tokenizer.ragged(inputs["text"]))
+
+        def of_ids(inputs: Arrays) -> Arrays:
+            rows = tf.RaggedTensor.from_tensor(inputs["token_ids"], inputs["length"])
+            return self._expected(rows)
+
         ids = (
             tf.TensorSpec([None, None], tf.int32, "token_ids"),
             tf.TensorSpec([None], tf.int32, "length"),
         )
-        tokenized = [self.tokenizer.ragged(texts) for texts in _WARM_UP_TEXTS]
+        rows = [self.tokenizer.ragged(texts) for texts in _WARM_UP_TEXTS]
+        examples = [
+            request(token_ids=row.to_tensor(), length=np.int32(row.row_lengths())) for row in rows
+        ]
         return (
-            Endpoint(
-                "serving_default",
-                (tf.TensorSpec([None], tf.string, "text"),),
-                lambda text: self._answer(self.tokenizer(text)),
-                [request(text=texts) for texts in _WARM_UP_TEXTS],
-                lambda inputs: self._expected(self.tokenizer.ragged(inputs["text"])),
+            text_endpoint(
+                lambda text: self._answer(self.tokenizer(text)), _WARM_UP_TEXTS, of_texts
             ),
-            Endpoint(
-                "token_ids",
-                ids,
-                self._answer_ids,
-                [
-                    request(token_ids=rows.to_tensor(), length=np.int32(rows.row_lengths()))
-                    for rows in tokenized
-                ],
-                lambda inputs: self._expected(
-                    tf.RaggedTensor.from_tensor(inputs["token_ids"], inputs["length"])
-                ),
-            ),
+            Endpoint("token_ids", ids, self._answer_ids, examples, of_ids),
         )
 
     def _answer_ids(self, token_ids: tf.Tensor, length: tf.Tensor) -> dict[str, tf.Tensor]:

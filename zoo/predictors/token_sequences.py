@@ -41,11 +41,9 @@ class TokenSequences:
         self.search = graph(self._search)
 
     def _log_probabilities(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Log P of each target, given the inputs up to its step: (batch, timesteps) float32.
+        """Log P of each target, 0 at padding, given the inputs up to its step.
 
-        Args:
-            inputs: (batch, timesteps) int32, the tokens before the targets; 0 is padding.
-            targets: (batch, timesteps) int32; where they are padding the result is 0.
+        All are (batch, timesteps); the inputs are the tokens before the targets.
         """
         batch, timesteps = ops.shape(inputs)
         pieces = -(-timesteps // _PIECE)
@@ -71,11 +69,7 @@ class TokenSequences:
         return ops.where(ops.equal(targets, PADDING_ID), 0.0, found[:, :timesteps])
 
     def _states_after(self, token_ids: Tensor) -> State:
-        """The states when a sequence has been read, a dict of (batch, units).
-
-        Args:
-            token_ids: (batch, timesteps) int32, padded with 0 on the right; one step at least.
-        """
+        """The states when ids (batch, timesteps) have been read, one step at least."""
         states = initial_states(self._model, ops.shape(token_ids)[0])
         outputs = self._model({"token_ids": token_ids, **states}, training=False)
         return {name: outputs[name] for name in states}
@@ -96,13 +90,7 @@ class TokenSequences:
     ) -> generation.Generation:
         """Goes on with sequences: `zoo.generation.generate`, without padding and `<UNK>`.
 
-        Args:
-            token_ids: (batch,) int32, the last token of each.
-            states: those before that token is read.
-            finished: (batch,) boolean.
-            uniforms: (batch, steps) float32, or the number of steps for greedy choice.
-            limits: (batch,) int32, or None.
-            **settings: `temperature`, `top_k`, `top_p`, (batch,) each; `end_id`.
+        For greedy choice, `uniforms` are the number of steps.
         """
         greedy = not len(uniforms.shape)
         how = {"steps": uniforms} if greedy else {"uniforms": uniforms}
@@ -141,18 +129,10 @@ class TokenSequences:
         sampling: dict[str, Any] | None = None,
         end_id: int | None = END_ID,
     ) -> Iterator[generation.Generation]:
-        """Writes sequences piece by piece, in constant memory.
+        """Writes sequences of at most `length` tokens, `at_once` a piece, in constant memory.
 
-        Args:
-            token_ids, states: as for `generate`.
-            length: most tokens of each sequence.
-            at_once: most tokens of a piece.
-            seed: row i draws with `seed + i`.
-            sampling: dict of `temperature`, `top_k` and `top_p`, numbers; None for greedy choice.
-            end_id: the token that ends a sequence, or None.
-
-        Yields:
-            `zoo.generation.Generation`s, until all sequences have ended.
+        Row i draws with `seed + i`, as `sampling` says, or greedily without. Yields pieces until
+        all sequences have ended.
         """
         batch = len(token_ids)
         seeds = seed + np.arange(batch, dtype="int64")

@@ -19,7 +19,7 @@ from zoo.generation.states import State
 from zoo.layers.scan import scan
 from zoo.networks.encoder_decoder import decode_step_model, encode_model
 from zoo.predictors.base import Predictor, list_of_strings, load_vocabulary, map_by_length
-from zoo.predictors.endpoints import Arrays, Endpoint, request
+from zoo.predictors.endpoints import Endpoint, each_alone, text_endpoint
 from zoo.predictors.graphs import for_keras, graph, with_a_step
 from zoo.text.characters import CharacterTokenizer
 from zoo.text.normalization import tidy
@@ -133,7 +133,6 @@ class Translator(Predictor):
             were compared by. A blank text has an empty translation.
 
         Raises:
-            TypeError: `texts` is one string instead of a list of strings.
             ValueError: a number is out of range.
             UserError: `copy_unknown` is asked of a model that has no attention, or no words.
         """
@@ -308,21 +307,12 @@ class Translator(Predictor):
                 "log_probability": tf.where(blank, 0.0, found.log_probabilities[:, 0]),
             }
 
-        def expected(inputs: Arrays) -> Arrays:
-            """Each text translated by itself."""
-            texts = [text.decode() for text in inputs["text"]]
-            found = [self.predict([text])[0] for text in texts]
-            totals = [
-                f["hypotheses"][0]["log_probability"] if f["hypotheses"] else 0.0 for f in found
-            ]
-            return request(
-                translation=[one["translation"] for one in found],
-                log_probability=totals,
-            )
+        def alone(text: bytes) -> dict[str, Any]:
+            (found,) = self.predict([text.decode()])
+            best = found["hypotheses"][0]["log_probability"] if found["hypotheses"] else 0.0
+            return {"translation": found["translation"], "log_probability": best}
 
-        inputs = (tf.TensorSpec([None], tf.string, "text"),)
-        examples = [request(text=texts) for texts in _WARM_UP_TEXTS]
-        return (Endpoint("serving_default", inputs, translate, examples, expected),)
+        return (text_endpoint(translate, _WARM_UP_TEXTS, each_alone(alone)),)
 
     def save_assets(self, folder: Path) -> dict[str, Any]:
         self.source_tokenizer.vocabulary.save(folder / SOURCE_NAME)

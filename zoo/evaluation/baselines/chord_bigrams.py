@@ -108,11 +108,7 @@ class ChordBigrams:
 
     @classmethod
     def load(cls, path: str | Path) -> "ChordBigrams":
-        """Reads what `save` wrote.
-
-        Raises:
-            UserError: the file is missing or damaged.
-        """
+        """What `save` wrote; a `UserError` if the file is missing or damaged."""
         with stored_arrays(path) as arrays:
             symbols, discount = int(arrays["symbols"]), float(arrays["discount"])
             return cls(arrays["chords"], symbols, discount)

@@ -82,11 +82,7 @@ class Dictionary:
 
     @classmethod
     def load(cls, path: str | Path) -> "Dictionary":
-        """Reads what `save` wrote.
-
-        Raises:
-            UserError: the file is missing or damaged.
-        """
+        """What `save` wrote; a `UserError` if the file is missing or damaged."""
         with stored_arrays(path) as arrays:
             return cls(dict(json.loads(arrays["translations"].item())))
 

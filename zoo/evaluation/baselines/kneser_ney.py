@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from zoo.evaluation.baselines.files import stored_arrays
+
+Array: TypeAlias = np.ndarray
 
 
 class KneserNey:
@@ -39,6 +41,9 @@ class KneserNey:
     Args:
         counts: of the n-grams of each length; use `fit`, `fit_best` or `load`.
         vocabulary_size: number of ids, that of padding (0) included.
+
+    Raises:
+        ValueError: from any method, if there are no ids, or some lie outside the vocabulary.
     """
 
     def __init__(self, counts: Sequence["_Counts"], vocabulary_size: int):
@@ -53,16 +58,13 @@ class KneserNey:
         return len(self._levels)
 
     @classmethod
-    def fit(cls, ids: np.ndarray, vocabulary_size: int, order: int) -> "KneserNey":
+    def fit(cls, ids: Array, vocabulary_size: int, order: int) -> "KneserNey":
         """Counts the n-grams of a stream.
 
         Args:
             ids: (tokens,) integers from 1 to vocabulary_size - 1.
             vocabulary_size: number of ids, that of padding included.
             order: n, 1 or more.
-
-        Raises:
-            ValueError: there are no ids, or some lie outside the vocabulary.
         """
         *_, counts = islice(_count_stream(_checked(ids, vocabulary_size)), order)
         return cls(counts, vocabulary_size)
@@ -70,23 +72,15 @@ class KneserNey:
     @classmethod
     def fit_best(
         cls,
-        train_ids: np.ndarray,
-        validation_ids: np.ndarray,
+        train_ids: Array,
+        validation_ids: Array,
         vocabulary_size: int,
         start_id: int,
         max_order: int = 8,
     ) -> "KneserNey":
-        """Raises the order from 1 for as long as the validation perplexity falls.
+        """Raises the order from 1 to `max_order` for as long as the validation perplexity falls.
 
-        Args:
-            train_ids: (tokens,) integers, as `fit` takes them.
-            validation_ids: (tokens,) integers.
-            vocabulary_size: number of ids, that of padding included.
-            start_id: the token before the first of `validation_ids`.
-            max_order: the highest order to try.
-
-        Raises:
-            ValueError: there are no ids, or some lie outside the vocabulary.
+        `start_id` is the token before the first of `validation_ids`; the rest is as `fit` has it.
         """
         models = (
             cls(counts, vocabulary_size)
@@ -101,15 +95,12 @@ class KneserNey:
             best, lowest = model, perplexity
         return best
 
-    def log_probabilities(self, ids: np.ndarray, start_id: int) -> np.ndarray:
+    def log_probabilities(self, ids: Array, start_id: int) -> Array:
         """Natural logarithms of the probability of each token after those before it, (tokens,).
 
         Args:
             ids: (tokens,) integers, a stream; its first tokens have shorter contexts.
             start_id: the token before the first.
-
-        Raises:
-            ValueError: there are no ids, or some lie outside the vocabulary.
         """
         ids = _checked(ids, self.vocabulary_size)
         tokens = np.append(_checked([start_id], self.vocabulary_size), ids)  # (tokens + 1,)
@@ -121,7 +112,7 @@ class KneserNey:
             contexts = np.append(-1, ranks[:-1])  # the context, one longer, ends one token before
         return np.log(probabilities[1:])
 
-    def perplexity(self, ids: np.ndarray, start_id: int) -> float:
+    def perplexity(self, ids: Array, start_id: int) -> float:
         """Perplexity per token of a stream; arguments and errors as of `log_probabilities`."""
         return float(np.exp(-self.log_probabilities(ids, start_id).mean()))
 
@@ -148,11 +139,7 @@ class KneserNey:
 
     @classmethod
     def load(cls, path: str | Path) -> "KneserNey":
-        """Reads what `save` wrote.
-
-        Raises:
-            UserError: the file is missing or damaged.
-        """
+        """What `save` wrote; a `UserError` if the file is missing or damaged."""
         with stored_arrays(path) as arrays:
             contexts = np.repeat(np.arange(len(arrays["following"])), arrays["following"])
             by_token = np.argsort(arrays["tokens"], kind="stable")  # the order that `_Counts` has
@@ -175,16 +162,16 @@ class _Counts(NamedTuple):
     the number of contexts, plus the rank of its context, the (n-1)-gram before the last token.
     """
 
-    keys: np.ndarray  # (ngrams,) int64, ascending
+    keys: Array  # (ngrams,) int64, ascending
     contexts: int  # the number of (n-1)-grams
-    occurrences: np.ndarray  # (ngrams,) int64
-    predecessors: np.ndarray  # (ngrams,) int64: how many different tokens precede each
+    occurrences: Array  # (ngrams,) int64
+    predecessors: Array  # (ngrams,) int64: how many different tokens precede each
 
 
 class _Level:
     """What the n-grams of one length contribute to a probability."""
 
-    def __init__(self, keys: np.ndarray, contexts: int, counts: np.ndarray):
+    def __init__(self, keys: Array, contexts: int, counts: Array):
         self.keys, self.contexts, self.counts = keys, contexts, counts
         context = keys % contexts
         discounts = _discounts(counts)[np.minimum(counts, 3)]
@@ -193,33 +180,27 @@ class _Level:
         self._shares = np.append((counts - discounts) / totals[context], 0.0)
         self._left_over = np.append(np.bincount(context, discounts, contexts) / totals, 1.0)
 
-    def ranks(self, contexts: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    def ranks(self, contexts: Array, tokens: Array) -> Array:
         """The ranks of the n-grams of these contexts and tokens, -1 for the unseen."""
         keys = tokens * self.contexts + contexts
         places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         return np.where((contexts >= 0) & (self.keys[places] == keys), places, -1)
 
-    def interpolate(
-        self, contexts: np.ndarray, ranks: np.ndarray, shorter: np.ndarray
-    ) -> np.ndarray:
+    def interpolate(self, h: Array, hw: Array, shorter: Array) -> Array:
         """P(w | h) from the ranks of h and hw and from P(w | h'), all of them (tokens,)."""
-        return self._shares[ranks] + self._left_over[contexts] * shorter
+        return self._shares[hw] + self._left_over[h] * shorter
 
 
-def _count_stream(tokens: np.ndarray) -> Iterator[tuple[_Counts, ...]]:
+def _count_stream(tokens: Array) -> Iterator[tuple[_Counts, ...]]:
     before = np.arange(len(tokens)) - 1  # -1 is the last: the stream is a ring
     return _count(tokens, before, np.ones(len(tokens)))
 
 
-def _count(
-    tokens: np.ndarray, before: np.ndarray, occurrences: np.ndarray
-) -> Iterator[tuple[_Counts, ...]]:
+def _count(tokens: Array, before: Array, occurrences: Array) -> Iterator[tuple[_Counts, ...]]:
     """Counts n-grams of lengths 1, 2, 3, ...; yields what there is after each length.
 
-    Args:
-        tokens: (places,) int64, those of a stream or the last ones of the n-grams of a model.
-        before: (places,) integers, the place of the token before each.
-        occurrences: (places,), how often each counts.
+    The tokens (places,) are those of a stream or the last ones of the n-grams of a model. Each has
+    the place of the token before it, and the number of times that it counts.
     """
     counts: list[_Counts] = []
     ranks, contexts = np.zeros(len(tokens), np.int64), 1
@@ -235,7 +216,7 @@ def _count(
         ranks, contexts = longer, len(keys)
 
 
-def _distinct(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _distinct(keys: Array) -> tuple[Array, Array]:
     """The distinct keys, ascending, and the rank of each key among them, (places,)."""
     if keys.max() > 4 * len(keys):
         return np.unique(keys, return_inverse=True)
@@ -245,7 +226,7 @@ def _distinct(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.flatnonzero(present), (np.cumsum(present) - 1)[keys]
 
 
-def _discounts(counts: np.ndarray) -> np.ndarray:
+def _discounts(counts: Array) -> Array:
     """D(0), D(1), D(2) and D(3 or more) for counts, (ngrams,) integers from 1."""
     n1, n2, n3, n4 = np.bincount(np.minimum(counts, 5), minlength=6)[1:5]
     if n1 == 0:
@@ -258,12 +239,12 @@ def _discounts(counts: np.ndarray) -> np.ndarray:
     return np.array([0, y, y, y])
 
 
-def _checked(ids: ArrayLike, vocabulary_size: int) -> np.ndarray:
+def _checked(ids: ArrayLike, vocabulary_size: int) -> Array:
     ids = np.asarray(ids, np.int64)
     if not ids.size or ids.min() < 1 or ids.max() >= vocabulary_size:
         raise ValueError(f"a stream takes one id or more, each from 1 to {vocabulary_size - 1}")
     return ids
 
 
-def _compact(counts: np.ndarray) -> np.ndarray:
+def _compact(counts: Array) -> Array:
     return counts.astype(np.min_scalar_type(counts.max()))

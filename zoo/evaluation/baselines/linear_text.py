@@ -78,11 +78,7 @@ class LinearTextBaseline:
 
     @classmethod
     def load(cls, path: str | Path) -> "LinearTextBaseline":
-        """Reads what `save` wrote.
-
-        Raises:
-            UserError: the file is missing or damaged.
-        """
+        """What `save` wrote; a `UserError` if the file is missing or damaged."""
         with stored_arrays(path) as arrays:
             vectorizer = _vectorizer(vocabulary=arrays["words"].item().split("\n"))
             vectorizer.idf_ = arrays["idf"]

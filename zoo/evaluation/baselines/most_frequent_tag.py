@@ -60,10 +60,6 @@ class MostFrequentTag:
 
     @classmethod
     def load(cls, path: str | Path) -> "MostFrequentTag":
-        """Reads what `save` wrote.
-
-        Raises:
-            UserError: the file is missing or damaged.
-        """
+        """What `save` wrote; a `UserError` if the file is missing or damaged."""
         with stored_arrays(path) as arrays:
             return cls(dict(json.loads(arrays["tags"].item())), arrays["default"].item())
