@@ -1,5 +1,6 @@
 """`python -m zoo serve` and `python -m zoo query`, in processes of their own and in this one."""
 
+import io
 import json
 import os
 import signal
@@ -10,7 +11,6 @@ from pathlib import Path
 import httpx2
 import pytest
 from support.command_lines import ROOT, clean_environment
-from support.command_lines import run as run_process
 from support.servers import free_ports, wait_until
 
 from zoo import __main__ as zoo_command
@@ -239,10 +239,13 @@ def test_query_prints_labels_or_what_there_is(rest_url, grpc_address, capsys):
         assert label == ("a", "short", 2)
 
 
-def test_query_reads_standard_input(rest_url):
+def test_query_reads_standard_input(rest_url, monkeypatch, capsys):
     lines = [f"line {i}" for i in range(70)]  # of several requests
-    words = ("-m", "zoo", "query", "--model=small", f"--rest={rest_url}", "--json", "-")
-    predictions = run_process(*words, stdin="\n".join(lines).encode()).json["predictions"]
+    stdin = io.TextIOWrapper(io.BytesIO("\n".join(lines).encode()))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    words = ["query", "--model=small", f"--rest={rest_url}", "--json", "-"]
+    assert execute(zoo_command.listing, "zoo", words) == 0
+    predictions = json.loads(capsys.readouterr().out)["predictions"]
     assert [prediction["input"] for prediction in predictions] == lines
 
 
