@@ -256,11 +256,7 @@ class _Run:
         """Writes the checkpoint, then the logs: they never tell of an epoch that is not kept."""
         history = self.history.history
         state = checkpoints.capture(
-            self._model,
-            self._early_stopping,
-            history,
-            complete=self.over,
-            settings=self._settings,
+            self._model, self._early_stopping, history, complete=self.over, settings=self._settings
         )
         checkpoints.save(state, self._run_folder)
         self._progress.announce()

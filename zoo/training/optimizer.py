@@ -158,11 +158,7 @@ class ClippedAdam(keras.optimizers.Adam):
         )
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "clip_norm": self.clip_norm,
-            "norm_order": self.norm_order,
-        }
+        return {**super().get_config(), "clip_norm": self.clip_norm, "norm_order": self.norm_order}
 
 
 def _handles(*variables: Any) -> list[Tensor] | None:
