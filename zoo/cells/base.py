@@ -10,7 +10,7 @@ from keras import ops
 # loop over time. It has no public name.
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
-from zoo.cells.activations import has_derivative
+from zoo.cells.activations import DERIVATIVES
 from zoo.cells.typing import Activation, Identifier, Pair, Shape, Tensor, Tensors
 
 _OPTIONS = ("initializer", "regularizer", "constraint")
@@ -161,15 +161,7 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         return ops.reshape(projected, (*ops.shape(x)[:-1], projected.shape[-1]))
 
     def step(self, projected: Tensor, states: Tensors) -> tuple[Tensor, list[Tensor]]:
-        """One step of the recurrence.
-
-        Args:
-            projected: `project(x<t>)`, (batch, G * units).
-            states: list of previous states, each (batch, units).
-
-        Returns:
-            The output, (batch, units), and the list of new states.
-        """
+        """One step from `project(x<t>)` and the previous states: the output and the new states."""
         new_states, _ = self.transition(projected, states, self.recurrent_weights())
         return new_states[0], list(new_states)
 
@@ -196,12 +188,7 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         return (ops.copy(self.recurrent_kernel),)
 
     def transition(self, projected: Tensor, states: Tensors, weights: Tensors) -> Pair:
-        """The equations of the cell.
-
-        Args:
-            projected: (batch, G * units).
-            states: previous states, each (batch, units).
-            weights: what `recurrent_weights` returned.
+        """The equations of the cell: `step` with what `recurrent_weights` returned.
 
         Returns:
             The tuple of new states, and a tuple of what the gradient needs besides the states.
@@ -210,12 +197,8 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
 
     @property
     def has_backward(self) -> bool:
-        """Whether the cell can run its own backpropagation through time.
-
-        It can if it defines `backward` and the derivative of each activation follows from the
-        activation's value.
-        """
-        return hasattr(self, "backward") and all(map(has_derivative, self.activations()))
+        """Whether the cell defines `backward` and can differentiate each of its activations."""
+        return hasattr(self, "backward") and all(a in DERIVATIVES for a in self.activations())
 
     def activations(self) -> tuple[Activation, ...]:
         """The activations that `backward` differentiates."""
@@ -247,13 +230,5 @@ def flatten_steps(sequence: Tensor) -> Tensor:
 
 
 def product_gradient(inputs: Tensor, gradients: Tensor) -> Tensor:
-    """Gradient of W in `inputs W` summed over steps and batch: one matrix product.
-
-    Args:
-        inputs: (timesteps, batch, n).
-        gradients: (timesteps, batch, m), of the product.
-
-    Returns:
-        (n, m).
-    """
+    """Gradient (n, m) of W in `inputs W`, of all steps: (timesteps, batch, n) and (..., m)."""
     return ops.matmul(ops.transpose(flatten_steps(inputs)), flatten_steps(gradients))
