@@ -4,23 +4,9 @@ import keras
 import numpy as np
 import pytest
 from support import chains
-from support.benchmarking import (
-    PAIRS,
-    SENTENCES,
-    TEXT,
-    TORCH,
-    lstm_weights,
-    randomize,
-    torch_lstm,
-)
+from support.benchmarking import PAIRS, SENTENCES, TEXT, TORCH, lstm_weights, randomize, torch_lstm
 
-from benchmarks import (
-    keras_language_model,
-    keras_tagger,
-    language_model,
-    tagging,
-    translation,
-)
+from benchmarks import keras_language_model, keras_tagger, language_model, tagging, translation
 from tasks.language_model import LanguageModelling
 from tasks.ner import NamedEntities
 from tasks.translation import Translation

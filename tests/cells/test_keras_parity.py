@@ -4,15 +4,7 @@ import keras
 import numpy as np
 import pytest
 from support.differentiation import outputs_and_gradients
-from support.sequences import (
-    INPUT_DIM,
-    MASK,
-    UNITS,
-    VARIANTS,
-    assert_all_close,
-    build_cell,
-    sample,
-)
+from support.sequences import INPUT_DIM, MASK, UNITS, VARIANTS, assert_all_close, build_cell, sample
 
 # {block of the Keras layer, in its order: block of the cell}
 LSTM_BLOCKS = {"i": "update", "f": "forget", "c": "candidate", "o": "output"}

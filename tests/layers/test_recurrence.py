@@ -7,15 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support.differentiation import differentiate, outputs_and_gradients, random_like
-from support.sequences import (
-    INPUT_DIM,
-    MASK,
-    UNITS,
-    VARIANTS,
-    assert_all_close,
-    build_cell,
-    sample,
-)
+from support.sequences import INPUT_DIM, MASK, UNITS, VARIANTS, assert_all_close, build_cell, sample
 
 from zoo.layers import Recurrence, recurrence
 

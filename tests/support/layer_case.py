@@ -191,10 +191,7 @@ CASES = {
         stack(cell="simplified_gru", residual=True), (X,), MASKED, carries=True
     ),
     "RecurrentStack with states": LayerCase(
-        stack(cell="rnn", bidirectional=False, return_state=True),
-        (X, *STATES),
-        MASKED,
-        with_states,
+        stack(cell="rnn", bidirectional=False, return_state=True), (X, *STATES), MASKED, with_states
     ),
     "Attention": attention("additive"),
     "Attention multiplicative": attention("multiplicative"),

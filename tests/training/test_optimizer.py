@@ -7,10 +7,7 @@ import tensorflow as tf
 
 from zoo.training import ClippedAdam, clip_by_global_norm
 
-GRADIENTS = [
-    np.array([[3.0, -1.0], [2.0, 0.5]], "float32"),
-    np.array([-4.0, 1.5], "float32"),
-]
+GRADIENTS = [np.array([[3.0, -1.0], [2.0, 0.5]], "float32"), np.array([-4.0, 1.5], "float32")]
 REPEATED_ROWS = tf.IndexedSlices(
     tf.constant([[1.0, 2.0], [3.0, -4.0], [5.0, 6.0]]), tf.constant([1, 1, 3]), tf.constant([5, 2])
 )

@@ -9,7 +9,7 @@ from keras import ops
 
 from zoo.cells.typing import Activation
 
-_DERIVATIVES: dict[Activation, Activation] = {
+DERIVATIVES: dict[Activation, Activation] = {
     keras.activations.linear: ops.ones_like,
     keras.activations.tanh: lambda y: 1 - y * y,
     keras.activations.sigmoid: lambda y: y * (1 - y),
@@ -19,11 +19,6 @@ _DERIVATIVES: dict[Activation, Activation] = {
 }
 
 
-def has_derivative(activation: Activation) -> bool:
-    """Whether f' follows from f, so that `derivative` knows it."""
-    return activation in _DERIVATIVES
-
-
 def derivative(activation: Activation) -> Activation:
     """The function y -> f'(z) with y = f(z), of what `keras.activations.get` returns."""
-    return _DERIVATIVES[activation]
+    return DERIVATIVES[activation]

@@ -10,8 +10,10 @@ from keras import ops
 # loop over time. It has no public name.
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
-from zoo.cells.activations import has_derivative
-from zoo.cells.typing import Activation, Identifier, Shape, Tensor, Tensors
+from zoo.cells.activations import DERIVATIVES
+from zoo.cells.typing import Activation, Identifier, Pair, Shape, Tensor, Tensors
+
+_OPTIONS = ("initializer", "regularizer", "constraint")
 
 
 class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
@@ -122,28 +124,19 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
     def build(self, input_shape: Shape) -> None:
         width = len(self.gates) * self.units
         self.kernel = self.add_weight(
-            shape=(input_shape[-1], width),
-            name="kernel",
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
+            (input_shape[-1], width), name="kernel", **self.options_of("kernel")
         )
         self.recurrent_kernel = self.add_weight(
-            shape=(self.units, width),
-            name="recurrent_kernel",
-            initializer=self.recurrent_initializer,
-            regularizer=self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
+            (self.units, width), name="recurrent_kernel", **self.options_of("recurrent")
         )
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight(
-                shape=(width,),
-                name="bias",
-                initializer=self._initial_bias,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            options = self.options_of("bias") | {"initializer": self._initial_bias}
+            self.bias = self.add_weight((width,), name="bias", **options)
+
+    def options_of(self, weight: str) -> dict[str, Identifier]:
+        """What `add_weight` takes of the options of a weight, by the beginning of their names."""
+        return {kind: getattr(self, f"{weight}_{kind}") for kind in _OPTIONS}
 
     def _initial_bias(self, shape: Shape, dtype: Any = None) -> Tensor:
         return self.bias_initializer(shape, dtype=dtype)
@@ -168,15 +161,7 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         return ops.reshape(projected, (*ops.shape(x)[:-1], projected.shape[-1]))
 
     def step(self, projected: Tensor, states: Tensors) -> tuple[Tensor, list[Tensor]]:
-        """One step of the recurrence.
-
-        Args:
-            projected: `project(x<t>)`, (batch, G * units).
-            states: list of previous states, each (batch, units).
-
-        Returns:
-            The output, (batch, units), and the list of new states.
-        """
+        """One step from `project(x<t>)` and the previous states: the output and the new states."""
         new_states, _ = self.transition(projected, states, self.recurrent_weights())
         return new_states[0], list(new_states)
 
@@ -202,15 +187,8 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         """
         return (ops.copy(self.recurrent_kernel),)
 
-    def transition(
-        self, projected: Tensor, states: Tensors, weights: Tensors
-    ) -> tuple[Tensors, Tensors]:
-        """The equations of the cell.
-
-        Args:
-            projected: (batch, G * units).
-            states: previous states, each (batch, units).
-            weights: what `recurrent_weights` returned.
+    def transition(self, projected: Tensor, states: Tensors, weights: Tensors) -> Pair:
+        """The equations of the cell: `step` with what `recurrent_weights` returned.
 
         Returns:
             The tuple of new states, and a tuple of what the gradient needs besides the states.
@@ -219,12 +197,8 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
 
     @property
     def has_backward(self) -> bool:
-        """Whether the cell can run its own backpropagation through time.
-
-        It can if it defines `backward` and the derivative of each activation follows from the
-        activation's value.
-        """
-        return hasattr(self, "backward") and all(map(has_derivative, self.activations()))
+        """Whether the cell defines `backward` and can differentiate each of its activations."""
+        return hasattr(self, "backward") and all(a in DERIVATIVES for a in self.activations())
 
     def activations(self) -> tuple[Activation, ...]:
         """The activations that `backward` differentiates."""
@@ -237,19 +211,17 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
             "activation": keras.activations.serialize(self.activation),
             "recurrent_activation": keras.activations.serialize(self.recurrent_activation),
             "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "recurrent_initializer": keras.initializers.serialize(self.recurrent_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "recurrent_regularizer": keras.regularizers.serialize(self.recurrent_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-            "recurrent_constraint": keras.constraints.serialize(self.recurrent_constraint),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
             "dropout": self.dropout,
             "seed": self.seed,
         }
+        for weight in ("kernel", "recurrent", "bias"):
+            config |= self.serialized_options_of(weight)
         return config
+
+    def serialized_options_of(self, weight: str) -> dict[str, Any]:
+        """The same for `get_config`."""
+        options = self.options_of(weight).items()
+        return {f"{weight}_{k}": keras.saving.serialize_keras_object(o) for k, o in options}
 
 
 def flatten_steps(sequence: Tensor) -> Tensor:
@@ -258,13 +230,5 @@ def flatten_steps(sequence: Tensor) -> Tensor:
 
 
 def product_gradient(inputs: Tensor, gradients: Tensor) -> Tensor:
-    """Gradient of W in `inputs W` summed over steps and batch: one matrix product.
-
-    Args:
-        inputs: (timesteps, batch, n).
-        gradients: (timesteps, batch, m), of the product.
-
-    Returns:
-        (n, m).
-    """
+    """Gradient (n, m) of W in `inputs W`, of all steps: (timesteps, batch, n) and (..., m)."""
     return ops.matmul(ops.transpose(flatten_steps(inputs)), flatten_steps(gradients))

@@ -5,7 +5,7 @@ from keras import ops
 
 from zoo.cells.activations import derivative
 from zoo.cells.base import RecurrentCell, product_gradient
-from zoo.cells.typing import Tensor, Tensors
+from zoo.cells.typing import Pair, Tensor, Tensors
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -26,9 +26,7 @@ class SimplifiedGRUCell(RecurrentCell):
 
     gates = ("candidate", "update")
 
-    def transition(
-        self, projected: Tensor, states: Tensors, weights: Tensors
-    ) -> tuple[Tensors, Tensors]:
+    def transition(self, projected: Tensor, states: Tensors, weights: Tensors) -> Pair:
         (c,) = states
         (W,) = weights
         z = projected + ops.matmul(c, W)  # (batch, 2 * units)
@@ -44,9 +42,7 @@ class SimplifiedGRUCell(RecurrentCell):
         by_update = (candidate - c) * derivative(self.recurrent_activation)(update)
         return ops.concatenate([by_candidate, by_update], axis=-1), 1 - update
 
-    def backward(
-        self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors
-    ) -> tuple[Tensor, Tensors]:
+    def backward(self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors) -> Pair:
         (d_c,) = gradients
         by_z, kept = slopes
         (W_T,) = transposed_weights
@@ -88,9 +84,7 @@ class GRUCell(_RelevanceGatedCell):
 
     gates = ("update", "relevance", "candidate")
 
-    def transition(
-        self, projected: Tensor, states: Tensors, weights: Tensors
-    ) -> tuple[Tensors, Tensors]:
+    def transition(self, projected: Tensor, states: Tensors, weights: Tensors) -> Pair:
         (c,) = states
         W_ur, W_c = weights
         x_ur, x_c = self._split(projected)
@@ -110,9 +104,7 @@ class GRUCell(_RelevanceGatedCell):
         by_gates = by_gates * derivative(self.recurrent_activation)(gates)
         return by_candidate, by_gates, relevance, 1 - update
 
-    def backward(
-        self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors
-    ) -> tuple[Tensor, Tensors]:
+    def backward(self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors) -> Pair:
         (d_c,) = gradients
         by_candidate, by_gates, relevance, kept = slopes
         W_ur_T, W_c_T = transposed_weights
@@ -147,9 +139,7 @@ class ResetAfterGRUCell(_RelevanceGatedCell):
 
     gates = ("update", "reset", "candidate")
 
-    def transition(
-        self, projected: Tensor, states: Tensors, weights: Tensors
-    ) -> tuple[Tensors, Tensors]:
+    def transition(self, projected: Tensor, states: Tensors, weights: Tensors) -> Pair:
         (h,) = states
         U_zr, U_h = weights
         x_zr, x_h = self._split(projected)
@@ -171,9 +161,7 @@ class ResetAfterGRUCell(_RelevanceGatedCell):
         by_products = ops.concatenate([by_gates, by_candidate * reset], axis=-1)
         return by_z, by_products, update
 
-    def backward(
-        self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors
-    ) -> tuple[Tensor, Tensors]:
+    def backward(self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors) -> Pair:
         (d_h,) = gradients
         by_z, by_products, update = slopes
         U_zr_T, U_h_T = transposed_weights

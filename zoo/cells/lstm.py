@@ -7,7 +7,7 @@ from keras import ops
 
 from zoo.cells.activations import derivative
 from zoo.cells.base import RecurrentCell, product_gradient
-from zoo.cells.typing import Activation, Identifier, Shape, Tensor, Tensors
+from zoo.cells.typing import Activation, Identifier, Pair, Shape, Tensor, Tensors
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -60,9 +60,7 @@ class LSTMCell(RecurrentCell):
             bias = ops.where(forget[:, None], ops.ones_like(bias), bias)
         return ops.reshape(bias, shape)
 
-    def transition(
-        self, projected: Tensor, states: Tensors, weights: Tensors
-    ) -> tuple[Tensors, Tensors]:
+    def transition(self, projected: Tensor, states: Tensors, weights: Tensors) -> Pair:
         a, c = states
         (W,) = weights
         z = projected + ops.matmul(a, W)  # (batch, 4 * units)
@@ -84,9 +82,7 @@ class LSTMCell(RecurrentCell):
         by_gates = by_gates * derivative(self.recurrent_activation)(gates)
         return by_shown, ops.concatenate([by_candidate, by_gates], axis=-1), forget
 
-    def backward(
-        self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors
-    ) -> tuple[Tensor, Tensors]:
+    def backward(self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors) -> Pair:
         d_a, d_c = gradients
         by_shown, by_z, forget = slopes
         (W_T,) = transposed_weights
@@ -102,12 +98,10 @@ class LSTMCell(RecurrentCell):
         return (*super().activations(), self.output_activation)
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config |= {
+        return super().get_config() | {
             "output_activation": keras.activations.serialize(self.output_activation),
             "unit_forget_bias": self.unit_forget_bias,
         }
-        return config
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -164,19 +158,15 @@ class PeepholeLSTMCell(LSTMCell):
         super().build(input_shape)
         width = 3 * self.units
         self.peephole_kernel = self.add_weight(
-            shape=(self.units, width) if self.peephole == "full" else (width,),
+            (self.units, width) if self.peephole == "full" else (width,),
             name="peephole_kernel",
-            initializer=self.peephole_initializer,
-            regularizer=self.peephole_regularizer,
-            constraint=self.peephole_constraint,
+            **self.options_of("peephole"),
         )
 
     def recurrent_weights(self) -> Tensors:
         return (*super().recurrent_weights(), ops.copy(self.peephole_kernel))
 
-    def transition(
-        self, projected: Tensor, states: Tensors, weights: Tensors
-    ) -> tuple[Tensors, Tensors]:
+    def transition(self, projected: Tensor, states: Tensors, weights: Tensors) -> Pair:
         a, c = states
         W, P = weights
         z = projected + ops.matmul(a, W)  # (batch, 4 * units)
@@ -198,9 +188,7 @@ class PeepholeLSTMCell(LSTMCell):
         a = output * shown
         return (a, c), (candidate, gates, shown, c)
 
-    def backward(
-        self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors
-    ) -> tuple[Tensor, Tensors]:
+    def backward(self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors) -> Pair:
         d_a, d_c = gradients
         by_shown, by_z, forget = slopes
         W_T, P_T = transposed_weights
@@ -230,11 +218,5 @@ class PeepholeLSTMCell(LSTMCell):
         return product_gradient(a, d_projected), d_peephole
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config |= {
-            "peephole": self.peephole,
-            "peephole_initializer": keras.initializers.serialize(self.peephole_initializer),
-            "peephole_regularizer": keras.regularizers.serialize(self.peephole_regularizer),
-            "peephole_constraint": keras.constraints.serialize(self.peephole_constraint),
-        }
-        return config
+        options = self.serialized_options_of("peephole")
+        return super().get_config() | {"peephole": self.peephole} | options

@@ -7,7 +7,7 @@ from keras import ops
 
 from zoo.cells.activations import derivative
 from zoo.cells.base import RecurrentCell, product_gradient
-from zoo.cells.typing import Activation, Identifier, Tensor, Tensors
+from zoo.cells.typing import Activation, Identifier, Pair, Tensor, Tensors
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -29,9 +29,7 @@ class RNNCell(RecurrentCell):
         # Naming the gates' activation here refuses it as an argument.
         super().__init__(units, activation, recurrent_activation=None, **kwargs)
 
-    def transition(
-        self, projected: Tensor, states: Tensors, weights: Tensors
-    ) -> tuple[Tensors, Tensors]:
+    def transition(self, projected: Tensor, states: Tensors, weights: Tensors) -> Pair:
         (a,) = states
         (W_aa,) = weights
         a = self.activation(projected + ops.matmul(a, W_aa))
@@ -41,9 +39,7 @@ class RNNCell(RecurrentCell):
         (a,) = residuals
         return (derivative(self.activation)(a),)
 
-    def backward(
-        self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors
-    ) -> tuple[Tensor, Tensors]:
+    def backward(self, gradients: Tensors, slopes: Tensors, transposed_weights: Tensors) -> Pair:
         (d_a,) = gradients
         (slope,) = slopes
         (W_aa_T,) = transposed_weights

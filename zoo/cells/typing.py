@@ -8,6 +8,9 @@ Tensor: TypeAlias = Any
 
 Tensors: TypeAlias = Sequence[Tensor]
 
+Pair: TypeAlias = tuple[Any, Tensors]
+"""Two results: one tensor or several, and several more."""
+
 Shape: TypeAlias = Sequence[Any]
 """Sizes of axes: integers, None where a size is not known, or tensors."""
 

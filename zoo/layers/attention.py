@@ -83,7 +83,8 @@ class Attention(keras.layers.Layer):
         single = len(query.shape) == 2
         if single:
             query = query[:, None]
-        energies = ops.cast(self._energies(query, keys), self._weights_dtype)
+        dtype = keras.backend.result_type(self.compute_dtype, "float32")
+        energies = ops.cast(self._energies(query, keys), dtype)
         if mask is not None:
             mask = ops.cast(mask, "bool")[:, None]  # (batch, 1, source timesteps)
             # Not -inf: the softmax of a row without any step, and its gradient, would be NaN.
@@ -95,10 +96,6 @@ class Attention(keras.layers.Layer):
         context = ops.matmul(ops.cast(weights, memory.dtype), memory)
         return (context[:, 0], weights[:, 0]) if single else (context, weights)
 
-    @property
-    def _weights_dtype(self) -> str:
-        return keras.backend.result_type(self.compute_dtype, "float32")
-
     def _energies(self, query: Tensor, keys: Tensor) -> Tensor:
         """E of each query and step, (batch, timesteps, source timesteps)."""
         if self.kind == "multiplicative":
@@ -108,21 +105,6 @@ class Attention(keras.layers.Layer):
 
     def compute_mask(self, query: Tensor, previous_mask: Tensor | None = None) -> None:
         return None  # the mask of the memory is not that of the outputs
-
-    def compute_output_shape(
-        self, query_shape: Shape, keys_shape: Shape, memory_shape: Shape
-    ) -> tuple[Shape, Shape]:
-        leading = tuple(query_shape[:-1])
-        return (*leading, memory_shape[-1]), (*leading, memory_shape[1])
-
-    def compute_output_spec(
-        self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor | None = None
-    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-        context, weights = self.compute_output_shape(query.shape, keys.shape, memory.shape)
-        return (
-            keras.KerasTensor(context, dtype=self.compute_dtype),
-            keras.KerasTensor(weights, dtype=self._weights_dtype),
-        )
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"kind": self.kind, "units": self.units}

@@ -256,16 +256,10 @@ def _previous(initial: Tensor, sequence: Tensor) -> Tensor:
 
 
 def _forward(potentials: Tensor, combine: Callable[..., Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """The recursion forwards in time, in logarithms.
+    """The recursion forwards in time, in logarithms; `ops.max` combines for the best path.
 
-    Args:
-        potentials: (timesteps, batch, K, K).
-        combine: over what came before a tag: `ops.logsumexp`, or `ops.max` for the best path.
-
-    Returns:
-        What goes into the first step, (batch, K); the messages, (timesteps, batch, K), each shifted
-        to a greatest entry of 0, lest a long sum leave no digits; and the shifts, (timesteps,
-        batch).
+    It gives what goes into the first step, (batch, K); the messages, (timesteps, batch, K), each
+    shifted to a greatest entry of 0, lest a long sum leave no digits; and the shifts.
     """
     # Before the first step, where all rows are alike, every tag has an equal share of 1.
     tags = potentials.shape[-1]
@@ -286,16 +280,11 @@ def _forward(potentials: Tensor, combine: Callable[..., Tensor]) -> tuple[Tensor
 def _smooth(
     potentials: Tensor, initial: Tensor, messages: Tensor, tops: Tensor, entering: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The recursion backwards in time, in probabilities.
+    """The recursion backwards in time, in probabilities, after `_forward` with `ops.logsumexp`.
 
-    Args:
-        potentials, initial, messages, tops: of `_forward` with `ops.logsumexp`.
-        entering: (timesteps, batch, K), what enters at each tag. The p<T> of the last step makes
-            the results probabilities; other values make them gradients.
-
-    Returns:
-        w<t>(i|j), (timesteps, batch, K, K), and what flows through each tag, (timesteps, batch, K):
-        all that enters there, or later and passes by it.
+    It gives w<t>(i|j), (timesteps, batch, K, K), and what flows through each tag, (timesteps,
+    batch, K): all that is `entering` there, or later and passes by it. Where the p<T> of the last
+    step enters, these are probabilities; other values make them gradients.
     """
     before = _previous(initial, messages)[..., None]
     after = (messages + tops[..., None])[:, :, None, :]

@@ -159,12 +159,7 @@ class AttentionDecoder(keras.layers.Layer):
         context, weights = self.attention(outputs, keys, memory, mask=memory_mask)
         return self.combination(ops.concatenate([context, outputs], axis=-1)), weights
 
-    def compute_output_shape(
-        self,
-        sequences_shape: Shape,
-        initial_state_shape: Shape | None = None,
-        memory_shape: Shape | None = None,
-    ) -> Shape:
+    def compute_output_shape(self, sequences_shape: Shape) -> Shape:
         return (*sequences_shape[:-1], self.units)
 
     def get_config(self) -> dict[str, Any]:

@@ -109,11 +109,7 @@ class Recurrence(keras.layers.RNN):
     def _streams(
         self, x: Tensor, states: Tensors, mask: Tensor | None
     ) -> list[tuple[Tensor, Tensors, Tensor | None]]:
-        """Cuts (timesteps, batch, ...) inputs, states and mask into what runs side by side.
-
-        Two halves of the batch where loops do run side by side, on TensorFlow without a GPU, and a
-        step is long enough to be worth a second loop; the whole elsewhere.
-        """
+        """Two halves of a batch where loops run side by side and a step is worth a second one."""
         small = math.prod(self.cell.recurrent_kernel.shape) < _WEIGHTS_FOR_HALVES
         if not self.halves or small or keras.backend.backend() != "tensorflow" or x.shape[1] == 1:
             return [(x, states, mask)]

@@ -17,11 +17,7 @@ Until: TypeAlias = Callable[[Any], Tensor] | None
 
 
 def scan(
-    step: Step,
-    initial: Tensors,
-    sequences: Tensors,
-    reverse: bool = False,
-    until: Until = None,
+    step: Step, initial: Tensors, sequences: Tensors, reverse: bool = False, until: Until = None
 ) -> tuple[Tensors, Tensors]:
     """Runs `step` over the leading axis of `sequences`.
 

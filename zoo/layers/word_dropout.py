@@ -46,8 +46,5 @@ class WordDropout(keras.layers.Layer):
         replaced = (draws < self.rate) & (ids > END_ID)
         return ops.where(replaced, UNKNOWN_ID, ids)
 
-    def compute_output_spec(self, ids: Tensor, training: bool = False) -> keras.KerasTensor:
-        return keras.KerasTensor(ids.shape, dtype=ids.dtype)  # by default of the compute dtype
-
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"rate": self.rate, "seed": self.seed}

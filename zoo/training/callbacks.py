@@ -34,9 +34,6 @@ class EpochSeed(keras.callbacks.Callback):
 
     A resumed run then draws what an unbroken one would have drawn, also if Keras has drawn before
     it, while it traced the model.
-
-    Args:
-        seed: integer seed of the run, at least 0.
     """
 
     def __init__(self, seed: int) -> None:
@@ -59,16 +56,10 @@ class EpochSeed(keras.callbacks.Callback):
 
 
 class FiniteLoss(keras.callbacks.Callback):
-    """Stops training as soon as the loss is NaN or infinite.
+    """Raises `UserError` as soon as the loss of a step or of the validation is NaN or infinite.
 
     Keras' `TerminateOnNaN` ends the epoch as if it were a good one, so that its weights would be
     validated and saved.
-
-    Args:
-        run_folder: folder of the run, for the message.
-
-    Raises:
-        UserError: from the hooks, in the step or the validation with such a loss.
     """
 
     # Keras may then call the batch hook from a thread, and training does not wait for the loss.
@@ -92,45 +83,28 @@ class FiniteLoss(keras.callbacks.Callback):
     def _check(self, name: str, value: float, when: str) -> None:
         if math.isfinite(value):
             return
-        kept = (
-            f"; the checkpoint of epoch {self._epoch} in {self._run_folder} is kept"
-            if self._epoch
-            else ""
-        )
+        kept = f"; the checkpoint of epoch {self._epoch} in {self._run_folder} is kept"
         raise UserError(
             f"{name} became {value} in {when}: train again with a lower learning rate or a smaller "
-            f"gradient norm{kept}"
+            f"gradient norm{kept if self._epoch else ''}"
         )
 
 
 class EarlyStopping(keras.callbacks.EarlyStopping):
     """Keras' `EarlyStopping` that keeps the best weights and can be taken up again.
 
-    Args:
-        monitor: name of the metric.
-        mode: "min", "max" or "auto".
-        patience: epochs without improvement after which training stops, at least 1; None never
-            stops.
-
-    Raises:
-        UserError: at the end of an epoch that has no such metric, or has NaN for it, which Keras
-            would keep as the best value for ever.
+    It raises `UserError` at the end of an epoch that has no such metric, or has NaN for it, which
+    Keras would keep as the best value for ever. A patience of None never stops.
     """
 
     def __init__(self, monitor: str, mode: str, patience: int | None) -> None:
-        super().__init__(
-            monitor=monitor,
-            mode=mode,
-            patience=math.inf if patience is None else patience,
-            restore_best_weights=True,
-        )
+        epochs = math.inf if patience is None else patience
+        super().__init__(monitor, mode=mode, patience=epochs, restore_best_weights=True)
 
     def restore(self, state: TrainingState) -> None:
-        """Takes over the best epoch and the patience spent from a `checkpoints.TrainingState`."""
-        self.best = state.best
-        self.best_epoch = state.best_epoch
-        self.best_weights = state.best_weights
-        self.wait = state.wait
+        """Takes over the best epoch and the patience spent."""
+        self.best, self.best_epoch = state.best, state.best_epoch
+        self.best_weights, self.wait = state.best_weights, state.wait
 
     @property
     def exhausted(self) -> bool:

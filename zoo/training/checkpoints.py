@@ -91,15 +91,7 @@ def capture(
     complete: bool,
     settings: dict[str, Any],
 ) -> TrainingState:
-    """The state of a training at the end of an epoch.
-
-    Args:
-        model: a compiled model after `fit`.
-        early_stopping: the run's `keras.callbacks.EarlyStopping`.
-        history: one list per metric, one value per finished epoch.
-        complete: see `TrainingState`.
-        settings: see `TrainingState`.
-    """
+    """The state of a training at the end of an epoch, the model trained by `Model.fit`."""
     return TrainingState(
         variables=[_to_array(v) for v in model.variables],
         optimizer_variables=[_to_array(v) for v in model.optimizer.variables],
@@ -202,18 +194,16 @@ def settings_of(
     except NotImplementedError:
         layers = None
     compiled = model.get_compile_config()
+    parts = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
     settings = {
         "seed": seed,
         "batches per epoch": batches_per_epoch,
         "monitor": monitor,
         "model": layers,
         "weights": [[w.name, list(w.shape), w.dtype] for w in model.weights],
-        **{name: compiled.get(name) for name in _COMPILED},
+        **{name: compiled.get(name) for name in parts},
     }
     return _canonical(json.loads(json.dumps(settings)))
-
-
-_COMPILED = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
 
 
 def _canonical(config: Any) -> Any:

@@ -14,10 +14,6 @@ def write_csv(history: dict[str, list[float]], path: str | Path) -> None:
     The whole table is written each time, to a file beside it that then takes its place. Keras'
     `CSVLogger` appends rows: a run killed between its row and its checkpoint would have that
     epoch twice after resuming.
-
-    Args:
-        history: one list per metric, one value per epoch; `keras.callbacks.History.history`.
-        path: the CSV file.
     """
     path = Path(path)
     partial = path.with_suffix(".partial")
@@ -35,9 +31,6 @@ class EventLog:
     The curves of training and validation carry the same name in two folders, so that TensorBoard
     draws them in one chart. Keras' `TensorBoard` callback does the same, but needs the tensorboard
     package for writing; this needs it for looking only.
-
-    Args:
-        folder: where the event files go; made with the first epoch.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -45,12 +38,7 @@ class EventLog:
         self._writers: dict[str, Any] = {}
 
     def write(self, epoch: int, metrics: dict[str, float]) -> None:
-        """Adds the values of one epoch.
-
-        Args:
-            epoch: the step on TensorBoard's axis.
-            metrics: name to number; names of validation metrics begin with `val_`.
-        """
+        """Adds the values of one epoch; names of validation metrics begin with `val_`."""
         import tensorflow as tf
 
         summary = tf.compat.v1.SummaryMetadata

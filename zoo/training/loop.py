@@ -85,17 +85,20 @@ def fit(
         ValueError: for arguments that contradict each other, or a model that is not compiled.
     """
     _check_model(model, resume)
-    _check_numbers(epochs, seed, patience)
+    if epochs < 1:
+        raise UserError(f"epochs is {epochs}; it must be at least 1")
+    if patience is not None and patience < 1:
+        raise UserError(f"patience is {patience}; it must be at least 1 epoch")
+    if not 0 <= seed < 2**32:
+        raise UserError(f"seed is {seed}; it must be at least 0 and below 2**32")
     if validation_data is None and monitor.startswith("val_"):
         raise ValueError(f"monitor is {monitor!r} but there is no validation_data")
     run_folder = Path(run_folder)
     settings = checkpoints.settings_of(
         model, seed=seed, batches_per_epoch=len(train_batches), monitor=monitor
     )
-    state = None
-    if resume:
-        state = _resumable_state(run_folder, settings)
-    else:
+    state = _resumable_state(run_folder, settings) if resume else None
+    if not resume:
         _make_fresh_folder(run_folder)
     run = _Run(
         model,
@@ -131,15 +134,6 @@ def _check_model(model: keras.Model, resume: bool) -> None:
         raise ValueError("use_ema is not supported: the averages would replace the weights")
     if resume and not model.built:
         raise ValueError("build the model before resuming, for example by calling it on a batch")
-
-
-def _check_numbers(epochs: int, seed: int, patience: int | None) -> None:
-    if epochs < 1:
-        raise UserError(f"epochs is {epochs}; it must be at least 1")
-    if patience is not None and patience < 1:
-        raise UserError(f"patience is {patience}; it must be at least 1 epoch")
-    if not 0 <= seed < 2**32:
-        raise UserError(f"seed is {seed}; it must be at least 0 and below 2**32")
 
 
 def _resumable_state(run_folder: str | Path, settings: dict[str, Any]) -> checkpoints.TrainingState:
@@ -196,19 +190,9 @@ class _Run:
         self._progress = Progress(early_stopping)
         self._events = logs.EventLog(run_folder / logs.EVENTS_FOLDER)
         self._epoch_seed = EpochSeed(seed)
-        self._callbacks = RunCallbacks(
-            [
-                self._epoch_seed,
-                FiniteLoss(run_folder),
-                *callbacks,
-                early_stopping,
-                self._progress,
-                self.history,
-            ],
-            model=model,
-            epochs=epochs,
-            steps=steps,
-        )
+        before, after = (self._epoch_seed, FiniteLoss(run_folder)), (self._progress, self.history)
+        every = [*before, *callbacks, early_stopping, *after]
+        self._callbacks = RunCallbacks(every, model=model, epochs=epochs, steps=steps)
 
     @property
     def finished_epochs(self) -> int:
@@ -223,7 +207,7 @@ class _Run:
         )
 
     def begin(self, state: checkpoints.TrainingState | None) -> None:
-        """Starts at the first epoch, or after those of `state`, a `checkpoints.TrainingState`."""
+        """Starts at the first epoch, or after those of `state`."""
         self._model.stop_training = False
         if state is None:
             self._callbacks.begin()
@@ -256,11 +240,7 @@ class _Run:
         """Writes the checkpoint, then the logs: they never tell of an epoch that is not kept."""
         history = self.history.history
         state = checkpoints.capture(
-            self._model,
-            self._early_stopping,
-            history,
-            complete=self.over,
-            settings=self._settings,
+            self._model, self._early_stopping, history, complete=self.over, settings=self._settings
         )
         checkpoints.save(state, self._run_folder)
         self._progress.announce()

@@ -102,11 +102,7 @@ class _SequenceLoss(keras.losses.Loss):
         return product
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            "reduction": self.reduction,
-            "from_logits": self.from_logits,
-            "name": self.name,
-        }
+        return {"reduction": self.reduction, "from_logits": self.from_logits, "name": self.name}
 
 
 def _loss_of_batch(total: Tensor, count: Tensor) -> Tensor:

@@ -19,12 +19,7 @@ from zoo.training.replicas import replica_count, sum_over_replicas
 
 
 def global_norm(gradients: Tensors, order: int = 2) -> Tensor:
-    """‖g‖ of all `gradients` taken as one vector, a float32 scalar.
-
-    Args:
-        gradients: dense tensors; None entries are skipped.
-        order: 1 or 2.
-    """
+    """‖g‖ of all `gradients`, dense or None, taken as one vector: a float32 scalar."""
     gradients = [ops.cast(g, "float32") for g in gradients if g is not None]
     if order == 1:
         return sum(ops.sum(ops.abs(g)) for g in gradients)
@@ -105,7 +100,8 @@ class ClippedAdam(keras.optimizers.Adam):
     ) -> None:
         if clip_norm is not None:
             _check(clip_norm, norm_order)
-        for name in _AFTER_CLIPPING:
+        clipping = ("clipnorm", "global_clipnorm", "clipvalue")
+        for name in (*clipping, "loss_scale_factor", "gradient_accumulation_steps"):
             if kwargs.get(name) is not None:
                 raise ValueError(f"{name} would act on gradients that are already clipped")
         super().__init__(learning_rate=learning_rate, **kwargs)
@@ -158,11 +154,7 @@ class ClippedAdam(keras.optimizers.Adam):
         )
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "clip_norm": self.clip_norm,
-            "norm_order": self.norm_order,
-        }
+        return {**super().get_config(), "clip_norm": self.clip_norm, "norm_order": self.norm_order}
 
 
 def _handles(*variables: Any) -> list[Tensor] | None:
@@ -175,12 +167,3 @@ def _handles(*variables: Any) -> list[Tensor] | None:
     if any(isinstance(value, tf.distribute.DistributedValues) for value in values):
         return None
     return [value.handle for value in values]
-
-
-_AFTER_CLIPPING = (
-    "clipnorm",
-    "global_clipnorm",
-    "clipvalue",
-    "loss_scale_factor",
-    "gradient_accumulation_steps",
-)

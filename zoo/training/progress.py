@@ -11,9 +11,7 @@ from rich.console import Console
 class Progress(keras.callbacks.Callback):
     """One line per epoch, and a bar while it runs if standard error is a terminal.
 
-    Args:
-        early_stopping: the run's `keras.callbacks.EarlyStopping`, placed before this callback; it
-            tells which epoch is the best so far.
+    The run's `early_stopping`, placed before this callback, tells which epoch is the best so far.
     """
 
     # Keras may then call the batch hooks from a thread, and training does not wait for them.

@@ -63,10 +63,6 @@ def uneven_batches_allowed(model: keras.Model, dataset: Any) -> Iterator[None]:
     To learn the shapes, each call of Keras' `fit` and `evaluate` averages its first batch over the
     replicas, which fails unless their parts are equally large. In shuffled batches the last,
     smaller one may come first. Here Keras learns the shapes once, from a batch that is not split.
-
-    Args:
-        model: a compiled model; of another backend or without several replicas it stays as it is.
-        dataset: a `tf.data.Dataset` as `model.fit` takes it.
     """
     if _strategy(model) is None:
         yield
