@@ -109,7 +109,8 @@ def test_compiled_it_trains_on_its_batches(name):
     assert not all(map(np.array_equal, before, predictor.model.get_weights()))
 
 
-@pytest.mark.parametrize("backend", ["jax", pytest.param("torch", marks=pytest.mark.long)])
+@pytest.mark.long  # cells, layers, training and generation run there by default
+@pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends(backend, saved):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")

@@ -15,13 +15,7 @@ from zoo.predictors.translator import encoded
 from zoo.text.characters import CharacterTokenizer
 from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 
-LEVELS = ("subword", "character", "word")
 TEXTS = ["the cat.", "the big dog sees the old cat.", "the dog hears the cat. the cat hears."]
-
-
-@pytest.fixture(scope="module", params=LEVELS)
-def predictor(request):
-    return predictor_of(request.param)
 
 
 def log_probability(predictor, text, tokens):
@@ -139,7 +133,8 @@ def test_unknown_words_are_copied():
             other.predict(["Zebra"], copy_unknown=True)
 
 
-def test_blank_texts_and_odd_characters(predictor):
+def test_blank_texts_and_odd_characters():
+    predictor = predictor_of("character")
     texts = ["", " \t ", "the cat.", "\u200b\x00 the\u00a0 cat. \n", "😀 e\u0301"]
     found = predictor.predict(texts)
     assert found[0] == found[1] == {"translation": "", "hypotheses": []}
