@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from support.differentiation import outputs_and_gradients
-from support.sequences import INPUT_DIM, MASK, UNITS, VARIANTS, assert_all_close, build_cell, sample
+from support.sequences import INPUT_DIM, MASK, UNITS, assert_all_close, build_cell, sample
 
 # {block of the Keras layer, in its order: block of the cell}
 LSTM_BLOCKS = {"i": "update", "f": "forget", "c": "candidate", "o": "output"}
@@ -81,21 +81,3 @@ def test_same_outputs_and_gradients_as_keras(case, mask):
     if to_keras.second_bias:
         weights[2], expected_weights[2] = weights[2][0], expected_weights[2][0]
     assert_all_close(weights, expected_weights, 1e-5)
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_same_arguments_and_defaults_as_keras(case):
-    variant, layer_class, options, mapping = CASES[case]
-    cell = VARIANTS[variant][0](UNITS)
-    cell.build((None, INPUT_DIM))
-    of_keras = layer_class(UNITS, **options)
-    of_keras.build((None, None, INPUT_DIM))
-
-    config, expected = cell.get_config(), of_keras.cell.get_config()
-    only_ours = {"output_activation"}
-    only_keras = {"recurrent_dropout", "reset_after"}  # a class of its own here
-    assert config.keys() - only_ours == expected.keys() - only_keras
-    for name in config.keys() - only_ours - {"name"}:
-        assert config[name] == expected[name], name
-    bias = Mapping(cell, **mapping)(*cell.get_weights()[:3])[2]
-    np.testing.assert_array_equal(bias, of_keras.get_weights()[2])  # b_f = 1
