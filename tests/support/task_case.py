@@ -142,6 +142,8 @@ def _watched(task, seen):
     """The task, which notes the splits that it is given, and lends none that it must not use."""
 
     class Watched(task):
+        __module__ = task.__module__  # whose command line it is
+
         def load_data(self, options):
             data = super().load_data(options)
             names = ("train", "validation", "test")
@@ -249,7 +251,7 @@ class TaskTests:
         assert {*pictures} == {f for f in FILES | self.case.files if f.endswith(".png")}
         for picture in pictures:
             assert (trained.model / picture).read_bytes().startswith(b"\x89PNG")
-        command = training_command(task.program, self.options(trained))
+        command = training_command(task().program, self.options(trained))
         assert f"\n    {command}\n" in card
         python, m, module, verb, *words = shlex.split(command)
         assert (python, m, module, verb) == ("python", "-m", f"tasks.{task.name}", "train")
