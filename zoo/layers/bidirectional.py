@@ -28,6 +28,9 @@ class Bidirectional(keras.layers.Bidirectional):
         self, layer: keras.layers.Layer, merge_mode: str = "concat", **kwargs: Any
     ) -> None:
         super().__init__(layer, merge_mode=merge_mode, **kwargs)
+        # Keras copies the layer, and while it loads a model it knows what it has copied by `id`,
+        # which must not become that of another layer. A function, since attributes are saved.
+        self._copied = lambda: layer
         for direction in self.directions():
             direction.halves = False  # there are two loops already
 
@@ -49,12 +52,9 @@ class Bidirectional(keras.layers.Bidirectional):
         ]
         return time_major(ops.concatenate(outputs, axis=-1))
 
-    def directions(
-        self,
-    ) -> tuple[
-        Recurrence, Recurrence
-    ]:  # no property: Keras would save what it returns under that name
+    def directions(self) -> tuple[Recurrence, Recurrence]:
         """The layer that runs forwards and the one that runs backwards."""
+        # No property: Keras would save what it returns under that name.
         return self.forward_layer, self.backward_layer
 
     @property
