@@ -1,7 +1,7 @@
 """What a served language model answers to."""
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,9 +21,6 @@ from zoo.predictors.endpoints import (
 )
 from zoo.text.special_tokens import END_ID, PADDING_ID
 
-if TYPE_CHECKING:  # it imports this module
-    from zoo.predictors.language_model import LanguageModel
-
 LONGEST = 4096
 """Tokens that one request may ask for: a server must not be busy with one client for ever."""
 
@@ -31,7 +28,7 @@ _SCORED = (["What news?"], ["The king is dead. Long live the king!", "a", "The d
 _PROMPTS = ["", "What", "The day is done. "]
 
 
-def endpoints(predictor: "LanguageModel") -> tuple[Endpoint, ...]:
+def endpoints(predictor: Any) -> tuple[Endpoint, ...]:
     """The signatures of a served language model.
 
     - `score`, and the same as `serving_default`: `text` -> `log_probability`, natural logarithm,
@@ -48,7 +45,7 @@ def endpoints(predictor: "LanguageModel") -> tuple[Endpoint, ...]:
     return (default, score, _generate(predictor), _decode_step(predictor))
 
 
-def _score(predictor: "LanguageModel") -> Endpoint:
+def _score(predictor: Any) -> Endpoint:
     def score(text: tf.Tensor) -> dict[str, tf.Tensor]:
         ids = predictor.tokenizer.ragged(text, end=True)
         found = predictor.sequences.log_probabilities(*predictor.factors(ids))
@@ -67,7 +64,7 @@ def _score(predictor: "LanguageModel") -> Endpoint:
     return text_endpoint(score, _SCORED, each_alone(alone), name="score")
 
 
-def _generate(predictor: "LanguageModel") -> Endpoint:
+def _generate(predictor: Any) -> Endpoint:
     def generate(
         prompt: tf.Tensor, temperature: tf.Tensor, seed: tf.Tensor, max_length: tf.Tensor
     ) -> dict[str, tf.Tensor]:
@@ -116,7 +113,7 @@ def _generate(predictor: "LanguageModel") -> Endpoint:
     return Endpoint("generate", inputs, generate, examples, each_alone(alone))
 
 
-def _decode_step(predictor: "LanguageModel") -> Endpoint:
+def _decode_step(predictor: Any) -> Endpoint:
     specs = {
         name: tf.TensorSpec([None, state.shape[-1]], tf.as_dtype(state.dtype), name)
         for name, state in initial_states(predictor.model, 1).items()

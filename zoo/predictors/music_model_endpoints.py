@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -23,9 +23,6 @@ from zoo.predictors.endpoints import (
 from zoo.predictors.graphs import padded
 from zoo.text.special_tokens import PADDING_ID
 
-if TYPE_CHECKING:  # it imports this module
-    from zoo.predictors.music_model import MusicModel
-
 LONGEST = 1024
 """Steps that one request may ask for: a server must not be busy with one client for ever."""
 
@@ -33,7 +30,7 @@ _FREE, _NO_STEP = -1, -1  # a voice that is left to the draw; what fills up a sh
 _KEYS_OF_PIANO = HIGHEST - LOWEST + 1
 
 
-def endpoints(predictor: "MusicModel") -> tuple[Endpoint, ...]:
+def endpoints(predictor: Any) -> tuple[Endpoint, ...]:
     """The signatures of a served model of music.
 
     - `generate`, and the same as `serving_default`: `seed_chord` (batch, voices), MIDI numbers, the
@@ -50,7 +47,7 @@ def endpoints(predictor: "MusicModel") -> tuple[Endpoint, ...]:
     return (dataclasses.replace(generate, name="serving_default"), generate, _score(predictor))
 
 
-def _generate(predictor: "MusicModel") -> Endpoint:
+def _generate(predictor: Any) -> Endpoint:
     sequences, encoder = predictor.sequences, predictor.encoder
     voices = encoder.voices
 
@@ -131,7 +128,7 @@ def _asked(voices: int, lengths: list[int]) -> Arrays:
 
 
 def _written(
-    predictor: "MusicModel",
+    predictor: Any,
     chord: np.ndarray,
     key: bytes,
     temperature: float,
@@ -151,7 +148,7 @@ def _written(
     return piece["score"]
 
 
-def _score(predictor: "MusicModel") -> Endpoint:
+def _score(predictor: Any) -> Endpoint:
     sequences, encoder = predictor.sequences, predictor.encoder
 
     def score(notes: tf.Tensor, struck: tf.Tensor) -> dict[str, tf.Tensor]:
