@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
 import numpy as np
 
 from zoo.datasets import corpora
+from zoo.datasets.corpora.packaged import SPLITS
 from zoo.errors import UserError
 
 if TYPE_CHECKING:  # which takes seconds, and whoever reads files of their own does without it
     from tensorflow_datasets.core import DatasetBuilder
 
 Builder: TypeAlias = "DatasetBuilder"
-SPLITS = ("train", "validation", "test")
 CARVED = 10  # one in so many distinct examples is set aside for a split that is not given
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.datasets import corpora
-from zoo.datasets.corpus import CARVED, SPLITS, Builder, Corpus, Examples, Kind
+from zoo.datasets.corpora.packaged import SPLITS
+from zoo.datasets.corpus import CARVED, Builder, Corpus, Examples, Kind
 from zoo.datasets.readers.tables import read_text
 from zoo.errors import UserError
 

@@ -14,7 +14,7 @@ from rich.progress import track
 
 from zoo.datasets.corpora import package_index
 from zoo.datasets.corpora.builder import Examples, PackagedBuilder
-from zoo.datasets.corpus import SPLITS
+from zoo.datasets.corpora.packaged import SPLITS
 from zoo.music import Score, musicxml
 from zoo.music.score import MOST_VOICES
 

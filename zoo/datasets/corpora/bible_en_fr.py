@@ -16,7 +16,7 @@ import tensorflow_datasets as tfds
 
 from zoo.datasets.corpora import package_index
 from zoo.datasets.corpora.builder import Examples, PackagedBuilder
-from zoo.datasets.corpus import SPLITS
+from zoo.datasets.corpora.packaged import SPLITS
 from zoo.text.normalization import tidy
 
 MAX_TOKENS = 25  # of a side of a short pair

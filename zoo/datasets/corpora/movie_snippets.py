@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 
 from zoo.datasets.corpora import package_index
 from zoo.datasets.corpora.builder import Examples, PackagedBuilder
-from zoo.datasets.corpus import SPLITS
+from zoo.datasets.corpora.packaged import SPLITS
 
 LABELS = ("neg", "pos")
 NEUTRAL_BELOW = 0.5  # mean ratings nearer to zero than this are left out

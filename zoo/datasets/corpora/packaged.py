@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+SPLITS = ("train", "validation", "test")
+
 
 class Packaged(NamedTuple):
     """A packaged corpus: the module of `zoo.datasets` that loads it, and what it holds."""

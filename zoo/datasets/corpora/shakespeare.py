@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 
 from zoo.datasets.corpora import package_index
 from zoo.datasets.corpora.builder import Examples, PackagedBuilder
-from zoo.datasets.corpus import SPLITS
+from zoo.datasets.corpora.packaged import SPLITS
 
 VALIDATION = ("as_you_like_it", "henry_viii", "romeo_and_juliet", "tempest")
 TEST = ("john", "macbeth", "twelfth_night", "winters_tale")
