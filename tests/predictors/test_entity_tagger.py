@@ -9,6 +9,7 @@ from support.predictor_case import SENTENCES, TAGS, made, tagged, tagger
 
 from zoo.datasets.sequence_tagging import TaggedSentences
 from zoo.layers.crf import marginals
+from zoo.text.normalization import normalize
 from zoo.text.tags import spans
 from zoo.text.token_spans import tokenize
 
@@ -21,7 +22,7 @@ def predictor(request):
 
 
 def test_entities_are_the_spans_of_the_tags_with_the_least_probability_of_each(predictor):
-    texts = [text for i, text in enumerate(TEXTS) if i not in NO_TOKEN]
+    texts = [normalize(text) for i, text in enumerate(TEXTS) if i not in NO_TOKEN]
     parts = tokenize(texts)
     tokens = [[token.decode() for token in row] for row in parts.tokens.to_list()]
     places = [

@@ -3,6 +3,9 @@
 import functools
 import importlib.util
 import json
+import pickle
+import types
+import unicodedata
 
 import keras
 import numpy as np
@@ -12,6 +15,7 @@ from support import predictor_case
 from support.predictor_case import CASES, FIRST_OF_EACH, answers, assert_alike, made
 from support.processes import run_script
 
+from zoo.errors import UserError
 from zoo.predictors import PREDICTORS, presets
 from zoo.predictors import base as module
 from zoo.predictors.base import Predictor, batches_by_length
@@ -54,10 +58,52 @@ def test_answers_are_in_the_order_of_the_inputs_whatever_the_batch(name, monkeyp
 
 
 @EACH
-def test_no_inputs_have_no_answers_and_one_string_is_refused(name):
-    assert made(name).predict([]) == []
-    with pytest.raises(TypeError, match="give a list of strings, not one string"):
-        made(name).predict(CASES[name].inputs[0])
+def test_no_inputs_have_no_answers_and_what_is_no_list_of_strings_is_refused(name):
+    predictor, text = made(name), CASES[name].inputs[0]
+    assert predictor.predict([]) == []
+    for inputs, hint in (
+        (text, "not one string"),
+        (text.encode(), "not a bytes"),
+        ({"text": [text]}, "not a dict"),
+        ({text}, "not a set"),
+        (types.SimpleNamespace(columns=["text"]), "not a SimpleNamespace"),  # a table
+        (np.array([[text]]), r"not an array of the shape \(1, 1\)"),
+        (np.array(text), r"not an array of the shape \(\)"),
+        (None, "not None"),
+        ([text, None], "item 1 is None"),
+        ((text, float("nan")), "item 1 is nan, of the type float"),
+        ([[text]], r"item 0 is \[.*\], of the type list"),
+        ([text, text.encode()], "item 1 is b'.*', of the type bytes"),
+        ([text, "\ud800"], "item 1 has half of a surrogate pair"),
+    ):
+        with pytest.raises(TypeError, match=hint):
+            predictor.predict(inputs)
+    if predictor.kind != "entity_tagger":  # which cuts what is too long
+        with pytest.raises(UserError, match=r"item 1 has .* are the most"):
+            predictor.predict([text, " " * (predictor.longest + 1)])
+
+
+@EACH
+def test_the_system_that_a_text_comes_from_is_no_matter(name):
+    """A byte order mark, the ends of lines and the form of Unicode; a tuple, an array or a list."""
+    plain = "Köln, été\n\nThe king is dead." if "music" not in name else CASES[name].inputs[0]
+    others = "\ufeff" + plain, plain.replace("\n", "\r\n"), plain.replace("\n", "\r")
+    others += (unicodedata.normalize("NFD", plain),)
+    for found in made(name).predict(np.array([plain, *others])), made(name).predict(iter(others)):
+        answers = [_without_places(name, answer) for answer in found]
+        assert_alike(answers, [answers[0]] * len(answers), 1e-5)
+
+
+def _without_places(name, answer):
+    if "tagger" not in name:
+        return answer
+    return [(entity["type"], entity["probability"]) for entity in answer["entities"]]
+
+
+@EACH
+def test_pickled_it_answers_alike(name):
+    again = pickle.loads(pickle.dumps(made(name)))
+    assert_alike(again.predict(CASES[name].inputs), predicted(name), 1e-6)
 
 
 @EACH
@@ -82,6 +128,8 @@ def test_endpoints_answer_as_the_predictor(name):
             given = [tf.constant(example[spec.name], spec.dtype) for spec in endpoint.inputs]
             found = {key: value.numpy() for key, value in function(*given).items()}
             assert_alike(found, {key: endpoint.expected(example)[key] for key in found}, 1e-4)
+        nothing = function(*(tensor[:0] for tensor in given))
+        assert all(len(value) == 0 for value in nothing.values())
 
 
 @EACH

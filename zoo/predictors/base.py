@@ -1,15 +1,20 @@
 """The contract of a predictor, and what predictors share: their gate, and batches by length."""
 
 import abc
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+import re
+import reprlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set, Sized
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
 import keras
 
+from zoo.errors import UserError
 from zoo.predictors.endpoints import Endpoint
+from zoo.text.normalization import normalize
 from zoo.text.vocabularies import Vocabulary
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _Item = TypeVar("_Item", bound=Sized)
 _Result = TypeVar("_Result")
 
@@ -21,10 +26,13 @@ class Predictor(abc.ABC):
 
     Attributes:
         kind: the name of the class in saved models.
+        longest: the most characters of one text: a longer one would take the memory and the time of
+            all others.
         model: the network.
     """
 
     kind: ClassVar[str]
+    longest: ClassVar[int] = 2**17
     model: keras.Model
 
     @abc.abstractmethod
@@ -32,7 +40,8 @@ class Predictor(abc.ABC):
         """One dict for each input, in their order, whatever inputs are beside it.
 
         Raises:
-            TypeError: the inputs are one string instead of a list of strings.
+            TypeError: the inputs are no list of strings.
+            UserError: one of them is longer than this kind takes.
         """
 
     @abc.abstractmethod
@@ -70,15 +79,48 @@ class Predictor(abc.ABC):
         """
 
 
-def list_of_strings(inputs: Iterable[str]) -> list[str]:
-    """The inputs of a predictor; a `TypeError` if they are one string, or not strings."""
-    if isinstance(inputs, str):
-        raise TypeError("give a list of strings, not one string")
-    strings = list(inputs)
-    for i, item in enumerate(strings):
-        if not isinstance(item, str):
-            raise TypeError(f"give strings: item {i} is of the type {type(item).__name__}")
-    return strings
+def texts_of(inputs: Iterable[str], longest: int | None = None) -> list[str]:
+    """The inputs of a predictor, normalised, of which none has more than `longest` characters.
+
+    Raises:
+        TypeError: as `list_of`.
+        UserError: one is longer.
+    """
+    texts = list_of(inputs)
+    for i, text in enumerate(texts):
+        if longest is not None and len(text) > longest:
+            raise UserError(
+                f"item {i} has {len(text):,} characters, and {longest:,} are the most: cut it"
+            )
+    return [normalize(text) for text in texts]
+
+
+def list_of(inputs: Any) -> list[str]:
+    """What callers hand over: the one gate before every network.
+
+    Args:
+        inputs: a list of strings, or a tuple, a generator, an array or a column of a table.
+
+    Raises:
+        TypeError: they are something else, or an item is no string.
+    """
+    if isinstance(inputs, str | bytes | Mapping | Set) or hasattr(inputs, "columns"):
+        kind = "one string" if isinstance(inputs, str) else f"a {type(inputs).__name__}"
+        raise TypeError(f"give a list of strings, not {kind}")
+    if getattr(inputs, "ndim", 1) != 1:
+        raise TypeError(f"give a list of strings, not an array of the shape {inputs.shape}")
+    if not isinstance(inputs, Iterable):
+        raise TypeError(f"give a list of strings, not {inputs!r}")
+    return [_text_of(i, item) for i, item in enumerate(inputs)]
+
+
+def _text_of(index: int, item: Any) -> str:
+    if not isinstance(item, str):
+        shown = reprlib.repr(item)
+        raise TypeError(f"give strings: item {index} is {shown}, of the type {type(item).__name__}")
+    if _SURROGATE.search(item):
+        raise TypeError(f"give strings: item {index} has half of a surrogate pair, no character")
+    return str(item)
 
 
 def map_by_length(

@@ -46,11 +46,41 @@ def text_endpoint(
     function: Callable[[tf.Tensor], Mapping[str, tf.Tensor]],
     examples: Sequence[Sequence[str]],
     expected: Callable[[Arrays], Arrays],
+    longest: int,
     name: str = "serving_default",
 ) -> Endpoint:
-    """One that takes nothing but `text`, a string a row."""
+    """One that takes nothing but `text`, a string a row, of at most `longest` characters."""
+
+    def answer(text: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        require_short(text, longest)
+        return function(text)
+
     inputs = (tf.TensorSpec([None], tf.string, "text"),)
-    return Endpoint(name, inputs, function, [request(text=texts) for texts in examples], expected)
+    return Endpoint(name, inputs, answer, [request(text=texts) for texts in examples], expected)
+
+
+def require_short(text: tf.Tensor, longest: int) -> None:
+    """Fails a request with a text of more than `longest` characters, before any work is done."""
+    lengths = tf.strings.length(text, unit="UTF8_CHAR")
+    tf.debugging.assert_less_equal(
+        lengths, longest, f"a text is too long: {longest} characters are the most"
+    )
+
+
+def require_few(ids: tf.Tensor, most: int) -> None:
+    """Fails a request whose rows, (batch, timesteps, ...), have more than `most` steps in all."""
+    rows, timesteps = tf.unstack(tf.shape(ids, tf.int64)[:2])
+    tf.debugging.assert_less_equal(
+        rows * timesteps,
+        tf.constant(most, tf.int64),
+        f"too much at once: {most} steps are the most, padding included; send fewer rows",
+    )
+
+
+def require_between(values: tf.Tensor, least: int, most: Any, message: str) -> None:
+    """Fails a request with a number out of range; a lookup would take another in its place."""
+    tf.debugging.assert_greater_equal(values, least, message)
+    tf.debugging.assert_less_equal(values, most, message)
 
 
 def each_alone(answer: Callable[..., Mapping[str, Any]]) -> Callable[[Arrays], Arrays]:

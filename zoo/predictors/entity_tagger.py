@@ -12,10 +12,11 @@ from zoo import evaluation
 from zoo.cells.typing import Tensor
 from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.layers.crf import marginals, viterbi
-from zoo.predictors.base import Predictor, list_of_strings, load_vocabulary, map_by_length
-from zoo.predictors.endpoints import Arrays, Endpoint, text_endpoint
+from zoo.predictors.base import Predictor, list_of, load_vocabulary, map_by_length
+from zoo.predictors.endpoints import Arrays, Endpoint, require_few, text_endpoint
 from zoo.predictors.entities import entities
 from zoo.predictors.graphs import for_tensorflow, graph, with_a_step
+from zoo.text.normalization import cut, normalize, places
 from zoo.text.special_tokens import PADDING_ID
 from zoo.text.token_features import TokenEncoder
 from zoo.text.token_spans import tokenize
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # which loads TensorFlow Datasets
 WORDS_NAME, CHARACTERS_NAME = "vocabulary.txt", "characters.txt"
 _BATCH_SIZE = 64
 _MOST_STEPS = 2**15  # of a batch, padding included: a step takes up to 30 kB
+_MOST_SERVED = 2**17  # of a request
 _WARM_UP_TEXTS = (
     ["Theodore Roosevelt was a great President."],
     ["", "Bonn", "Sie liegt in Köln \U0001f600, e\u0301 said \u200b so.\n\nU.N. officials agree."],
@@ -47,6 +49,7 @@ class EntityTagger(Predictor):
     """
 
     kind = "entity_tagger"
+    longest = 2**13
 
     def __init__(self, model: keras.Model, encoder: TokenEncoder, tag_names: Sequence[str]):
         if model.output_shape[-1] != len(tag_names):
@@ -92,6 +95,9 @@ class EntityTagger(Predictor):
     def predict(self, texts: Iterable[str], batch_size: int = _BATCH_SIZE) -> list[dict[str, Any]]:
         """Finds the entities of texts.
 
+        A text of more than `longest` characters is read in pieces, which end where sentences do:
+        the corpora have sentences, and no entity goes beyond one.
+
         Args:
             texts: list of strings.
             batch_size: texts per batch.
@@ -101,13 +107,20 @@ class EntityTagger(Predictor):
             `end` (in characters: `text[start:end]`), and `probability`, that of its least certain
             tag.
         """
-        return map_by_length(self._predicted, list_of_strings(texts), batch_size, _MOST_STEPS)
+        texts = list_of(texts)
+        pieces = [list(cut(normalize(text), self.longest)) for text in texts]
+        flat = [piece for some in pieces for piece in some]
+        found = iter(map_by_length(self._predicted, flat, batch_size, _MOST_STEPS))
+        return [
+            {"entities": _in_text(text, some, [next(found) for _ in some])}
+            for text, some in zip(texts, pieces, strict=True)
+        ]
 
-    def _predicted(self, texts: list[str]) -> list[dict[str, Any]]:
+    def _predicted(self, texts: list[str]) -> list[list[tuple[Any, ...]]]:
+        """Type, start, end and probability of the entities of each text."""
         answer = self._found(tf.constant(texts, tf.string))
         rows = zip(*(answer[name].numpy() for name in _OUTPUTS), strict=True)
-        found = [[_entity(*values) for values in zip(*row, strict=True)] for row in rows]
-        return [{"entities": [e for e in row if e["start"] >= 0]} for row in found]
+        return [[e for e in zip(*row, strict=True) if e[1] >= 0] for row in rows]
 
     def tag(self, sentences: "TaggedSentences") -> list[list[str]]:
         """Tags sentences that are tokenised already.
@@ -143,12 +156,14 @@ class EntityTagger(Predictor):
         def expected(inputs: Arrays) -> Arrays:
             return {name: array.numpy() for name, array in self._found(inputs["text"]).items()}
 
-        return (text_endpoint(self._entities_of_texts, _WARM_UP_TEXTS, expected),)
+        served = text_endpoint(self._entities_of_texts, _WARM_UP_TEXTS, expected, self.longest)
+        return (served,)
 
     def _entities_of_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         tokens = tokenize(text)
         lengths = tf.cast(tokens.tokens.row_lengths(), tf.int32)
         ids = {n: with_a_step(row.to_tensor()) for n, row in self.inputs(tokens.tokens).items()}
+        require_few(ids["words"], _MOST_SERVED)
         tags, probabilities = map(for_tensorflow, self._judged(ids))
         found = entities(tags, probabilities, lengths, self.tag_names)
 
@@ -210,7 +225,7 @@ class EntityTagger(Predictor):
         return cls(model, encoder, config["tags"])
 
 
-_OUTPUTS = ("entity_type", "entity_text", "entity_start", "entity_end", "entity_probability")
+_OUTPUTS = ("entity_type", "entity_start", "entity_end", "entity_probability")
 
 
 def _counted(ids: Mapping[str, Tensor]) -> Tensor:
@@ -218,11 +233,20 @@ def _counted(ids: Mapping[str, Tensor]) -> Tensor:
     return ops.not_equal(ids["words"], PADDING_ID)
 
 
-def _entity(kind: bytes, text: bytes, start: int, end: int, probability: float) -> dict[str, Any]:
-    return {
-        "type": kind.decode(),
-        "text": text.decode(),
-        "start": int(start),
-        "end": int(end),
-        "probability": float(probability),
-    }
+def _in_text(text: str, pieces: list[str], found: list[list[tuple]]) -> list[dict[str, Any]]:
+    """The entities of a text, from those of its pieces, by places in the text as it was given."""
+    where, begun, entities = places(text), 0, []
+    for piece, rows in zip(pieces, found, strict=True):
+        for kind, first, last, probability in rows:
+            start, end = where[begun + first], where[begun + last]
+            entities.append(
+                {
+                    "type": kind.decode(),
+                    "text": text[start:end],
+                    "start": start,
+                    "end": end,
+                    "probability": float(probability),
+                }
+            )
+        begun += len(piece)
+    return entities

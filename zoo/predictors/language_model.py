@@ -16,7 +16,7 @@ from zoo.datasets.batches.streams import StreamBatches
 from zoo.errors import UserError
 from zoo.generation.states import State
 from zoo.networks import StreamModel
-from zoo.predictors.base import Predictor, list_of_strings, load_vocabulary, map_by_length
+from zoo.predictors.base import Predictor, load_vocabulary, map_by_length, texts_of
 from zoo.predictors.endpoints import Endpoint
 from zoo.predictors.graphs import for_keras, with_a_step
 from zoo.predictors.language_model_endpoints import endpoints
@@ -89,14 +89,15 @@ class LanguageModel(Predictor):
             One dict per text, in order: `next`, the most probable next tokens, a list of dicts of
             `token` and `probability`, given that it is a token of the vocabulary.
         """
-        return map_by_length(self._likeliest, list_of_strings(texts), _BATCH_SIZE)
+        return map_by_length(self._likeliest, texts_of(texts, self.longest), _BATCH_SIZE)
 
     def _likeliest(self, texts: list[str]) -> Iterator[dict[str, Any]]:
         logits, _ = self.sequences.next_logits(*self.read(self.tokenizer.ragged(texts)))
         probabilities = ops.softmax(generation.permitted(logits, FORBIDDEN))
         names = self.tokenizer.vocabulary.tokens
+        possible = len(names) - len(FORBIDDEN)
         for row in ops.convert_to_numpy(probabilities):
-            best = np.argsort(-row, kind="stable")[:_LIKELIEST]
+            best = np.argsort(-row, kind="stable")[: min(_LIKELIEST, possible)]
             yield {"next": [{"token": names[i], "probability": float(row[i])} for i in best]}
 
     def score(self, texts: Iterable[str]) -> list[dict[str, Any]]:
@@ -114,9 +115,9 @@ class LanguageModel(Predictor):
             of dicts of `token`, `log_probability` and `probability`.
 
         Raises:
-            UserError: a text is empty.
+            UserError: a text is empty, or longer than `longest`; `evaluate` takes any.
         """
-        texts = list_of_strings(texts)
+        texts = texts_of(texts, self.longest)
         if empty := [number for number, text in enumerate(texts, 1) if not text.strip()]:
             raise UserError(f"text {empty[0]} is empty: there is nothing to score")
         return map_by_length(self._scores, texts, _BATCH_SIZE)
@@ -157,6 +158,7 @@ class LanguageModel(Predictor):
         Raises:
             UserError: the documents have no tokens.
         """
+        documents = texts_of(documents)
         ids = self.tokenizer.stream(documents)
         if not len(ids):
             raise UserError(f"there is no {self.level} in the text: nothing to measure")
@@ -212,7 +214,7 @@ class LanguageModel(Predictor):
             ValueError: a number is out of range.
             UserError: a prompt has a character that the training text has not.
         """
-        prompts = list_of_strings(prompts)
+        prompts = texts_of(prompts, self.longest)
         if beams is not None and beams < 1:
             raise ValueError(f"`beams` must be at least 1. Received: {beams!r}")
         if beams:
@@ -255,6 +257,7 @@ class LanguageModel(Predictor):
         Raises:
             ValueError, UserError: as `generate`.
         """
+        (prompt,) = texts_of([prompt], self.longest)
         last, pieces = self._written([prompt], _SHOWN_AT_ONCE, **settings)
         yield prompt
         text, before = prompt, ops.convert_to_numpy(last)[:, None]

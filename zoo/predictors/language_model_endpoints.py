@@ -17,12 +17,19 @@ from zoo.predictors.endpoints import (
     drawn_with,
     each_alone,
     request,
+    require_between,
+    require_few,
+    require_short,
     text_endpoint,
 )
 from zoo.text.special_tokens import END_ID, PADDING_ID
+from zoo.text.tokenizer import in_lines
 
 LONGEST = 4096
-"""Tokens that one request may ask for: a server must not be busy with one client for ever."""
+"""Tokens that one request may ask for, and characters of its prompt: a server must not be busy with
+one client for ever."""
+
+_MOST_SCORED = 2**20  # steps of a request
 
 _SCORED = (["What news?"], ["The king is dead. Long live the king!", "a", "The day is done. " * 20])
 _PROMPTS = ["", "What", "The day is done. "]
@@ -47,7 +54,8 @@ def endpoints(predictor: Any) -> tuple[Endpoint, ...]:
 
 def _score(predictor: Any) -> Endpoint:
     def score(text: tf.Tensor) -> dict[str, tf.Tensor]:
-        ids = predictor.tokenizer.ragged(text, end=True)
+        ids = predictor.tokenizer.ragged(in_lines(text), end=True)
+        require_few(ids.to_tensor(), _MOST_SCORED)
         found = predictor.sequences.log_probabilities(*predictor.factors(ids))
         return {
             "log_probability": tf.reduce_sum(found, axis=1),
@@ -61,14 +69,15 @@ def _score(predictor: Any) -> Endpoint:
             "token_count": len(found["tokens"]),
         }
 
-    return text_endpoint(score, _SCORED, each_alone(alone), name="score")
+    return text_endpoint(score, _SCORED, each_alone(alone), predictor.longest, name="score")
 
 
 def _generate(predictor: Any) -> Endpoint:
     def generate(
         prompt: tf.Tensor, temperature: tf.Tensor, seed: tf.Tensor, max_length: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        last, states = predictor.read(predictor.tokenizer.ragged(prompt))
+        require_short(prompt, LONGEST)
+        last, states = predictor.read(predictor.tokenizer.ragged(in_lines(prompt)))
         limits = tf.clip_by_value(max_length, 0, LONGEST)
         steps = tf.maximum(1, tf.reduce_max(limits))  # a loop has a step
         written = predictor.sequences.generate(
@@ -119,7 +128,10 @@ def _decode_step(predictor: Any) -> Endpoint:
         for name, state in initial_states(predictor.model, 1).items()
     }
 
+    size = len(predictor.tokenizer.vocabulary)
+
     def decode_step(token_ids: tf.Tensor, *states: tf.Tensor) -> dict[str, tf.Tensor]:
+        require_between(token_ids, 0, size - 1, f"token_ids: from 0 to {size - 1}")
         given = dict(zip(specs, states, strict=True))
         logits, new = predictor.sequences.next_logits(token_ids, given)
         named = {f"next_{name}": state for name, state in new.items()}

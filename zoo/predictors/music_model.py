@@ -17,7 +17,7 @@ from zoo.music import notes
 from zoo.music.chords import END_ID, ChordEncoder
 from zoo.music.score import Score
 from zoo.music.transpositions import transpositions
-from zoo.predictors.base import Predictor, list_of_strings, map_by_length
+from zoo.predictors.base import Predictor, map_by_length, texts_of
 from zoo.predictors.chord_sequences import ChordSequences
 from zoo.predictors.endpoints import Endpoint
 from zoo.predictors.graphs import padded
@@ -169,7 +169,7 @@ class MusicModel(Predictor):
         Raises:
             UserError: a chord has another number of notes, or what is no note.
         """
-        return [{"next": self._next(text)} for text in list_of_strings(chords)]
+        return [{"next": self._next(text)} for text in texts_of(chords, self.longest)]
 
     def _next(self, text: str) -> list[dict[str, Any]]:
         seed, voices = self.seed(text), self.encoder.voices

@@ -1,11 +1,13 @@
 """Saved models: a folder each, loaded by name or path without training code or network."""
 
 import contextlib
+import copyreg
 import io
 import json
 import os
 import shutil
 import tempfile
+import weakref
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +112,27 @@ def atomic_replace(folder: str | Path) -> Iterator[Path]:
             os.replace(path, folder / path.name)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def _pickled(predictor: Any) -> tuple:
+    """A predictor as the files of its folder, for pickle; what training added is not among them."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(predictor, Path(folder), {})
+        files = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+    return _unpickled, (files,)
+
+
+def _unpickled(files: dict[str, bytes]) -> Predictor:
+    folder = tempfile.TemporaryDirectory()
+    for name, content in files.items():
+        (Path(folder.name) / name).write_bytes(content)
+    predictor = load(folder.name)
+    weakref.finalize(predictor, folder.cleanup)  # an export copies vocabularies from there
+    return predictor
+
+
+for _kind in PREDICTORS.values():
+    copyreg.pickle(_kind, _pickled)
 
 
 def write(predictor: Predictor, folder: Path, metrics: dict[str, Any]) -> None:

@@ -13,14 +13,22 @@ from zoo import evaluation
 from zoo.cells.typing import Tensor
 from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.networks.many_to_one import probabilities_of
-from zoo.predictors.base import Predictor, list_of_strings, load_vocabulary, map_by_length
-from zoo.predictors.endpoints import Arrays, Endpoint, request, text_endpoint
+from zoo.predictors.base import Predictor, load_vocabulary, map_by_length, texts_of
+from zoo.predictors.endpoints import (
+    Arrays,
+    Endpoint,
+    request,
+    require_between,
+    require_few,
+    text_endpoint,
+)
 from zoo.predictors.graphs import for_keras, graph, with_a_step
 from zoo.text.special_tokens import PADDING_ID
 from zoo.text.words import WordTokenizer
 from zoo.training import BinarySequenceCrossentropy, SequenceCrossentropy
 
 VOCABULARY_NAME = "vocabulary.txt"
+_MOST_STEPS = 2**19  # of a request: a step takes up to 10 kB
 _WARM_UP_TEXTS = (
     ["A moving, funny and beautifully acted film."],
     ["", "Two hours that I will never get back!", "Ça ne m’a pas plu du tout… \U0001f622"],
@@ -97,7 +105,7 @@ class TextClassifier(Predictor):
         def judge(some: list[str]) -> np.ndarray:
             return ops.convert_to_numpy(self._judge(for_keras(self.tokenizer(some))))
 
-        rows = map_by_length(judge, list_of_strings(texts), batch_size)
+        rows = map_by_length(judge, texts_of(texts, self.longest), batch_size)
         return np.array(rows, "float32").reshape(-1, len(self.label_names))
 
     def _judged(self, token_ids: Tensor) -> Tensor:
@@ -139,7 +147,10 @@ class TextClassifier(Predictor):
         ]
         return (
             text_endpoint(
-                lambda text: self._answer(self.tokenizer(text)), _WARM_UP_TEXTS, of_texts
+                lambda text: self._answer(self.tokenizer(text)),
+                _WARM_UP_TEXTS,
+                of_texts,
+                self.longest,
             ),
             Endpoint("token_ids", ids, self._answer_ids, examples, of_ids),
         )
@@ -148,10 +159,14 @@ class TextClassifier(Predictor):
         """The answer to ids, whatever stands behind the length of a row."""
         rows, timesteps = tf.unstack(tf.shape(token_ids))
         tf.debugging.assert_equal(tf.size(length), rows, "length: one for each row of token_ids")
-        within = tf.sequence_mask(length, timesteps)
-        return self._answer(tf.where(within, token_ids, PADDING_ID))
+        require_between(length, 0, timesteps, "length: from 0 to the timesteps of token_ids")
+        token_ids = tf.where(tf.sequence_mask(length, timesteps), token_ids, PADDING_ID)
+        size = len(self.tokenizer.vocabulary)
+        require_between(token_ids, 0, size - 1, f"token_ids: from 0 to {size - 1}")
+        return self._answer(token_ids)
 
     def _answer(self, token_ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        require_few(token_ids, _MOST_STEPS)
         probabilities = self._judged(with_a_step(token_ids))
         label = tf.gather(tf.constant(self.label_names), tf.argmax(probabilities, axis=-1))
         return {"label": label, "probabilities": probabilities}

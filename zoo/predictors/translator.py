@@ -18,14 +18,15 @@ from zoo.errors import UserError
 from zoo.generation.states import State
 from zoo.layers.scan import scan
 from zoo.networks.encoder_decoder import decode_step_model, encode_model
-from zoo.predictors.base import Predictor, list_of_strings, load_vocabulary, map_by_length
-from zoo.predictors.endpoints import Endpoint, each_alone, text_endpoint
+from zoo.predictors.base import Predictor, load_vocabulary, map_by_length, texts_of
+from zoo.predictors.endpoints import Endpoint, each_alone, require_few, text_endpoint
 from zoo.predictors.graphs import for_keras, graph, with_a_step
 from zoo.text.characters import CharacterTokenizer
 from zoo.text.normalization import tidy
 from zoo.text.sentences import SentenceTokenizer
 from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN, UNKNOWN_ID
 from zoo.text.subwords import SubwordTokenizer
+from zoo.text.tokenizer import in_lines
 from zoo.training import Perplexity, SequenceCrossentropy
 
 if TYPE_CHECKING:  # which loads TensorFlow Datasets
@@ -40,6 +41,7 @@ TOKENIZERS: dict[str, Any] = {
 BEAMS, LENGTH_PENALTY = 5, 1.0
 _BATCH_SIZE = 64
 _TARGETS_PER_SOURCE, _LEAST_TOKENS, _MOST_TOKENS = 2, 16, 512  # of a translation
+_MOST_STEPS = 2**16  # of the sources of a request
 _WARM_UP_TEXTS = (
     ["Hello."],
     ["", "A man is walking down the street with a dog.", "12 May 2019"],
@@ -59,6 +61,7 @@ class Translator(Predictor):
     """
 
     kind = "translator"
+    longest = 2**12
 
     def __init__(self, model: keras.Model, source_tokenizer: Any, target_tokenizer: Any):
         size = model.output.shape[-1]
@@ -136,7 +139,7 @@ class Translator(Predictor):
             ValueError: a number is out of range.
             UserError: `copy_unknown` is asked of a model that has no attention, or no words.
         """
-        texts = [tidy(text) for text in list_of_strings(texts)]
+        texts = [tidy(text) for text in texts_of(texts, self.longest)]
         if beams < 1 or not 1 <= n_best <= beams:
             raise ValueError(
                 f"`beams` must be at least 1, and `n_best` from 1 to `beams`. Received: {beams!r}, "
@@ -220,8 +223,9 @@ class Translator(Predictor):
         """
         if not self.attends:
             raise UserError("this model has no attention to draw: give one that has")
-        sources = encoded(self.source_tokenizer, [tidy(text) for text in texts])
-        targets = encoded(self.target_tokenizer, translations)
+        texts = [tidy(text) for text in texts_of(texts, self.longest)]
+        sources = encoded(self.source_tokenizer, texts)
+        targets = encoded(self.target_tokenizer, texts_of(translations))
         weights = self._align(*(for_keras(ids.to_tensor(PADDING_ID)) for ids in (sources, targets)))
         names = self.source_tokenizer.vocabulary.tokens, self.target_tokenizer.vocabulary.tokens
         return [
@@ -296,9 +300,10 @@ class Translator(Predictor):
         """What a served model answers to: `text` -> `translation` and its `log_probability`."""
 
         def translate(text: tf.Tensor) -> dict[str, tf.Tensor]:
-            ids = encoded(self.source_tokenizer, text)
+            ids = encoded(self.source_tokenizer, in_lines(text))
             forbidden = (PADDING_ID, UNKNOWN_ID)
             padded = with_a_step(ids.to_tensor(PADDING_ID))
+            require_few(padded, _MOST_STEPS)
             found = self._beam_search(padded, BEAMS, LENGTH_PENALTY, forbidden)
             blank = ids.row_lengths() == 1  # nothing but `<EOS>`
             joined = self.target_tokenizer.join(found.tokens[:, 0])
@@ -312,7 +317,7 @@ class Translator(Predictor):
             best = found["hypotheses"][0]["log_probability"] if found["hypotheses"] else 0.0
             return {"translation": found["translation"], "log_probability": best}
 
-        return (text_endpoint(translate, _WARM_UP_TEXTS, each_alone(alone)),)
+        return (text_endpoint(translate, _WARM_UP_TEXTS, each_alone(alone), self.longest),)
 
     def save_assets(self, folder: Path) -> dict[str, Any]:
         self.source_tokenizer.vocabulary.save(folder / SOURCE_NAME)

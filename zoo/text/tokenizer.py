@@ -70,6 +70,15 @@ def as_utf8(texts: Texts) -> tf.Tensor:
     return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
 
 
+def in_lines(texts: Texts) -> tf.Tensor:
+    """Texts, (batch,) strings, normalised as far as TensorFlow can: no BOM, lines ended by LF.
+
+    It has no NFC: what an export is sent should be in this form.
+    """
+    texts = tf.strings.regex_replace(as_utf8(texts), r"\r\n?", "\n")
+    return tf.strings.regex_replace(texts, r"^\x{FEFF}", "")
+
+
 def append_end(ids: tf.RaggedTensor) -> tf.RaggedTensor:
     """Ids, (batch, None), with `<EOS>` at the end of each row."""
     return tf.concat([ids, tf.fill([ids.nrows(), 1], END_ID)], axis=1)
