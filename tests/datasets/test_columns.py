@@ -37,18 +37,23 @@ def test_what_is_passed_over(write):
             "# id = 1\n# text = Ann ran\nAnn B-PER\nran O\n\n# newdoc\n# O B-X O\nyes O\n",
             [("Ann ran", "B-PER O"), ("yes", "O")],
         ),
+        ("1 a x O\n2 b x O\n\n1 c x B-X\n", [("a b", "O O"), ("c", "B-X")]),
+        ("1-2 ab _ _\n1 a x O\n1.1 - - _\n2 b x O\n", [("a b", "O O")]),  # CoNLL-U
+        ("#id=1\na O\n\u00a0 \nb O\n", [("a", "O"), ("b", "O")]),
+        ("1 CD x O\n", [("1", "O")]),
         ("# O\n1 O\n\n#1 O\n# B-MISC\n\n# O\n", [("# 1", "O O"), ("#1 #", "O B-MISC"), ("#", "O")]),
     ):
         assert sentences(write("a.txt", content)) == expected
     path = write("a.txt", "\ufeffAnn \t B-PER\r\n\tran\tO \r\n \t\r\n\r\n\r\nyes  O\r\n\r\n")
     assert sentences(path) == [("Ann ran", "B-PER O"), ("yes", "O")]
-    assert [sentence.line for sentence in read_columns(path)] == [1, 6]
+    assert [sentence.lines for sentence in read_columns(path)] == [[1, 2], [6]]
+    assert sentences(write("a.txt", "Ann B-PER\rran O\r")) == [("Ann ran", "B-PER O")]
 
 
 def test_only_space_and_tab_part_columns_and_characters_stay_as_they_are(write):
     odd = [
         "👩‍👩‍👧",
-        "e\u0301",
+        "\u00e9",
         "a\u00a0b",
         "\u200bx\u200d",
         "\u2028",
@@ -77,8 +82,8 @@ def test_only_space_and_tab_part_columns_and_characters_stay_as_they_are(write):
         ("token tag\na O\n", "line 1: 'tag' is no tag: give O, or B-, I-, E- or S- before a type"),
         ("token tag\na O\n", "take a header away"),
         (f"a {'word' * 1000}\n", "'wordword"),
-        ("a O\rb O\r", "line 1 holds a carriage return"),
-        ("a O\nb\rc O\r\n", "line 2 holds a carriage return"),
+        ("a B-PER\n\tO\n", "line 2 has the tag O and no token"),
+        ("a B-PER\n \tO\n", "line 2 has the tag O and no token"),
         # Both ways to begin an entity: the lines that rule out IOB1 and IOB2 are named.
         ("a B-PER\n\nb O\nc I-LOC\n", "neither IOB2 (line 4: I-LOC after O) nor IOB1 (line 1:"),
         ("a I-PER\n\nb O\nc B-LOC\n", "neither IOB2 (line 1: I-PER at the beginning of a sent"),

@@ -36,6 +36,21 @@ def test_jsonl_with_numbers_and_other_keys(write):
     assert fields(path) == [("uné", "1"), ("", "0")]
 
 
+def test_files_of_any_system_and_joined_ones(write):
+    expected = [("cold, tea", "b"), ("warm é", "g")]
+    rows = 'text{0}label\n"cold, tea"{0}b\nwarm e\u0301{0}g\n'
+    for separator in ",;\t":
+        assert fields(write("a.csv", rows.format(separator))) == expected
+    for line_end in ("\r\n", "\r"):
+        assert fields(write("a.csv", rows.format(",").replace("\n", line_end))) == expected
+        table = rows.format("\t").replace('"', "").replace("\n", line_end)
+        assert fields(write("a.tsv", table)) == expected
+    joined = rows.format(",") + "\ufeff" + rows.format(",")
+    assert fields(write("a.csv", joined)) == 2 * expected
+    lines = '{"text": "e\\u0301", "label": 0}'
+    assert fields(write("a.jsonl", f"{lines}\r\ufeff{lines}")) == 2 * [("é", "0")]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "hint"),
     [
@@ -58,7 +73,24 @@ def test_jsonl_with_numbers_and_other_keys(write):
         ("a.jsonl", "{'text': 1}", "line 1 is not JSON"),
         ("a.jsonl", '\n{"text": "a", "lable": "b"}', "line 2: no column 'label'; the col"),
         ("a.jsonl", "[1, 2]", "line 1 is not a JSON object"),
-        ("a.jsonl", '{"text": null, "label": "a"}', "1: 'text' must be a string or a number"),
+        ("a.jsonl", '{"text": "a", "label": NaN}', "line 1 is not JSON (NaN is no JSON)"),
+        ("a.jsonl", '{"text": "a", "label": 1e400}', "line 1: 'label' must be a string or a fin"),
+        (
+            "a.jsonl",
+            '{"text": "a", "label": ' + "1" * 5000 + "}",
+            "a number of thousands of digits",
+        ),
+        (
+            "a.jsonl",
+            '\n{"text": ' + "[" * 10**5,
+            "line 2 is not JSON (lists within lists, too deep)",
+        ),
+        ("a.csv", "text,label\nfine,pos\nlabel,text\npos,good\n", "line 3 is another header"),
+        (
+            "a.jsonl",
+            '{"text": null, "label": "a"}',
+            "1: 'text' must be a string or a finite number",
+        ),
         ("a.jsonl", '{"text": "\\ud800", "label": "a"}', "line 1: 'text' holds a lone surrogate"),
     ],
 )

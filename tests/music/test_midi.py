@@ -63,6 +63,20 @@ def test_a_note_struck_with_no_force_ends_and_drums_are_left_out(read):
     assert score.notes(0) == [(0, 1, 60)]
 
 
+@pytest.mark.parametrize("order", [("off", "on"), ("on", "off"), ("on", "off of no force")])
+def test_repeated_notes_are_all_read_whichever_event_comes_first_at_a_tick(read, order):
+    """Programs write the next beginning of a note before or after the end of the note before."""
+    kinds = {"on": ("note_on", 80), "off": ("note_off", 0), "off of no force": ("note_on", 0)}
+    track = mido.MidiTrack([mido.Message("note_on", note=60)])
+    for _ in range(3):
+        for i, event in enumerate(order):
+            kind, velocity = kinds[event]
+            time = 0 if i else TICKS
+            track.append(mido.Message(kind, note=60, velocity=velocity, time=time))
+    track.append(mido.Message("note_off", note=60, time=TICKS))
+    assert read(track, grid=1).notes(0) == [(i, i + 1, 60) for i in range(4)]
+
+
 @pytest.mark.parametrize(
     ("track", "expected", "reduced"),
     [
@@ -113,6 +127,29 @@ HEAD, EMPTY = b"MThd\0\0\0\6\0", b"MTrk\0\0\0\4\0\xff\x2f\0"
 def test_no_piece_of_music(tmp_path, content, message):
     (tmp_path / "piece.mid").write_bytes(content)
     refused(rf"piece\.mid: .*({message})", midi.read, tmp_path / "piece.mid")
+
+
+C_AND_E = bytes.fromhex("00903c506080 3c00 00904050 60804000 00ff2f00")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *("00ff5902fdff", "00ff5902f700", "00ff5900"),  # keys: no mode, nine flats, nothing
+        *("00ff510207a1", "00ff5803040218", "00ff580400ff1808", "00ff540160"),  # tempo, metre, time
+        *("00f004438500f7", "00ff2003010203", "0090c87f 0080 c800"),  # other bytes out of range
+        "00ff7f03010203",  # of one program
+    ],
+)
+@pytest.mark.parametrize("container", [False, True])
+def test_what_says_nothing_of_the_notes_may_be_odd(tmp_path, odd, container):
+    track = bytes.fromhex(odd) + C_AND_E
+    content = HEAD + b"\1\0\1\0\x60XFIH\0\0\0\2ab" + b"MTrk" + len(track).to_bytes(4) + track
+    if container:
+        content = b"RIFF\0\0\0\0RMIDdata\0\0\0\0" + content
+    (tmp_path / "piece.mid").write_bytes(content)
+    found = [pitch for *_, pitch in midi.read(tmp_path / "piece.mid").notes(0)]
+    assert [pitch for pitch in found if pitch < 127] == [60, 64]
 
 
 def test_half_a_file_and_bytes_at_random_are_refused_in_one_line(tmp_path):

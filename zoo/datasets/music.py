@@ -1,5 +1,6 @@
 """Scores to learn composing from: a packaged corpus, or users' files of MIDI, MusicXML or JSON."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ _READERS = dict.fromkeys((".mid", ".midi"), "midi")
 _READERS |= dict.fromkeys((".musicxml", ".mxl", ".xml"), "musicxml")
 SUFFIXES = tuple(_READERS)
 
+_LOG = logging.getLogger(__name__)
 _WHY_NOT = {
     "groove": "it holds drums, which have no pitch",
     "maestro": "it holds piano playing without a beat",
@@ -47,9 +49,9 @@ class _Music(Kind[Scores, MusicData]):
     """Packaged corpora of scores; no other corpus of TensorFlow Datasets holds any.
 
     A path may be a file of one piece: MIDI (.mid, .midi) or MusicXML (.musicxml, .xml, .mxl); a
-    folder, of which all such files are read, those of its folders too, by their paths; or a JSON
-    file of pieces (`readers.chord_lists`). The splits of a JSON file are used where no other file
-    is given for them. All pieces must be of one kind: see `Scores`.
+    folder, of which all such files are read that can be, those of its folders too, by their paths;
+    or a JSON file of pieces (`readers.chord_lists`). The splits of a JSON file are used where no
+    other file is given for them. All pieces must be of one kind: see `Scores`.
     """
 
     name = "music"
@@ -137,11 +139,24 @@ def read_score(path: str | Path, steps_per_quarter: int = 4) -> Score:
 
 
 def _read_folder(folder: Path) -> Scores:
-    """The pieces of all files of a folder and its folders, by path; hidden files are none."""
+    """The pieces of all files of a folder and its folders, by path; hidden files are none.
+
+    A file that cannot be read is left out, which is logged; if most cannot, it is an error.
+    """
     paths = [path for path in sorted(folder.rglob("[!.]*")) if path.suffix.lower() in SUFFIXES]
     if not paths:
         raise UserError(f"{folder}: there is no file of music in it: {', '.join(SUFFIXES)}")
-    return Scores(tuple(map(read_score, paths)))
+    pieces, refused = [], []
+    for path in paths:
+        try:
+            pieces.append(read_score(path))
+        except UserError as error:
+            refused.append(str(error))
+            if len(refused) > len(paths) / 2:
+                raise
+    for reason in refused:
+        _LOG.warning("left out: %s", reason)
+    return Scores(tuple(pieces))
 
 
 def _of_one_kind(given: dict[str, Scores]) -> dict[str, Scores]:

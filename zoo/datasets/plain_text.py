@@ -107,7 +107,7 @@ class _PlainText(Kind[Documents, PlainTextData]):
         return documents
 
     def _read_file(self, path: str | Path, labels: Sequence[str] | None) -> Documents:
-        text = read_text(path).replace("\r\n", "\n").replace("\r", "\n")
+        text = read_text(path)
         if not text.strip():
             raise UserError(f"{path}: there is no text, only white space")
         return Documents((text,))

@@ -116,7 +116,7 @@ class _SequenceTagging(Kind[TaggedSentences, SequenceTaggingData]):
 def _check_known(path: str | Path, sentences: list[Sentence], tag_names: Sequence[str]) -> None:
     lines: dict[str, int] = {}  # where each tag occurs first
     for sentence in sentences:
-        for line, tag in enumerate(sentence.tags, sentence.line):
+        for line, tag in zip(sentence.lines, sentence.tags, strict=True):
             lines.setdefault(tag, line)
     unknown = [f"'{tag}' (line {line})" for tag, line in lines.items() if tag not in tag_names]
     if unknown:

@@ -1,6 +1,7 @@
 """Standard MIDI files to scores and back."""
 
 import io
+import struct
 from collections import defaultdict
 from fractions import Fraction
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import mido
 import numpy as np
+from mido.midifiles import meta
 
 from zoo.errors import UserError
 from zoo.music.files import read_bytes, writing
@@ -32,7 +34,8 @@ def read(path: str | Path, steps_per_quarter: int = 4) -> Score:
 
     Raises:
         UserError: the file is missing, empty, damaged, no MIDI file or without notes; or it counts
-            time in seconds, or holds several pieces (type 2).
+            time in seconds, or holds several pieces (type 2). What says nothing of the notes may be
+            as odd as it likes.
     """
     file = _parsed(path, read_bytes(path))
     steps_per_tick = Fraction(steps_per_quarter, file.ticks_per_beat)
@@ -42,11 +45,12 @@ def read(path: str | Path, steps_per_quarter: int = 4) -> Score:
         ticks = 0
         for message in track:
             ticks += message.time
+            if _ODD in vars(message):
+                continue
             if message.type == "time_signature":
                 quarters = Fraction(4 * message.numerator, message.denominator)
-                if not (quarters and message.denominator <= _SHORTEST_BEAT):
-                    raise UserError(f"{path}: the MIDI file is damaged (its metre): fetch it again")
-                signatures.append((ticks * steps_per_tick, quarters * steps_per_quarter))
+                if quarters and message.denominator <= _SHORTEST_BEAT:
+                    signatures.append((ticks * steps_per_tick, quarters * steps_per_quarter))
             elif message.type == "key_signature":
                 key = key or parse_key(message.key)
     pitches, onsets, reduced = voiced(ordered(parts), str(path))
@@ -73,10 +77,12 @@ def write(score: Score, path: str | Path, tempo: float = 100) -> None:
 
 
 def _parsed(path: str | Path, content: bytes) -> mido.MidiFile:
+    if content.startswith(b"RIFF"):  # a container, as Windows has it
+        content = content[max(content.find(b"MThd"), 0) :]
     if not content.startswith(b"MThd"):
         raise UserError(f"{path}: this is not a MIDI file: give one that ends in .mid")
     try:
-        file = mido.MidiFile(file=io.BytesIO(content))
+        file = mido.MidiFile(file=io.BytesIO(_tracks_only(content)), clip=True)
     except Exception as error:  # mido does not say which errors a damaged file can cause
         reason = (str(error) or type(error).__name__).partition("\n")[0]
         raise UserError(f"{path}: the MIDI file is damaged ({reason}): fetch it again") from error
@@ -87,24 +93,70 @@ def _parsed(path: str | Path, content: bytes) -> mido.MidiFile:
     return file
 
 
+def _tracks_only(content: bytes) -> bytes:
+    """The chunks of a file that mido reads; the format lets programs add others."""
+    kept, start = [], 0
+    while start + 8 <= len(content):
+        kind, size = struct.unpack_from(">4sL", content, start)
+        if kind in (b"MThd", b"MTrk"):
+            kept.append(content[start : start + 8 + size])
+        start += 8 + size
+    return b"".join(kept)
+
+
+_ODD = "odd"
+
+
+def _read_when_odd(name: str) -> None:
+    """Lets mido read a meta event of the wrong size or value; such a message is marked `_ODD`."""
+    spec = getattr(meta, f"MetaSpec_{name}")
+
+    def decode(self: Any, message: Any, data: Any) -> None:
+        try:
+            spec.decode(self, message, data)
+        except Exception:  # of mido's own, or of what it does with too few bytes
+            vars(message)[_ODD] = True
+
+    meta.add_meta_spec(type(spec.__name__, (spec,), {"decode": decode}))
+
+
+for _name in (
+    "sequence_number",
+    "channel_prefix",
+    "midi_port",
+    "set_tempo",
+    "smpte_offset",
+    "time_signature",
+    "key_signature",
+):
+    _read_when_odd(_name)
+
+
 def _parts(track: mido.MidiTrack, steps_per_tick: Fraction) -> list[tuple[str, list[TimedNote]]]:
     """The notes of each channel of a track, with the name of the track."""
     ticks = 0
     begun: dict[tuple[int, int], int] = {}
+    struck_again: dict[tuple[int, int], int] = {}
     notes: dict[int, list[TimedNote]] = defaultdict(list)
 
-    def end(channel: int, pitch: int) -> None:
+    def end(channel: int, pitch: int) -> bool:
         start = begun.pop((channel, pitch), ticks)
         if start < ticks:
             times = (start * steps_per_tick, ticks * steps_per_tick)
             notes[channel].append(TimedNote(*times, pitch))
+        return start < ticks
 
     for message in track:
         ticks += message.time
-        if message.type in ("note_on", "note_off") and message.channel != _DRUMS:
-            end(message.channel, message.note)  # a note that is struck again ends, too
-            if message.type == "note_on" and message.velocity:
-                begun[message.channel, message.note] = ticks
+        if message.type not in ("note_on", "note_off") or message.channel == _DRUMS:
+            continue
+        key = message.channel, message.note
+        if message.type == "note_on" and message.velocity:
+            if end(*key):  # a note that is struck again ends, too
+                struck_again[key] = ticks
+            begun[key] = ticks
+        elif struck_again.pop(key, None) != ticks:  # else it ends the note before, at this tick
+            end(*key)
     for channel, pitch in list(begun):
         end(channel, pitch)
     return [(track.name, notes[channel]) for channel in sorted(notes)]

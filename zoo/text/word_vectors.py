@@ -1,6 +1,10 @@
 """Word vectors: learnt from text, and kept in files in the text form of word2vec and GloVe."""
 
-from collections.abc import Sequence
+import gzip
+import logging
+import re
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -16,6 +20,9 @@ from zoo.text.vocabularies import Vocabulary
 
 gensim = lazy_loader.load("gensim")  # to learn vectors; the rest does without
 
+_LOG = logging.getLogger(__name__)
+_REPLACED = "\ufffd"  # what stands for bytes that are not UTF-8
+_MOST_DAMAGED = 100  # lines more than good ones, and it is no file of word vectors
 MOST = 100_000  # words that are read; the files begin with the most frequent
 
 
@@ -35,10 +42,15 @@ class Vectors:
     ) -> None:
         """Gives an embedding layer, which is built, the vectors that there are for its words.
 
+        How many there are is logged.
+
         Args:
             embedding: the layer.
             words: the vocabulary of its ids.
             deviation: the standard deviation that the values are brought to; None leaves them.
+
+        Raises:
+            UserError: there are none.
         """
         rows = {word: row for row, word in enumerate(self.words)}
         places = [
@@ -47,7 +59,11 @@ class Vectors:
             if index > END_ID and word in rows
         ]
         if not places:
-            return
+            raise UserError(
+                f"none of the {len(words) - 3:,} words of the training text is among the word "
+                f"vectors, {', '.join(map(repr, self.words[:3]))}...: give those of its language"
+            )
+        _LOG.info("%d of %d words have a word vector", len(places), len(words) - 3)
         indices, chosen = np.transpose(places)
         vectors = self.matrix[chosen]
         if deviation is not None and vectors.std() > 0:
@@ -100,48 +116,61 @@ def read(path: str | Path) -> Vectors:
     """Reads a file of one word and its values per line, with word2vec's heading or without.
 
     Words that are looked up alike (`token_features.normalized`) get the first one's vector; words
-    with spaces, of which GloVe has some, are left out: no token is such a word.
+    with spaces, of which GloVe has some, are left out: no token is such a word. Blank lines are
+    passed over, and so are some that are damaged, which is logged.
+
+    Args:
+        path: the file, UTF-8, with spaces or tabs between values; packed if it ends in `.gz`.
 
     Raises:
-        UserError: the file cannot be read, or a line is not a word and as many finite numbers as
-            the first has.
+        UserError: the file cannot be read, or the first line, or more lines than not, are not a
+            word and as many finite numbers as the first has.
     """
+    packed = Path(path).suffix.lower() == ".gz"
     try:
-        with Path(path).open(encoding="utf-8-sig", newline="\n") as file:
+        with (gzip.open if packed else open)(path, "rt", -1, "utf-8-sig", "replace", "\n") as file:
             return _parse(path, file)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or f"not a whole gzip file: {error}"
         raise UserError(f"{path}: cannot read word vectors ({reason})") from error
 
 
 def _parse(path: str | Path, file: TextIO) -> Vectors:
     words: list[str] = []
     rows: list[np.ndarray] = []
-    for number, line in enumerate(file, 1):
-        word, *values = line.rstrip().split(" ")
-        if number == 1 and len(values) == 1 and word.isdecimal() and values[0].isdecimal():
-            continue  # word2vec's heading: how many words and dimensions
-        if rows and len(values) > len(rows[0]) and _numbers(values[: -len(rows[0])]) is None:
-            continue  # a word with spaces
-        vector = _numbers(values)
-        if not word or vector is None:
-            problem = "not a word and its numbers, with single spaces"
-            raise UserError(f"{path}, line {number}: {problem}")
-        if rows and len(vector) != len(rows[0]):
-            raise UserError(
-                f"{path}, line {number}: {len(vector)} values after {len(rows[0])}: every line "
-                "must have a word and as many values"
-            )
-        words.append(word)
-        rows.append(vector)
-        if len(words) == MOST:
-            break
+    damaged: list[int] = []
+    for number, word, values in _fields(file):
+        dimension = len(rows[0]) if rows else len(values)
+        vector = _numbers(values[-dimension:]) if len(values) >= dimension else None
+        if not word or vector is None or _REPLACED in word:
+            damaged.append(number)
+            if len(damaged) > len(rows) + _MOST_DAMAGED:
+                break
+        elif len(values) == dimension:  # else it is a word with spaces
+            words.append(word)
+            rows.append(vector)
+            if len(words) == MOST:
+                break
+    if damaged and len(damaged) >= len(rows):
+        count = f", of which the others have {len(rows[0])}" if rows else ""
+        raise UserError(f"{path}, line {damaged[0]}: not a word and its numbers{count}")
+    if damaged:
+        _LOG.warning("%s: %d damaged lines left out, such as %d", path, len(damaged), damaged[0])
     if not rows:
         raise UserError(f"{path}: no word vectors there: a word and its values on each line")
     first: dict[str, int] = {}
     for row, word in enumerate(normalized(words)):
         first.setdefault(word, row)
     return Vectors(tuple(first), np.stack([rows[row] for row in first.values()]))
+
+
+def _fields(file: TextIO) -> Iterator[tuple[int, str, list[str]]]:
+    """Yields the number of each line, its word and its values, without word2vec's heading."""
+    for number, line in enumerate(file, 1):
+        word, *values = re.split("[ \t]", line.rstrip(" \t\r\n"))
+        heading = number == len(values) == 1 and word.isdecimal() and values[0].isdecimal()
+        if (word or values) and not heading:
+            yield number, word, values
 
 
 def _numbers(fields: Sequence[str]) -> np.ndarray | None:

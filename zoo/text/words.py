@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from zoo.text.special_tokens import END, PADDING_ID
+from zoo.text.special_tokens import END, PADDING_ID, UNKNOWN
 from zoo.text.tokenizer import Place, Texts, Tokenizer, as_utf8, map_batches
 from zoo.text.vocabularies import Vocabulary
 
@@ -14,15 +14,17 @@ from zoo.text.vocabularies import Vocabulary
 _SEPARATORS = r"(?i)<br\s*/?>|[\s\p{Z}\p{Cc}\x{200B}\x{FEFF}]+"
 _APOSTROPHES = "[’ʼ＇]"
 _WORD = r"[\p{L}\p{M}\p{N}]+"
-# A word, with the apostrophes inside it, or else any one character.
-_TOKENS = rf"{_WORD}(?:'{_WORD})*|[^ ]"
+# What corpora have in place of rare words; a word, with the apostrophes inside it; or else any one
+# character.
+_TOKENS = rf"{UNKNOWN}|{_WORD}(?:'{_WORD})*|[^ ]"
 
 
 class WordTokenizer(Tokenizer):
     """Splits texts into words and punctuation marks, and looks up their ids.
 
     A word is a run of letters, accents and digits of any script, with the apostrophes inside it
-    ("don't" is one word); every other character that is no white space is a token of its own.
+    ("don't" is one word); every other character that is no white space is a token of its own, but
+    for `<unk>`, in whatever case, which is the unknown word.
     `<EOS>` ends each text, so that even an empty one has a token. Scripts that put no space between
     words are not segmented.
 
@@ -90,4 +92,5 @@ class WordTokenizer(Tokenizer):
         texts = tf.strings.regex_replace(texts, _APOSTROPHES, "'")
         if self.lowercase:
             texts = tf.strings.lower(texts, encoding="utf-8")
+        texts = tf.strings.regex_replace(texts, f"(?i){UNKNOWN}", UNKNOWN)
         return tf.strings.split(tf.strings.regex_replace(texts, _TOKENS, r" \0 "))

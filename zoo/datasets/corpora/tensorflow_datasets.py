@@ -16,6 +16,7 @@ from tensorflow_datasets.core.download import downloader
 from zoo.datasets.corpora.package_index import cache_folder
 from zoo.datasets.corpora.packaged import PACKAGED
 from zoo.errors import UserError
+from zoo.text.normalization import normalize
 
 _SPLITS = {"train": "train", "dev": "validation", "validation": "validation", "test": "test"}
 
@@ -85,8 +86,8 @@ def refusal(builder: tfds.core.DatasetBuilder, kind: str) -> UserError:
 
 
 def decode(texts: Iterable[bytes]) -> list[str]:
-    """Texts of a corpus; TFDS does not promise UTF-8, and nobody can mend a published corpus."""
-    return [text.decode(errors="replace") for text in texts]
+    """Texts of a corpus, normalised; TFDS does not promise UTF-8, and nobody can mend a corpus."""
+    return [normalize(text.decode(errors="replace")) for text in texts]
 
 
 def card_fields(builder: tfds.core.DatasetBuilder) -> dict[str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from pathlib import Path
+from typing import Any
 
 from zoo.datasets.readers.tables import numbered_lines, read_text
 from zoo.errors import UserError
@@ -12,14 +13,15 @@ from zoo.text.tags import OUTSIDE, may_follow, repair
 
 _SEPARATORS = re.compile("[ \t]+")  # other white space, such as a no-break space, is text
 _DOCUMENT = re.compile("-DOCSTART-|#(begin|end) document")
+_NO_TOKEN = re.compile(r"\d+[-.]\d+")  # how CoNLL-U numbers words of several tokens, or of none
 _TAG = re.compile(r"O|[BIES]-\S+")  # a bare B would be an entity of no type
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """Tokens and their tags (IOB2); token i stands on the line `line + i` of the file."""
+    """Tokens and their tags (IOB2), and the lines of the file where they stand."""
 
-    line: int
+    lines: list[int]
     tokens: list[str]
     tags: list[str]
 
@@ -29,8 +31,9 @@ def read_columns(path: str | Path) -> list[Sentence]:
 
     Each line has a token in its first column and the tag in its last, separated by spaces or tabs;
     columns between them are passed over, as are the borders of documents (`-DOCSTART-`) and
-    comments (`# ...`) above a sentence. A blank line ends a sentence. The tags are all IOB1, IOB2
-    or BIOES, whichever fits, and become IOB2.
+    comments (`# ...`) above a sentence. Where the first column counts the tokens of each sentence,
+    as CoNLL-U does, the token is in the second. A blank line ends a sentence. The tags are all
+    IOB1, IOB2 or BIOES, whichever fits, and become IOB2.
 
     Raises:
         UserError: the file is missing, empty, binary or not UTF-8; a line has no tag, one that is
@@ -42,11 +45,14 @@ def read_columns(path: str | Path) -> list[Sentence]:
 
 def parse(source: str | Path, text: str) -> list[Sentence]:
     """The sentences of a text in columns: see `read_columns`; `source` is for messages."""
+    found: list[list[Any]] = [
+        [*rows] for inside, rows in groupby(_rows(source, text), key=bool) if inside
+    ]
+    column = int(_counts_tokens(found))
     sentences = []
-    for inside, rows in groupby(_rows(source, text), key=bool):
-        if inside:
-            lines, tokens, tags = zip(*rows, strict=True)
-            sentences.append(Sentence(lines[0], list(tokens), list(tags)))
+    for rows in found:
+        lines, fields = zip(*rows, strict=True)
+        sentences.append(Sentence([*lines], [f[column] for f in fields], [f[-1] for f in fields]))
     if not sentences:
         raise UserError(f"{source}: there is no sentence, only comments or borders of documents")
     _check_scheme(source, sentences)
@@ -58,35 +64,48 @@ def is_tag(tag: str) -> bool:
     return _TAG.fullmatch(tag) is not None
 
 
-def _rows(source: str | Path, text: str) -> Iterator[tuple[int, str, str] | None]:
-    """Yields the line, token and tag of each token; None where a sentence ends."""
+def _counts_tokens(found: list[list[Any]]) -> bool:
+    """Whether the first column counts the tokens of each sentence."""
+    longest = max(map(len, found), default=0)
+    return longest > 1 and all(
+        len(fields) > 2 and fields[0] == str(i)
+        for rows in found
+        for i, (_, fields) in enumerate(rows, 1)
+    )
+
+
+def _rows(source: str | Path, text: str) -> Iterator[tuple[int, list[str]] | None]:
+    """Yields the line and the fields of each token; None where a sentence ends."""
     first, inside = 0, False
     width: int | None = None
     for number, line in numbered_lines(text):
+        begun = line[:1] in " \t"  # with a separator, so that the first column is empty
         line = line.strip(" \t")
         fields = _SEPARATORS.split(line)
-        if not line or _DOCUMENT.match(line):
+        if not line.strip() or _DOCUMENT.match(line):
             inside = False
             yield None
+        elif _NO_TOKEN.fullmatch(fields[0]) and fields[-1] == "_":
+            continue
         elif inside or not _is_comment(fields, width):
             if width is None:
                 first, width = number, len(fields)
+            if begun and len(fields) == 1 and is_tag(line):
+                raise UserError(f"{source}: line {number} has the tag {line} and no token")
             _check(source, number, fields, first, width)
             inside = True
-            yield number, fields[0], fields[-1]
+            yield number, fields
 
 
 def _is_comment(fields: list[str], width: int | None) -> bool:
     """Whether a line above a sentence is a comment, rather than the token `#`."""
     has_tag = len(fields) > 1 and is_tag(fields[-1])
-    return fields[0] == "#" and not (has_tag and width in (None, len(fields)))
+    return fields[0].startswith("#") and not (has_tag and width in (None, len(fields)))
 
 
 def _check(source: str | Path, number: int, fields: list[str], first: int, width: int) -> None:
     """Refuses a line without a tag, or with another number of columns than line `first` has."""
     place, tag = f"{source}: line {number}", fields[-1]
-    if any("\r" in field for field in fields):
-        raise UserError(f"{place} holds a carriage return: end lines with LF or CRLF")
     if len(fields) == 1:
         raise UserError(
             f"{place} has no tag: give each token a line, with the token first and its tag last, "
@@ -127,5 +146,5 @@ def _misfit(sentences: list[Sentence], scheme: str) -> str | None:
                 last = offset == len(sentence.tags)
                 before = f"after {previous}" if offset else "at the beginning of a sentence"
                 what = "a sentence ends" if last else tag
-                return f"line {sentence.line + offset - last}: {what} {before}"
+                return f"line {sentence.lines[offset - last]}: {what} {before}"
     return None

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from zoo.errors import UserError
 from zoo.music.files import read_bytes
+from zoo.text.normalization import normalize
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")  # each may be followed by .gz
 
@@ -27,10 +29,13 @@ def read_table(path: str | Path, columns: Iterable[str]) -> list[Row]:
     """Reads a table whose suffix tells its format, UTF-8, gzipped if it ends in `.gz`.
 
     - `.csv`: comma-separated with a header; fields may be quoted and hold line breaks (RFC 4180).
+      Where the header has its columns between semicolons, as German and French programs write
+      them, or tabs, so have the rows.
     - `.tsv`: tab-separated with a header; nothing is quoted, as a quotation mark is text.
     - `.jsonl`: one JSON object a line; numbers and truth values become text.
 
-    Blank lines are passed over. Those `columns` must be there; others are kept as they are.
+    Blank lines are passed over, and so is the header where it comes again. Those `columns` must be
+    there; others are kept as they are.
 
     Raises:
         UserError: the file is missing, empty, of another format, binary, not UTF-8, or damaged;
@@ -53,7 +58,7 @@ def read_table(path: str | Path, columns: Iterable[str]) -> list[Row]:
 
 
 def read_text(path: str | Path) -> str:
-    """Reads a UTF-8 file whole, unpacking it if its name ends in `.gz`.
+    """Reads a UTF-8 file whole and normalised, unpacking it if its name ends in `.gz`.
 
     Raises:
         UserError: it is missing, unreadable, empty, binary or not UTF-8.
@@ -73,7 +78,7 @@ def read_text(path: str | Path) -> str:
             "give a text file saved as UTF-8"
         )
     try:
-        return content.decode().removeprefix("\ufeff")  # the byte order mark that Excel writes
+        return normalize(content.decode())
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UserError(
@@ -83,9 +88,12 @@ def read_text(path: str | Path) -> str:
 
 
 def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines of a text from number 1, of Windows too, without what ends them."""
+    """The lines of a text from number 1, without what ends them.
+
+    A byte order mark at the beginning of one is left of another file that was joined to this.
+    """
     # Only line feeds end a line: str.splitlines would also break at characters that occur in text.
-    return enumerate((line.removesuffix("\r") for line in text.split("\n")), 1)
+    return enumerate((line.removeprefix("\ufeff") for line in text.split("\n")), 1)
 
 
 def quoted(names: Iterable[str]) -> str:
@@ -96,7 +104,8 @@ def quoted(names: Iterable[str]) -> str:
 def _read_csv(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
     # A long document is no error, so the module's limit on a field gives way for this file.
     limit = csv.field_size_limit(max(len(text), csv.field_size_limit()))
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    separator = _separator(text, columns)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
     records, start = [], 1
     try:
         for fields in reader:
@@ -109,7 +118,18 @@ def _read_csv(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
         ) from error
     finally:
         csv.field_size_limit(limit)
-    return _with_header(path, records, columns, hint="quote a field that holds a comma")
+    hint = f"quote a field that holds '{separator}'"
+    return _with_header(path, records, columns, hint=hint)
+
+
+def _separator(text: str, columns: tuple[str, ...]) -> str:
+    """What stands between the columns of the header, a comma if nothing gives those asked for."""
+    header = text.lstrip("\n").partition("\n")[0]
+    for separator in ",;\t":
+        found = next(csv.reader([header], delimiter=separator), [])
+        if {name.strip() for name in found}.issuperset(columns):
+            return separator
+    return ","
 
 
 def _read_tsv(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
@@ -129,6 +149,13 @@ def _with_header(
         times = header.count(repeated[0])
         raise UserError(f"{path}: the column '{repeated[0]}' is there {times} times")
     for line, fields in filled:
+        names = [name.strip() for name in fields]
+        if names == header or [names[0].removeprefix("\ufeff"), *names[1:]] == header:
+            continue
+        if set(columns).issubset(names):
+            raise UserError(
+                f"{path}: line {line} is another header, {_listed(names)}: give files of one form"
+            )
         if len(fields) != len(header):
             raise UserError(
                 f"{path}: line {line} has {len(fields)} fields where the header has "
@@ -142,10 +169,10 @@ def _read_jsonl(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
+            record = json.loads(line, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
             raise UserError(
-                f"{path}: line {number} is not JSON ({error.msg} at column {error.colno}): "
+                f"{path}: line {number} is not JSON ({_why_not(error)}): "
                 "each line must be one whole object"
             ) from error
         if not isinstance(record, dict):
@@ -154,16 +181,28 @@ def _read_jsonl(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row
         yield Row(number, {name: _as_text(path, number, name, record[name]) for name in columns})
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _why_not(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at column {error.colno}"
+    if isinstance(error, RecursionError):
+        return "lists within lists, too deep"
+    return "a number of thousands of digits" if "int_max_str" in str(error) else str(error)
+
+
 def _as_text(path: Path, line: int, name: str, value: object) -> str:
-    if isinstance(value, bool | int | float):
+    if isinstance(value, bool | int | float) and math.isfinite(value):
         return json.dumps(value)
     if not isinstance(value, str):
-        raise UserError(f"{path}: line {line}: '{name}' must be a string or a number")
+        raise UserError(f"{path}: line {line}: '{name}' must be a string or a finite number")
     try:
         value.encode()  # JSON can spell half of a surrogate pair, which is no character
     except UnicodeEncodeError as error:
         raise UserError(f"{path}: line {line}: '{name}' holds a lone surrogate") from error
-    return value
+    return normalize(value)
 
 
 def _require(path: Path, columns: tuple[str, ...], found: list[str], where: str = "") -> None:
