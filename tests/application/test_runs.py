@@ -2,13 +2,16 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 from support.command_lines import assert_refused, contents
 from support.review_texts import TINY, reviews, write_reviews
 
-from tasks.sentiment import Options
+from tasks.sentiment import Options, Sentiment
 from zoo.application import runs
+from zoo.predictors import folders
 
 RECORDS = ("metrics.json", "baseline.npz")  # of what was measured; to predict takes neither
 
@@ -43,6 +46,46 @@ def test_what_is_in_the_way_stays(sentiment, data, unfinished, tmp_path):
     ):
         assert_refused(sentiment("--data", data, *words, *TINY), problem)
     assert contents(tmp_path) == before
+
+
+def test_a_folder_is_of_one_run_at_a_time(sentiment, data, model, saved_models):
+    """Runs without `--out` have folders of their own; where nothing is written, none is left."""
+    before = contents(model)
+    words = ("--data", data, "--overwrite", *TINY)
+    with folders.exclusive(model, "this test writes there"):
+        assert_refused(sentiment(*words, "--out", model), model, "another training writes there")
+    assert contents(model) == before
+    task, options = Sentiment(), Options(data=str(data))
+    with runs.output_folder(task, options) as one, runs.output_folder(task, options) as other:
+        (one / "file").touch()
+        names = [one.name, other.name]
+    assert names == [f"sentiment_bilstm_reviews_{i}" for i in (1, 2)]
+    assert [path.name for path in saved_models.iterdir()] == names[:1]
+
+
+def test_what_a_killed_save_left_is_cleared(tmp_path):
+    code = "import os, sys; from zoo.predictors.folders import atomic_replace\n"
+    code += "with atomic_replace(sys.argv[1]) as new: (new / 'part').touch(); os._exit(9)"
+    assert subprocess.run([sys.executable, "-c", code, tmp_path], check=False).returncode == 9
+    (left,) = tmp_path.iterdir()
+    with folders.atomic_replace(tmp_path) as new:
+        assert not left.exists()
+        with folders.atomic_replace(tmp_path) as other:  # this one is in use
+            (other / "b").touch()
+        (new / "a").touch()
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
+
+
+def test_a_picture_never_costs_a_model(sentiment, data, tmp_path, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(Sentiment, "pictures", fail)
+    result = sentiment("--data", data, "--epochs=1", *TINY, "--out", tmp_path / "new")
+    assert result.code == 0
+    assert "a picture could not be drawn: MemoryError" in result.err
+    assert "confusion" not in (tmp_path / "new" / "README.md").read_text().split("## Limits")[0]
+    assert sentiment("predict", "good", "--model", tmp_path / "new").code == 0
 
 
 def test_nothing_to_resume(sentiment, unfinished, tmp_path):

@@ -39,6 +39,20 @@ def test_pictures_differ_by_what_they_show(name, tmp_path):
     assert one.shape != other.shape or (one != other).any()
 
 
+def test_of_many_labels_the_most_confused_are_drawn(tmp_path, monkeypatch):
+    matrix = np.diag(np.full(200, 9))
+    matrix[7, 150] = matrix[150, 9] = 3
+    drawn = []
+    monkeypatch.setattr(figures.Figure, "savefig", lambda self, *_, **__: drawn.append(self))
+    figures.confusion_matrix(matrix, [f"label {i}" for i in range(200)], tmp_path / "many.png")
+    axes = drawn[0].axes[0]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert len(names) == 30
+    assert {"label 7", "label 9", "label 150"} < set(names)
+    assert axes.get_title() == "the 30 of 200 labels that are confused most"
+    assert sorted(text.get_text() for text in axes.texts) == ["3"] * 2 + ["9"] * 30
+
+
 def test_confusion_matrix_of_another_size(tmp_path):
     with pytest.raises(ValueError, match="3 label names"):
         figures.confusion_matrix(np.eye(2), ["a", "b", "c"], tmp_path / "matrix.png")

@@ -15,6 +15,7 @@ from zoo.application.options import TrainingOptions
 from zoo.application.task import Task
 from zoo.errors import UserError
 from zoo.predictors import catalogue
+from zoo.predictors.folders import exclusive
 from zoo.training import Interrupted, checkpoints
 
 RUN_NAME, SETTINGS_NAME = "run", "settings.json"
@@ -60,20 +61,54 @@ def _read_settings(out: str) -> dict[str, Any]:
     return stored
 
 
-def output_folder(task: Task, options: Any) -> Path:
-    """The folder of the run: `--out`, or one in `saved_models/` that is not there yet.
+@contextlib.contextmanager
+def output_folder(task: Task, options: Any) -> Iterator[Path]:
+    """Context of the folder of the run, which is this run's alone.
+
+    It is `--out`, or one in `saved_models/` that is not there yet; if nothing was written, it is
+    gone at the end.
 
     Raises:
-        UserError: the folder holds what must not be overwritten.
+        UserError: the folder holds what must not be overwritten, another run writes to it, or it
+            cannot be made.
     """
-    if options.out:
-        folder = Path(options.out)
-        if not options.resume:
-            _refuse_to_overwrite(folder, options.overwrite)
-        return folder
-    name = task.model_name(options)
-    numbered = (catalogue.trained_models() / f"{name}_{i}" for i in itertools.count(1))
-    return next(folder for folder in numbered if not folder.exists())
+    folder = Path(options.out) if options.out else None
+    if folder and not options.resume:
+        _refuse_to_overwrite(folder, options.overwrite)
+    with contextlib.ExitStack() as stack:
+        try:
+            if folder:
+                folder.mkdir(parents=True, exist_ok=True)
+            else:
+                folder = _new_folder(catalogue.trained_models() / task.model_name(options))
+            stack.callback(_remove_if_empty, folder)
+            stack.enter_context(exclusive(folder, "another training writes there"))
+        except OSError as error:
+            raise _unwritable(error, folder or catalogue.trained_models()) from error
+        yield folder
+
+
+def _new_folder(beginning: Path) -> Path:
+    """The first of `beginning_1`, `beginning_2` ... that no other run has, made."""
+    beginning.parent.mkdir(parents=True, exist_ok=True)
+    numbered = (beginning.with_name(f"{beginning.name}_{i}") for i in itertools.count(1))
+    for folder in numbered:
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            break
+    return folder
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _unwritable(error: OSError, folder: Path) -> UserError:
+    return UserError(
+        f"cannot write to {error.filename or folder} ({error.strerror or error}): make room "
+        "there, or give another --out"
+    )
 
 
 def _refuse_to_overwrite(folder: Path, overwrite: bool) -> None:
@@ -83,7 +118,7 @@ def _refuse_to_overwrite(folder: Path, overwrite: bool) -> None:
     if existing != folder:
         return
     run, is_model = folder / RUN_NAME, catalogue.holds_model(folder)
-    if any(folder.iterdir()) and not is_model and not (run / SETTINGS_NAME).exists():
+    if any(folder.glob("[!.]*")) and not is_model and not (run / SETTINGS_NAME).exists():
         raise UserError(f"{folder} holds other files than a model: give a new folder as --out")
     if is_model and not overwrite:
         raise UserError(f"{folder} already holds a model: give another --out or --overwrite")
@@ -114,10 +149,7 @@ def resume_guard(task: Task, folder: Path) -> Iterator[None]:
     except (Interrupted, KeyboardInterrupt) as interrupt:
         raise KeyboardInterrupt(_how_to_resume(task, folder)) from interrupt
     except OSError as error:
-        raise UserError(
-            f"cannot write to {error.filename or folder} ({error.strerror or error}): make room "
-            "there, or give another --out"
-        ) from error
+        raise _unwritable(error, folder) from error
 
 
 def _how_to_resume(task: Task, folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import logging
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -17,7 +18,9 @@ from zoo.application import cards, runs
 from zoo.application.task import Baseline, Task
 from zoo.errors import UserError
 from zoo.predictors import catalogue, presets
+from zoo.predictors.folders import atomic_replace
 
+_LOG = logging.getLogger(__name__)
 BASELINE_NAME = "baseline.npz"
 
 
@@ -41,7 +44,11 @@ def train(task: Task, options: Any, given: Collection[str], console: Console) ->
         options = runs.restored(options, given)
     options.require_one_corpus()
     options.resolve()
-    folder = runs.output_folder(task, options)
+    with runs.output_folder(task, options) as folder:
+        return _train(task, options, folder, console)
+
+
+def _train(task: Task, options: Any, folder: Path, console: Console) -> dict[str, Any]:
     data = task.load_data(options)
     # First, because it takes seconds and may refuse the data.
     baseline = task.fit_baseline(data, options)
@@ -72,14 +79,12 @@ def train(task: Task, options: Any, given: Collection[str], console: Console) ->
             "parameters": parameters,
             "settings": options.recorded(),
         }
-        with presets.atomic_replace(folder) as new:
+        with atomic_replace(folder) as new:
             presets.write(predictor, new, metrics)
             baseline.save(new / BASELINE_NAME)
-            curves = training.loop.CURVES_NAME
-            shutil.copy(folder / runs.RUN_NAME / curves, new)
-            pictures = (*task.pictures(metrics, predictor, new), curves)
-            card = cards.card(task, folder, data, metrics, options, pictures)
-            (new / cards.NAME).write_text(card, encoding="utf-8")
+        pictures = _pictures(task, metrics, predictor, folder)
+        card = cards.card(task, folder, data, metrics, options, pictures)
+        (folder / cards.NAME).write_text(card, encoding="utf-8")
     _report(task, metrics, console)
     for prediction in _predictions(task, load(task, folder), task.examples_for(metrics)):
         console.print(Text.from_ansi(task.show(prediction)))
@@ -96,6 +101,18 @@ def _build(task: Task, data: Any, options: Any) -> tuple[Any, keras.Model, Any]:
         optimizer = _optimizer(options, options.epochs * len(batches))
         model = task.compile(predictor, optimizer, options)
     return predictor, model, batches
+
+
+def _pictures(task: Task, metrics: dict[str, Any], predictor: Any, folder: Path) -> list[str]:
+    """Draws a saved model's pictures, which never cost the model; returns their file names."""
+    curves = training.loop.CURVES_NAME
+    shutil.copy(folder / runs.RUN_NAME / curves, folder)
+    try:
+        return [*task.pictures(metrics, predictor, folder), curves]
+    except Exception as error:  # of a drawing library, or want of memory
+        reason = str(error) or type(error).__name__
+        _LOG.warning("a picture could not be drawn: %s", reason)
+        return [curves]
 
 
 def _measure(task: Task, predictor: Any, baseline: Baseline, data: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 _TRAIN, _VALIDATION, _MUTED = "#2a6f97", "#e07a1f", "#8a8f98"
 _DOTS_PER_INCH = 120
+_MOST_LABELS = 30
 _INCHES_PER_TOKEN, _LEAST_INCHES, _MOST_INCHES = 0.3, 2.5, 30
 
 
@@ -66,6 +67,8 @@ def confusion_matrix(
 ) -> None:
     """Draws counts of true against predicted labels; the colour is the share of the true label.
 
+    Of many labels those are drawn that are confused most, with each other or any other.
+
     Args:
         matrix: counts, (labels, labels): row the true label, column the predicted one.
         label_names: names of the labels, in the order of the rows.
@@ -78,13 +81,22 @@ def confusion_matrix(
     if counts.shape != (size, size):
         raise ValueError(f"a matrix of shape {counts.shape} for {size} label names")
     totals = counts.sum(axis=1, keepdims=True)
+    if size > _MOST_LABELS:
+        wrong = counts.sum(axis=0) + totals[:, 0] - 2 * counts.diagonal()
+        chosen = np.sort(np.argsort(-wrong, kind="stable")[:_MOST_LABELS])
+        counts, totals = counts[np.ix_(chosen, chosen)], totals[chosen]
+        label_names = [label_names[i] for i in chosen]
     shares = counts / np.maximum(totals, 1)  # an absent label has a row of zeros
-    side = 2.0 + 0.45 * max(size, 4)
+    side = 2.0 + 0.45 * max(len(label_names), 4)
     figure = Figure(figsize=(side + 0.8, side), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(size), label_names, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(size), label_names)
+    axes.set_xticks(
+        range(len(label_names)), label_names, rotation=45, ha="right", rotation_mode="anchor"
+    )
+    axes.set_yticks(range(len(label_names)), label_names)
+    if size > len(label_names):
+        axes.set_title(f"the {len(label_names)} of {size} labels that are confused most")
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     axes.spines[:].set_visible(False)

@@ -1,15 +1,12 @@
 """Saved models: a folder each, loaded by name or path without training code or network."""
 
-import contextlib
 import copyreg
 import io
 import json
 import os
-import shutil
 import tempfile
 import weakref
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +19,7 @@ import zoo.layers
 from zoo.errors import UserError
 from zoo.predictors.catalogue import CONFIG_NAME, METRICS_NAME, find_model
 from zoo.predictors.entity_tagger import EntityTagger
+from zoo.predictors.folders import atomic_replace, passing_folder
 from zoo.predictors.language_model import LanguageModel
 from zoo.predictors.music_model import MusicModel
 from zoo.predictors.text_classifier import TextClassifier
@@ -94,26 +92,6 @@ def save(predictor: Predictor, folder: str | Path, metrics: dict[str, Any]) -> N
         write(predictor, new, metrics)
 
 
-@contextlib.contextmanager
-def atomic_replace(folder: str | Path) -> Iterator[Path]:
-    """Context of a temporary folder whose files, if nothing fails, are moved to `folder` together.
-
-    If anything fails while they are written, `folder` stays as it was; if the moving itself is
-    broken off, it holds no model: a folder is a saved model once the configuration is there, which
-    leaves first and comes last.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(dir=folder, prefix=".saving-"))
-    try:
-        yield new
-        (folder / CONFIG_NAME).unlink(missing_ok=True)
-        for path in sorted(new.iterdir(), key=lambda path: path.name == CONFIG_NAME):
-            os.replace(path, folder / path.name)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-
-
 def _pickled(predictor: Any) -> tuple:
     """A predictor as the files of its folder, for pickle; what training added is not among them."""
     with tempfile.TemporaryDirectory() as folder:
@@ -166,8 +144,8 @@ def halve_weights(archive: str | Path) -> None:
         archive: path of a `.keras` file, replaced at once or, if anything fails, not at all.
     """
     archive = Path(archive)
-    with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".saving-") as folder:
-        new = Path(folder) / archive.name
+    with passing_folder(archive.parent, ".saving-") as folder:
+        new = folder / archive.name
         with zipfile.ZipFile(archive) as old, zipfile.ZipFile(new, "w") as halved:
             for member in old.infolist():
                 content = old.read(member)

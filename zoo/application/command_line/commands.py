@@ -96,6 +96,8 @@ def command_of(verb: Verb, task: Task | None = None) -> click.Command:
             with silence_stderr():
                 importlib.import_module("zoo.application.workflow")
         output = terminal.Output(values.get(AS_JSON, False), _given(values))
+        if task:
+            terminal.show_log(output)
         options = [values_of(one, values) for one in verb.options]
         result = verb.run(*([task] if task else []), *options, output)
         if isinstance(result, dict) and output.json:

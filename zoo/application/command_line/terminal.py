@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, TextIO
@@ -54,6 +55,22 @@ class Output(task.Output):
         )
         with bar:
             yield from bar.track(results, total=total)
+
+
+def show_log(output: Output) -> None:
+    """Shows what modules of the zoo log, such as files that are left out, as notes."""
+    log = logging.getLogger("zoo")
+    log.setLevel(logging.INFO)
+    log.handlers = [_Notes(output)]
+
+
+class _Notes(logging.Handler):
+    def __init__(self, output: Output) -> None:
+        super().__init__()
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._output.note(record.getMessage())
 
 
 def coloured(text: str, colour: str) -> str:

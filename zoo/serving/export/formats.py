@@ -5,11 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import lazy_loader
-
 from zoo.errors import UserError
-
-keras = lazy_loader.load("keras")  # takes seconds, and who lists the formats does without
 
 FORMATS = {
     "saved_model": "zoo.serving.export.saved_model",
@@ -56,6 +52,8 @@ def export(
         )
     if format not in FORMATS:
         raise ValueError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format!r}")
+    import keras  # takes seconds, and who lists the formats does without
+
     if (backend := keras.backend.backend()) != "tensorflow":
         raise UserError(
             f"an export is a TensorFlow graph, and Keras runs on {backend}: set "

@@ -2,10 +2,8 @@
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import tensorflow as tf
 from zoo.errors import UserError
 from zoo.predictors.base import Predictor
 from zoo.predictors.endpoints import Endpoint
+from zoo.predictors.folders import passing_folder
 from zoo.serving.export import configuration, warmup
 from zoo.serving.export.formats import ExportError
 
@@ -49,13 +48,10 @@ def write(predictor: Predictor, name: str, folder: str | Path) -> Path:
 @contextlib.contextmanager
 def _version(versions: Path) -> Iterator[Path]:
     """Context of a folder to fill; if it is still there at the end, nothing is left of it."""
-    versions.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(dir=versions, prefix=".exporting-"))
-    new.chmod(0o755)  # a server often runs as another user
     try:
-        yield new
+        with passing_folder(versions, ".exporting-") as new:
+            yield new
     finally:
-        shutil.rmtree(new, ignore_errors=True)
         with contextlib.suppress(OSError):
             versions.rmdir()  # if it is empty, this was to be the first version, and failed
 

@@ -7,7 +7,6 @@ token ids. Vocabulary and labels lie beside them, and a README with code that ne
 import contextlib
 import importlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from string import Template
@@ -15,6 +14,7 @@ from typing import NamedTuple
 
 from zoo import __version__
 from zoo.errors import MissingPackageError, UserError
+from zoo.predictors.folders import passing_folder
 from zoo.predictors.text_classifier import TextClassifier
 from zoo.serving.export.formats import ExportError
 from zoo.serving.export.network import Network, Run
@@ -109,10 +109,8 @@ def _require_export(place: Path, file_format: FileFormat, overwrite: bool) -> No
 @contextlib.contextmanager
 def _appearing(place: Path) -> Iterator[Path]:
     """Context of a folder to fill, which then replaces `place` by a rename."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".exporting-") as temporary:
-        new, old = Path(temporary) / "new", Path(temporary) / "old"
-        new.mkdir()
+    with passing_folder(place.parent, ".exporting-") as new:
+        old = new.parent / "old"
         yield new
         if place.exists():
             place.rename(old)
