@@ -31,8 +31,7 @@ class Predictor(abc.ABC):
     def predict(self, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
         """One dict for each input, in their order, whatever inputs are beside it.
 
-        Raises:
-            TypeError: the inputs are one string instead of a list of strings.
+        A TypeError says that the inputs are one string instead of a list of strings.
         """
 
     @abc.abstractmethod
