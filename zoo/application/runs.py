@@ -23,8 +23,7 @@ RUN_NAME, SETTINGS_NAME = "run", "settings.json"
 def restored(options: TrainingOptions, given: Collection[str]) -> Any:
     """The options of the run to be resumed, from those of the call and the names of those given.
 
-    Raises:
-        UserError: there is no such run, or what was given contradicts it.
+    A UserError says that there is no such run, or that what was given contradicts it.
     """
     if not options.out:
         raise UserError("--resume needs --out, the folder of the run")
@@ -63,8 +62,7 @@ def _read_settings(out: str) -> dict[str, Any]:
 def output_folder(task: Task, options: Any) -> Path:
     """The folder of the run: `--out`, or one in `saved_models/` that is not there yet.
 
-    Raises:
-        UserError: the folder holds what must not be overwritten.
+    A UserError says that the folder holds what must not be overwritten.
     """
     if options.out:
         folder = Path(options.out)
