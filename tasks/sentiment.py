@@ -61,13 +61,9 @@ def vectors(task: "Sentiment", options: VectorsOptions, output: Output) -> dict[
     tokenizer = zoo.text.words.WordTokenizer(zoo.text.vocabularies.Vocabulary(()))
     words = tokenizer.tokenize(data.train.texts)[:, :-1]  # without <EOS>
     sentences = [[word.decode() for word in text] for text in words.to_list()]
-    found = zoo.text.word_vectors.learn(
-        sentences,
-        dimension=options.dimension,
-        epochs=options.epochs,
-        least=options.least,
-        seed=options.seed,
-    )
+    names = ("dimension", "epochs", "least", "seed")
+    settings = {name: getattr(options, name) for name in names}
+    found = zoo.text.word_vectors.learn(sentences, **settings)
     found.write(options.out)
     result = {
         "vectors": str(options.out),
@@ -150,12 +146,8 @@ class Sentiment(Task):
         return zoo.predictors.TextClassifier(model, tokenizer, data.label_names)
 
     def batches(self, predictor: Any, examples: Any, options: Options, shuffle: bool) -> Any:
-        return zoo.datasets.batches.by_length.BucketedBatches(
-            predictor.tokenizer.ragged(examples.texts),
-            examples.labels,
-            batch_size=options.batch_size,
-            shuffle=shuffle,
-            seed=options.seed,
+        return predictor.batches(
+            examples.texts, examples.labels, options.batch_size, shuffle=shuffle, seed=options.seed
         )
 
     def evaluate(self, predictor: Any, examples: Any) -> dict[str, Any]:

@@ -100,7 +100,6 @@ class LengthsOptions:
 
 def lengths(task: Task, options: LengthsOptions, output: Output) -> dict[str, Any]:
     """Draws BLEU by the length of the source, a curve for each saved model."""
-    del task
     curves = {model: _by_source_length(model) for model in options.models}
     groups = [
         [(point["least"], point["most"], point["sentences"]) for point in points]

@@ -18,11 +18,7 @@ EXTRAS = {
 
 
 class MissingPackageError(UserError):
-    """A package that only some commands need, and that is not installed.
-
-    Args:
-        error: that of its import; the `name` is that of a module of `EXTRAS`.
-    """
+    """A package of `EXTRAS` that is not installed, from the error of its import."""
 
     def __init__(self, error: ImportError) -> None:
         name = (error.name or str(error)).partition(".")[0]

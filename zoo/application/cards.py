@@ -27,13 +27,14 @@ def card(
         options: a `task.options`, of the training.
         pictures: file names of figures in the folder.
     """
+    limits = "\n".join(f"- {limit}" for limit in task.card.limits)
     sections = [
         f"# {folder.resolve().name}\n\n{task.summary}",
         _use(task, folder, metrics),
         _results(task, data, metrics),
         _training(task, metrics, options),
         _data(data, metrics),
-        _limits(task),
+        f"## Limits\n\n{limits}" if limits else "",
         "\n\n".join(f"![{name.split('.')[0].replace('_', ' ')}]({name})" for name in pictures),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -93,9 +94,3 @@ def _data(data: Any, metrics: Metrics) -> str:
     if data.citation:
         lines.append(f"```bibtex\n{data.citation.strip()}\n```")
     return "\n\n".join(lines)
-
-
-def _limits(task: Task) -> str:
-    if not task.card.limits:
-        return ""
-    return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in task.card.limits)

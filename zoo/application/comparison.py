@@ -64,17 +64,13 @@ def compare(
     table = _table(task, rows)
     console.print(table)
     results = {"rows": rows, "table": table}
-    (folder / TABLE_NAME).write_text(table + "\n", encoding="utf-8")
+    (folder / TABLE_NAME).write_text(f"{table}\n", encoding="utf-8")
     (folder / RESULTS_NAME).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     return results
 
 
 def units_for(task: Task, data: Any, options: Any, parameters: int) -> int:
-    """The number of units with which the network comes nearest to so many weights.
-
-    Raises:
-        UserError: it has more of them with one unit already.
-    """
+    """The units with which a network comes nearest to so many weights; a UserError if none do."""
 
     def count(units: int) -> int:
         with keras.device("cpu"):

@@ -107,11 +107,7 @@ class DataOptions:
     limit: int | None = option(None, "Use so many examples of each split.", least=1)
 
     def require_one_corpus(self) -> None:
-        """Refuses combinations that the types of the options cannot.
-
-        Raises:
-            UserError: there are two corpora, or a part of one that is not named.
-        """
+        """Refuses, by a UserError, two corpora, or a part of one that is not named."""
         if self.dataset and self.data:
             raise UserError("give --dataset or --data, not both")
 

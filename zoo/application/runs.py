@@ -24,8 +24,7 @@ RUN_NAME, SETTINGS_NAME = "run", "settings.json"
 def restored(options: TrainingOptions, given: Collection[str]) -> Any:
     """The options of the run to be resumed, from those of the call and the names of those given.
 
-    Raises:
-        UserError: there is no such run, or what was given contradicts it.
+    A UserError says that there is no such run, or that what was given contradicts it.
     """
     if not options.out:
         raise UserError("--resume needs --out, the folder of the run")
@@ -68,9 +67,8 @@ def output_folder(task: Task, options: Any) -> Iterator[Path]:
     It is `--out`, or one in `saved_models/` that is not there yet; if nothing was written, it is
     gone at the end.
 
-    Raises:
-        UserError: the folder holds what must not be overwritten, another run writes to it, or it
-            cannot be made.
+    A UserError says that the folder holds what must not be overwritten, that another run writes to
+    it, or that it cannot be made.
     """
     folder = Path(options.out) if options.out else None
     if folder and not options.resume:

@@ -10,10 +10,9 @@ from zoo.generation.temperature import HOTTEST
 
 
 def check_temperature(value: float, greedy: str = "--top-k 1") -> float:
-    """A temperature, if one can draw with it; `greedy` is the option to take the likeliest with.
+    """A temperature, if it is above 0 and not above `HOTTEST`; else a ValueError.
 
-    Raises:
-        ValueError: it is not above 0, or above `HOTTEST`.
+    `greedy` is the option to take the likeliest choice with.
     """
     if 0 < value <= HOTTEST:
         return value

@@ -95,11 +95,7 @@ class Output(Protocol):
         """
 
     def inputs(self, words: tuple[str, ...]) -> Iterable[str]:
-        """The words of a command line, or for `-` the lines of standard input as they come.
-
-        Raises:
-            UserError: they are not UTF-8.
-        """
+        """The words, or for `-` the lines of standard input; a UserError if they are not UTF-8."""
 
 
 class Baseline(Protocol):
@@ -173,10 +169,8 @@ class Task:
     def load_test(self, predictor: Any, options: Any, metrics: dict[str, Any]) -> tuple[Any, str]:
         """The examples on which `evaluate` measures a saved model, and their name.
 
-        `metrics` are what the model's training recorded, `dataset` above all.
-
-        Raises:
-            UserError: the data cannot be read, or the model does not know their labels.
+        `metrics` are what the model's training recorded, `dataset` above all. A UserError says that
+        the data cannot be read, or that the model does not know their labels.
         """
         corpus = getattr(zoo.datasets, self.corpus)
         if options.data:
@@ -189,7 +183,6 @@ class Task:
 
     def labels(self, predictor: Any) -> tuple[Any, ...]:
         """What must be known of a model to read a file for it: its labels, if it has any."""
-        del predictor
         return ()
 
     def check_labels(self, predictor: Any, data: Any) -> None:
@@ -201,7 +194,6 @@ class Task:
 
     def compile(self, predictor: Any, optimizer: Any, options: Any) -> Any:
         """Compiles a predictor; returns the `keras.Model` that `zoo.training.fit` trains."""
-        del options
         predictor.compile(optimizer)
         return predictor.model
 
@@ -211,12 +203,10 @@ class Task:
 
     def predict(self, predictor: Any, inputs: list[str], options: Any) -> list[dict[str, Any]]:
         """The predictions for some raw inputs; `options` are None for the defaults."""
-        del options
         return predictor.predict(inputs)
 
     def finish(self, predictions: Iterable[Any], options: Any) -> Iterable[Any]:
         """The predictions as they are made, with what options of `predict` ask for besides."""
-        del options
         return predictions
 
     def evaluate(self, predictor: Any, examples: Any) -> dict[str, Any]:
@@ -233,22 +223,18 @@ class Task:
 
     def training_metadata(self, predictor: Any) -> dict[str, Any]:
         """What else is recorded of a trained model, a dict that JSON can hold."""
-        del predictor
         return {}
 
     def pictures(self, metrics: dict[str, Any], predictor: Any, folder: Path) -> Sequence[str]:
         """Draws pictures of an evaluation into a folder; returns their file names."""
-        del metrics, predictor, folder
         return ()
 
     def details(self, metrics: dict[str, Any]) -> str:
         """More of an evaluation than one figure: Markdown, or nothing."""
-        del metrics
         return ""
 
     def examples_for(self, metrics: dict[str, Any]) -> Sequence[str]:
         """The examples that suit a trained model, of which `metrics.json` says this."""
-        del metrics
         return self.card.examples
 
     def show(self, prediction: dict[str, Any]) -> str:

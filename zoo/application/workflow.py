@@ -134,11 +134,8 @@ def _measure(task: Task, predictor: Any, baseline: Baseline, data: Any) -> dict[
 def evaluate(task: Task, options: Any, console: Console) -> dict[str, Any]:
     """Measures a saved model on the test split of a dataset, or on a file.
 
-    Returns:
-        dict of the task's metrics, and those of the baseline as `baseline_…`.
-
-    Raises:
-        UserError: for wrong input.
+    Returns a dict of the task's metrics, and those of the baseline as `baseline_…`; a UserError
+    tells of wrong input.
     """
     options.require_one_corpus()
     folder = catalogue.find_model(options.model or task.preset)
@@ -155,13 +152,10 @@ def evaluate(task: Task, options: Any, console: Console) -> dict[str, Any]:
 
 
 def predict(task: Task, options: Any, inputs: Iterable[str]) -> Iterable[dict[str, Any]]:
-    """Predicts raw inputs with a saved model, a chunk at a time; `options` are for `task.predict`.
+    """Predicts raw inputs with a saved model (see `load`), a chunk at a time.
 
-    Returns:
-        Iterator of one dict per input: `input`, and what the predictor says of it.
-
-    Raises:
-        UserError: the model is unknown or damaged.
+    `options` are for `task.predict`. Yields a dict for each input: `input`, and what the predictor
+    says of it.
     """
     predictions = _predictions(task, load(task, options.model), inputs, options)
     return task.finish(predictions, options)
@@ -180,11 +174,8 @@ def _predictions(
 def export(task: Task, options: Any, console: Console) -> dict[str, Any]:
     """Writes a saved model for use outside the zoo, checked there.
 
-    Returns:
-        dict: the `model`, the `format`, and the `folder` that was written.
-
-    Raises:
-        UserError: for wrong input, or if the format cannot hold the model.
+    Returns a dict of the `model`, the `format`, and the `folder` that was written; a UserError
+    tells of wrong input, or that the format cannot hold the model.
     """
     model, kind = catalogue.find_model(options.model or task.preset), options.file_format
     name = options.name or model.resolve().name
@@ -194,10 +185,9 @@ def export(task: Task, options: Any, console: Console) -> dict[str, Any]:
 
 
 def load(task: Task, model: str | Path | None = None) -> Any:
-    """A saved model, the one that ships unless another is named, if it is one for the task.
+    """A saved model, the one that ships unless another is named.
 
-    Raises:
-        UserError: the model is unknown or damaged, or of another task.
+    A UserError says that the model is unknown or damaged, or of another task.
     """
     model = model or task.preset
     predictor = presets.load(model)

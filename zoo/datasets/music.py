@@ -124,8 +124,7 @@ def _own_splits(path: Path) -> dict[str, Scores]:
 def read_score(path: str | Path, steps_per_quarter: int = 4) -> Score:
     """Reads a file of one piece, MIDI or MusicXML, by the end of its name.
 
-    Raises:
-        UserError: the file is missing, damaged, of another form or without notes.
+    A UserError says that it is missing, damaged, of another form or without notes.
     """
     path = Path(path)
     if not path.exists():

@@ -50,12 +50,8 @@ class _ParallelText(Kind[Pairs, ParallelData]):
     ) -> ParallelData:
         """Loads a corpus by name, as `Kind.load` does.
 
-        Args:
-            name, limit: as there.
-            locales: of "dates": the locales to write them in, instead of the usual twenty.
-
-        Raises:
-            UserError: as there, or a locale is unknown.
+        "dates" can be written in other `locales` than the usual twenty; an unknown one is a
+        UserError.
         """
         if locales is None:
             return super().load(name, limit=limit)

@@ -24,7 +24,6 @@ def learning_curves(
     Args:
         history: one list per metric, one value per epoch, as in
             `keras.callbacks.History.history`; names of validation metrics begin with `val_`.
-        path: the PNG file to write.
         best_epoch: the epoch, counted from 0, whose weights were kept; None marks none.
     """
     names = list(dict.fromkeys(name.removeprefix("val_") for name in history))
@@ -67,15 +66,9 @@ def confusion_matrix(
 ) -> None:
     """Draws counts of true against predicted labels; the colour is the share of the true label.
 
-    Of many labels those are drawn that are confused most, with each other or any other.
-
-    Args:
-        matrix: counts, (labels, labels): row the true label, column the predicted one.
-        label_names: names of the labels, in the order of the rows.
-        path: the PNG file to write.
-
-    Raises:
-        ValueError: if the matrix is not square or has not one row per name.
+    The matrix, (labels, labels), has a row for each true label, in the order of the names, and a
+    column for each predicted one; else it is a ValueError. Of many labels those are drawn that are
+    confused most, with each other or any other.
     """
     counts, size = np.asarray(matrix), len(label_names)
     if counts.shape != (size, size):
@@ -113,13 +106,7 @@ def confusion_matrix(
 def alignment(
     source: Sequence[str], target: Sequence[str], weights: np.ndarray, path: str | Path
 ) -> None:
-    """Draws the weights of attention, a row for each token of the target.
-
-    Args:
-        source, target: tokens.
-        weights: (target tokens, source tokens), from 0 (white) to 1 (black).
-        path: the PNG file to write.
-    """
+    """Draws the weights of attention, (target tokens, source tokens): 0 is white, 1 is black."""
     width, height = (
         min(_MOST_INCHES, max(_LEAST_INCHES, 1.2 + _INCHES_PER_TOKEN * len(tokens)))
         for tokens in (source, target)
@@ -138,10 +125,8 @@ def bleu_by_source_length(
 ) -> None:
     """Draws BLEU over the length of the source, a curve for each model.
 
-    Args:
-        curves: what `zoo.evaluation.translation` gives as `by_source_length`, by name of the model;
-            the lengths are the same for all.
-        path: the PNG file to write.
+    By the name of a model, a curve is what `zoo.evaluation.translation` gives as
+    `by_source_length`; the lengths are the same for all.
     """
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot()

@@ -59,14 +59,7 @@ def _colour(kind: str) -> str:
 
 
 def recorded(predictions: Iterable[Any], path: str | Path) -> Iterator[Any]:
-    """Passes predictions on, and writes the page of all of them at the end.
-
-    Yields:
-        The predictions.
-
-    Raises:
-        UserError: at the end, if the page cannot be written.
-    """
+    """Passes predictions on, and writes their page at the end; a UserError if that cannot be."""
     shown = []
     for prediction in predictions:
         shown.append(prediction)

@@ -10,10 +10,7 @@ from seqeval.scheme import IOB2
 def tagging_metrics(
     true: Sequence[Sequence[str]], found: Sequence[Sequence[str]]
 ) -> dict[str, Any]:
-    """Compares tags with the true ones, by seqeval in its strict mode.
-
-    Args:
-        true, found: IOB2 tags of each sentence.
+    """Compares the IOB2 tags of sentences with the true ones, by seqeval in its strict mode.
 
     Returns:
         dict of `f1`, `precision` and `recall` of all spans, `per_type` (the same and the number

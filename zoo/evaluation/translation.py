@@ -62,26 +62,18 @@ def translation_metrics(
 
 
 class SourceLength(NamedTuple):
-    """Texts of similar length.
+    """Texts of similar length."""
 
-    Attributes:
-        least, most: words of the shortest and of the longest text that belongs here.
-        places: list of the places of its texts among all.
-    """
-
-    least: int
+    least: int  # words of the shortest text that belongs here
     most: int
-    places: list[int]
+    places: list[int]  # of its texts, among all
 
 
 def source_lengths(texts: Sequence[str]) -> list[SourceLength]:
-    """Groups texts by their number of words: 1 to 5, 6 to 10, and so on.
+    """Groups texts by their number of words, between blanks: 1 to 5, 6 to 10, and so on.
 
     A group of fewer than 50 texts, whose figure would be left to chance, is one with the next; the
     last, with the one before.
-
-    Args:
-        texts: strings; what stands between blanks is a word.
     """
     words = np.array([len(text.split()) for text in texts])
     longest, found, least = max(words, default=0), [], 1

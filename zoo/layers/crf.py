@@ -150,13 +150,8 @@ def log_partition_steps(potentials: Tensor) -> Tensor:
     """Log Z<t> - log Z<t-1>, where Z<t> sums over all tags of the first t steps, and Z<0> = 1.
 
     Their sum over the steps of a sequence is log Z(x). The gradient is written out, several times
-    faster than by automatic differentiation; there is no second derivative.
-
-    Args:
-        potentials: (batch, timesteps, K, K), K known when traced.
-
-    Returns:
-        (batch, timesteps).
+    faster than by automatic differentiation; there is no second derivative. From potentials
+    (batch, timesteps, K, K), K known when traced, to (batch, timesteps).
     """
 
     @ops.custom_gradient

@@ -64,24 +64,14 @@ class AttentionDecoder(keras.layers.Layer):
         self.supports_masking = True
         self.units = units
         self.input_feeding = input_feeding
-        self.recurrence = RecurrentStack(
-            cell,
-            units,
-            layers=layers,
-            bidirectional=False,
-            dropout=dropout,
-            residual=residual,
-            cell_options=cell_options,
-            name="recurrence",
-            dtype=self.dtype_policy,
-        )
+        dtype = self.dtype_policy
+        one_way = (cell, units, layers, False, dropout, residual, cell_options)
+        self.recurrence = RecurrentStack(*one_way, name="recurrence", dtype=dtype)
         self.attention: Any = None
         self.combination: Any = None
         if attention is not None:
-            self.attention = Attention(attention, units, name="attention", dtype=self.dtype_policy)
-            self.combination = keras.layers.Dense(
-                units, "tanh", name="combination", dtype=self.dtype_policy
-            )
+            self.attention = Attention(attention, units, name="attention", dtype=dtype)
+            self.combination = keras.layers.Dense(units, "tanh", name="combination", dtype=dtype)
 
     def build(
         self,
@@ -114,11 +104,8 @@ class AttentionDecoder(keras.layers.Layer):
             return self._attend(outputs, keys, memory, memory_mask)[0]
         states = [*initial_state, ops.zeros_like(initial_state[0])]
         # The cell holds tensors of this call, so the loop is made for it alone; it has no weights.
-        loop = keras.layers.RNN(
-            _FeedingCell(self, keys, memory, memory_mask),
-            return_sequences=True,
-            dtype=self.dtype_policy,
-        )
+        cell = _FeedingCell(self, keys, memory, memory_mask)
+        loop = keras.layers.RNN(cell, return_sequences=True, dtype=self.dtype_policy)
         return loop(sequences, initial_state=states, mask=mask)
 
     def step(

@@ -13,13 +13,7 @@ class Perturbation(keras.layers.Layer):
     """Passes its input on, plus `offset` where one is set.
 
     `zoo.networks.AdversarialModel` sets and takes away `offset`, and reads in `passed` what came
-    through; without it the layer does nothing.
-
-    Call arguments:
-        inputs: a tensor of any shape.
-
-    Returns:
-        A tensor of the same shape.
+    through, a tensor of any shape; without it the layer does nothing.
     """
 
     def __init__(self, **kwargs: Any) -> None:

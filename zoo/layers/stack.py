@@ -90,14 +90,11 @@ class RecurrentStack(keras.layers.Layer):
         # the global one.
         dtype = self.dtype_policy
         cell = CELLS[self.cell](self.units, **({"dtype": dtype} | self.cell_options))
-        name = f"recurrence_{index}"
-        recurrence = Recurrence(
-            cell, return_sequences=True, return_state=self.return_state, name=name, dtype=dtype
-        )
+        options = {"return_sequences": True, "return_state": self.return_state, "dtype": dtype}
+        recurrence = Recurrence(cell, **options, name=f"recurrence_{index}")
         if not self.bidirectional:
             return recurrence
-        name = f"bidirectional_{index}"
-        return Bidirectional(recurrence, name=name, dtype=dtype)
+        return Bidirectional(recurrence, name=f"bidirectional_{index}", dtype=dtype)
 
     def directions(self) -> list[Recurrence]:
         """The `Recurrence` of every layer and direction."""
@@ -159,12 +156,10 @@ class RecurrentStack(keras.layers.Layer):
         """
         x = ops.cast(x, self.compute_dtype)
         new_states = []
-        for recurrence, states_of_layer in zip(
-            self.recurrences, self._by_layer(states), strict=True
-        ):
+        for recurrence, own in zip(self.recurrences, self._by_layer(states), strict=True):
             below = x
-            x, states_of_layer = recurrence.cell(x, states_of_layer, training=False)
-            new_states += states_of_layer
+            x, own = recurrence.cell(x, own, training=False)
+            new_states += own
             x = self._with_residual(x, below)
         return x, new_states
 
@@ -195,8 +190,7 @@ class RecurrentStack(keras.layers.Layer):
         return shape, [(sequences_shape[0], size) for size in self.state_sizes]
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config |= {
+        return super().get_config() | {
             "cell": self.cell,
             "units": self.units,
             "layers": self.number_of_layers,
@@ -207,4 +201,3 @@ class RecurrentStack(keras.layers.Layer):
             "variational": self.variational,
             "return_state": self.return_state,
         }
-        return config

@@ -71,8 +71,7 @@ class ChordEncoder:
     def encode(self, score: Score, end: bool = True) -> np.ndarray:
         """The symbols of a score, (steps, voices) int32, with `end` and the end as a last step.
 
-        Raises:
-            UserError: the score is of another kind, or a pitch is no key of the piano.
+        A UserError says that it is of another kind, or that a pitch is no key of the piano.
         """
         self.require(score)
         score = score.padded(self.voices)
@@ -96,10 +95,7 @@ class ChordEncoder:
         """The symbols, (chords, voices) int32, of chords that a piece shall have, all notes struck.
 
         Chords are tuples of pitches, the highest voice first; 0 for silence. Of one with fewer than
-        `voices`, the lower voices are free: 0.
-
-        Raises:
-            UserError: a chord has too many pitches, or cannot be.
+        `voices`, the lower voices are free: 0. One of too many, or that cannot be, is a UserError.
         """
         symbols = np.zeros((len(chords), self.voices), "int32")
         for row, chord in zip(symbols, chords, strict=True):
@@ -118,10 +114,8 @@ class ChordEncoder:
     def given_melody(self, melody: Score) -> np.ndarray:
         """The highest voice of a score as symbols that a piece shall have, then the end.
 
-        They are (steps + 1, voices) int32; 0 in the other voices.
-
-        Raises:
-            UserError: its grid is another, or a pitch is no key of the piano.
+        They are (steps + 1, voices) int32; 0 in the other voices. A UserError says that its grid is
+        another, or that a pitch is no key of the piano.
         """
         if melody.steps_per_quarter != self.steps_per_quarter:
             self.require(melody)
@@ -141,7 +135,6 @@ class ChordEncoder:
         symbols: np.ndarray,
         *,
         key: str | None = None,
-        name: str = "",
         first_position: int = 0,
         metre: int | None = None,
     ) -> Score:
@@ -151,7 +144,7 @@ class ChordEncoder:
         one that is struck again.
 
         Args:
-            symbols, key, name: see `Score`.
+            symbols, key: see `Score`.
             first_position: where in the bar the first step is, from 0.
             metre: steps in a bar; four quarters by default.
         """
@@ -167,17 +160,14 @@ class ChordEncoder:
             onsets = sounds & (pitches != before)
         grid = self.steps_per_quarter
         positions = (first_position + np.arange(len(symbols))) % (metre or 4 * grid)
-        return Score(pitches, onsets, grid, positions, key, name, self.ranked)
+        return Score(pitches, onsets, grid, positions, key, ranked=self.ranked)
 
-    def positions(self, score: Score, end: bool = True) -> np.ndarray:
-        """The ids of positions in the bar, (steps,) int32, from 1; 0 where there is no metre."""
-        steps = len(score) + int(end)
+    def positions(self, score: Score) -> np.ndarray:
+        """The ids of positions in the bar, (steps + 1,) int32, from 1; 0 without a metre."""
         if not self.bar:
-            return np.zeros(steps, "int32")
+            return np.zeros(len(score) + 1, "int32")
         known = np.asarray(score.positions, dtype="int32")
-        if end:
-            known = np.append(known, known[-1] + 1)
-        return 1 + known % self.bar
+        return 1 + np.append(known, known[-1] + 1) % self.bar
 
     @staticmethod
     def key_id(key: str | None) -> int:

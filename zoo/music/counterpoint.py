@@ -23,13 +23,10 @@ _STEP = 2  # semitones of the widest step; more is a leap
 
 
 def statistics(scores: Sequence[Score]) -> dict:
-    """Counts over all scores together; by them Bach and a model can be compared.
+    """Counts over all scores of four voices together; by them Bach and a model can be compared.
 
     A chord is what sounds until the next pitch changes in any voice, passing notes being chords of
     their own. What is out of the question, for want of notes, is 0.
-
-    Args:
-        scores: of four voices each.
 
     Returns:
         Numbers by name, for JSON:

@@ -25,11 +25,8 @@ KEYS = (*(f"{tonic} major" for tonic in _MAJOR), *(f"{tonic} minor" for tonic in
 def parse_pitch(text: str) -> int:
     """The MIDI note number of a note: "C4" is 60, as are "B#3" and "60"; "-" and "rest" are 0.
 
-    Args:
-        text: a letter, accidentals (#, ##, b, bb) and an octave from -1 to 9, or a number.
-
-    Raises:
-        UserError: it is no such name, or the note lies outside 1 to 127 (C#-1 to G9).
+    A name is a letter, accidentals (#, ##, b, bb) and an octave from -1 to 9, or a number. Any
+    other, or a note outside 1 to 127 (C#-1 to G9), is a UserError.
     """
     text = text.strip()
     if text in ("-", "0") or text.lower() == "rest":
@@ -83,10 +80,7 @@ def parse_key(text: str) -> str:
 
     "G", "g major" and "Gmaj" are G major; "Gm", "G minor" and "g-min" are G minor; "g" alone is
     G major, as it is unknown whether a small letter means minor. "Gb major" becomes its enharmonic
-    equal "F# major".
-
-    Raises:
-        UserError: it is no name of a key.
+    equal "F# major". What is no name of a key is a UserError.
     """
     match = _KEY.fullmatch(text.strip())
     if not match:

@@ -68,16 +68,11 @@ def chord_model(
     symbols = symbols_of(ranked)
     chords = keras.Input((None, voices), dtype="int32", name="chords")
     inputs = {"chords": chords}
-    options: dict[str, Any] = {
-        "dropout": dropout,
-        "residual": residual,
-        "cell_options": cell_options,
-    }
-    options |= {"return_state": True, "name": "recurrence"}
+    one_way = (cell, units, layers, False, dropout, residual, cell_options)
     parts: _Parts = {
         "embedding": keras.layers.Embedding(symbols, embedding_dim, name="embedding"),
         "rules": ChordRules(ranked, name="rules"),
-        "recurrence": RecurrentStack(cell, units, layers, bidirectional=False, **options),
+        "recurrence": RecurrentStack(*one_way, return_state=True, name="recurrence"),
     }
     for extra, size in (("positions", positions), ("keys", keys)):
         if size:

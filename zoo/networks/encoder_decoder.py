@@ -87,18 +87,11 @@ def encoder_decoder(
             "`share_embeddings` needs one vocabulary for both. "
             f"Received: source_size={source_size}, target_size={target_size}"
         )
-    recurrence: dict[str, Any] = {
-        "cell": cell,
-        "units": units,
-        "layers": layers,
-        "residual": residual,
-        "dropout": dropout,
-        "cell_options": cell_options,
-    }
-    encoder = RecurrentStack(bidirectional=bidirectional, **recurrence, name="encoder")
-    decoder = AttentionDecoder(
-        attention=attention, input_feeding=input_feeding, **recurrence, name="decoder"
+    encoder = RecurrentStack(
+        cell, units, layers, bidirectional, dropout, residual, cell_options, name="encoder"
     )
+    one_way = (cell, units, layers, residual, attention, input_feeding, dropout, cell_options)
+    decoder = AttentionDecoder(*one_way, name="decoder")
     source_vectors, target_vectors = (
         keras.initializers.RandomNormal(stddev=_VECTOR_SCALE) for _ in range(2)
     )

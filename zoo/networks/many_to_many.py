@@ -98,13 +98,10 @@ def many_to_many(
     if adversarial:
         x = Perturbation(name="perturbation")(x)
     x = keras.layers.Dropout(dropout, name="input_dropout")(x)
-    options: dict[str, Any] = {
-        "dropout": dropout,
-        "residual": residual,
-        "cell_options": cell_options,
-    }
-    stack = RecurrentStack(cell, units, layers, bidirectional, **options, name="recurrence")
-    x = stack(x, mask=mask)  # (batch, timesteps, units or 2 * units)
+    recurrence = RecurrentStack(
+        cell, units, layers, bidirectional, dropout, residual, cell_options, name="recurrence"
+    )
+    x = recurrence(x, mask=mask)  # (batch, timesteps, units or 2 * units)
     x = keras.layers.Dropout(dropout, name="output_dropout")(x)
     x = keras.layers.Dense(tags, dtype="float32", name="logits")(x)
     if head == "crf":

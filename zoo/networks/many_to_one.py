@@ -70,13 +70,10 @@ def many_to_one(
     if adversarial:
         x = Perturbation(name="perturbation")(x)
     x = keras.layers.SpatialDropout1D(embedding_dropout, name="embedding_dropout")(x)
-    options: dict[str, Any] = {
-        "dropout": dropout,
-        "residual": residual,
-        "cell_options": cell_options,
-    }
-    stack = RecurrentStack(cell, units, layers, bidirectional, **options, name="recurrence")
-    x = stack(x, mask=mask)  # (batch, timesteps, units or 2 * units)
+    recurrence = RecurrentStack(
+        cell, units, layers, bidirectional, dropout, residual, cell_options, name="recurrence"
+    )
+    x = recurrence(x, mask=mask)  # (batch, timesteps, units or 2 * units)
     x = _pool(x, mask, pooling, bidirectional)
     x = keras.layers.Dropout(dropout, name="output_dropout")(x)
     logits = keras.layers.Dense(1 if classes == 2 else classes, dtype="float32", name="logits")(x)

@@ -39,9 +39,8 @@ class Predictor(abc.ABC):
     def predict(self, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
         """One dict for each input, in their order, whatever inputs are beside it.
 
-        Raises:
-            TypeError: the inputs are no list of strings.
-            UserError: one of them is longer than this kind takes.
+        A TypeError says that the inputs are no list of strings, a UserError that one of them is
+        longer than this kind takes.
         """
 
     @abc.abstractmethod

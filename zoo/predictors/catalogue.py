@@ -57,12 +57,9 @@ def holds_model(folder: str | Path) -> bool:
 
 
 def find_model(model: str | Path) -> Path:
-    """The folder of a saved model, from its name or its path.
+    """The folder of a saved model, from its name or its path; else a UserError that lists names.
 
     A model that a user trained comes before one of the same name that ships.
-
-    Raises:
-        UserError: there is none; the message lists the names.
     """
     for folder in (trained_models() / model, SHIPPED_MODELS / model, Path(model)):
         if holds_model(folder):
@@ -80,11 +77,7 @@ def find_model(model: str | Path) -> Path:
 
 
 def read_metrics(folder: str | Path) -> dict[str, Any]:
-    """What training recorded of a saved model: figures, data and settings; {} if nothing.
-
-    Raises:
-        UserError: the file is damaged.
-    """
+    """What training recorded of a saved model, {} if nothing; a UserError if it is damaged."""
     path = Path(folder) / METRICS_NAME
     if not path.exists():
         return {}

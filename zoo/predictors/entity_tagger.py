@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import keras
 import tensorflow as tf
@@ -98,10 +98,6 @@ class EntityTagger(Predictor):
         A text of more than `longest` characters is read in pieces, which end where sentences do:
         the corpora have sentences, and no entity goes beyond one.
 
-        Args:
-            texts: list of strings.
-            batch_size: texts per batch.
-
         Returns:
             One dict per text, in order: `entities`, a list of dicts of `type`, `text`, `start` and
             `end` (in characters: `text[start:end]`), and `probability`, that of its least certain
@@ -123,21 +119,13 @@ class EntityTagger(Predictor):
         return [[e for e in zip(*row, strict=True) if e[1] >= 0] for row in rows]
 
     def tag(self, sentences: "TaggedSentences") -> list[list[str]]:
-        """Tags sentences that are tokenised already.
-
-        Args:
-            sentences: their tags are not looked at.
-
-        Returns:
-            List of lists of tags, as many as tokens.
-        """
+        """The tags of sentences that are tokenised already; those that they have do not matter."""
         return map_by_length(self._tagged, sentences.tokens, _BATCH_SIZE, _MOST_STEPS)
 
     def _tagged(self, sentences: list[list[str]]) -> list[list[str]]:
         ids = self.inputs(tf.ragged.constant(sentences, tf.string, ragged_rank=1))
-        found = ops.convert_to_numpy(
-            self._best({name: row.to_tensor() for name, row in ids.items()})
-        )
+        ids = {name: row.to_tensor() for name, row in ids.items()}
+        found = ops.convert_to_numpy(self._best(ids))
         return [
             [self.tag_names[tag] for tag in row[: len(tokens)]]
             for row, tokens in zip(found, sentences, strict=True)
@@ -209,9 +197,7 @@ class EntityTagger(Predictor):
         return {"tags": list(self.tag_names), "encoder": self.encoder.get_config()}
 
     @classmethod
-    def load_assets(
-        cls, folder: Path, config: dict[str, Any], model: keras.Model
-    ) -> "EntityTagger":
+    def load_assets(cls, folder: Path, config: dict[str, Any], model: keras.Model) -> Self:
         shapes = {tensor.name: tensor.shape for tensor in model.inputs}
         reads = "characters" in shapes
         files = [folder / name for name in (WORDS_NAME, CHARACTERS_NAME)]

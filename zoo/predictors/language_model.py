@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -67,11 +67,8 @@ class LanguageModel(Predictor):
     def compile(self, optimizer: keras.optimizers.Optimizer, batch_size: int) -> StreamModel:
         """Compiles a model for streams of `batch_size` lanes, with the weights of `model`."""
         stream_model = StreamModel(self.model, batch_size)
-        stream_model.compile(
-            optimizer=optimizer,
-            loss=SequenceCrossentropy("mean_per_step"),
-            weighted_metrics=[Perplexity()],
-        )
+        loss = SequenceCrossentropy("mean_per_step")
+        stream_model.compile(optimizer, loss, weighted_metrics=[Perplexity()])
         return stream_model
 
     def batches(self, documents: Sequence[str], batch_size: int, timesteps: int) -> StreamBatches:
@@ -80,10 +77,7 @@ class LanguageModel(Predictor):
         return StreamBatches(ids, batch_size, timesteps, self.tokenizer.start_id)
 
     def predict(self, texts: Iterable[str]) -> list[dict[str, Any]]:
-        """What comes next; of characters, those that the training text has not count as `<UNK>`.
-
-        Args:
-            texts: list of strings, the beginnings.
+        """What follows texts; characters that the training text has not count as `<UNK>`.
 
         Returns:
             One dict per text, in order: `next`, the most probable next tokens, a list of dicts of
@@ -106,16 +100,12 @@ class LanguageModel(Predictor):
         Of words, a text is a sentence, whose `<EOS>` is one of the factors; of characters, it is
         what stands at the beginning of a line.
 
-        Args:
-            texts: list of strings.
-
         Returns:
             One dict per text, in order: `log_probability` (natural logarithm), `probability` (0
             where it is less than a float can hold), `perplexity`, and `tokens`, the factors: a list
             of dicts of `token`, `log_probability` and `probability`.
 
-        Raises:
-            UserError: a text is empty, or longer than `longest`; `evaluate` takes any.
+        A text that is empty, or longer than `longest`, is a UserError; `evaluate` takes any.
         """
         texts = texts_of(texts, self.longest)
         if empty := [number for number, text in enumerate(texts, 1) if not text.strip()]:
@@ -142,21 +132,15 @@ class LanguageModel(Predictor):
         }
 
     def evaluate(self, documents: Sequence[str]) -> dict[str, Any]:
-        """Measures the model on a text, read as one stream.
+        """Measures the model on documents, read as one stream; without tokens a UserError.
 
         Long streams are read in up to 16 lanes side by side, each from a state of zeros, so that a
         few tokens are harder to foretell than they would be in one piece.
-
-        Args:
-            documents: list of strings.
 
         Returns:
             dict of `perplexity`, `loss` (mean of -log P of a token, in nats), `bits_per_token`,
             `tokens`, `unknown` (the share of `<UNK>` among them), `examples` (documents) and
             `level`.
-
-        Raises:
-            UserError: the documents have no tokens.
         """
         documents = texts_of(documents)
         ids = self.tokenizer.stream(documents)
@@ -246,16 +230,11 @@ class LanguageModel(Predictor):
     def stream(self, prompt: str = "", **settings: Any) -> Iterator[str]:
         """Writes one text piece by piece, in constant memory, however long it is.
 
-        Args:
-            prompt: its beginning.
-            **settings: those of `generate`, except `beams`.
+        The settings, and what is wrong with them, are those of `generate`, except `beams`.
 
         Yields:
             Strings, the prompt first, which together are the text that `generate` gives, but for
             spaces beside the quotation marks of words, which it sets when it knows both.
-
-        Raises:
-            ValueError, UserError: as `generate`.
         """
         (prompt,) = texts_of([prompt], self.longest)
         last, pieces = self._written([prompt], _SHOWN_AT_ONCE, **settings)
@@ -346,9 +325,7 @@ class LanguageModel(Predictor):
         return {"level": self.level, "tokenizer": self.tokenizer.get_config()}
 
     @classmethod
-    def load_assets(
-        cls, folder: Path, config: dict[str, Any], model: keras.Model
-    ) -> "LanguageModel":
+    def load_assets(cls, folder: Path, config: dict[str, Any], model: keras.Model) -> Self:
         path = folder / VOCABULARY_NAME
         kind = TOKENIZERS[config["level"]]
         return cls(model, kind.from_config(config["tokenizer"], load_vocabulary(path), path))

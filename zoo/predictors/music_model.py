@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -53,11 +53,8 @@ class MusicModel(Predictor):
         self.sequences = ChordSequences(model, encoder.bar)
 
     def compile(self, optimizer: keras.optimizers.Optimizer) -> keras.Model:
-        self.model.compile(
-            optimizer=optimizer,
-            loss=SequenceCrossentropy("mean_per_step"),
-            weighted_metrics=[Perplexity()],
-        )
+        loss = SequenceCrossentropy("mean_per_step")
+        self.model.compile(optimizer, loss, weighted_metrics=[Perplexity()])
         return self.model
 
     def batches(
@@ -105,17 +102,10 @@ class MusicModel(Predictor):
     def log_probabilities(
         self, scores: Sequence[Score], *, with_keys: bool = False
     ) -> list[np.ndarray]:
-        """Log P of each symbol of pieces, given all before it, and the voices above.
+        """Log P of each symbol, given all before it, the voices above and, `with_keys`, the key.
 
-        Args:
-            scores: the pieces.
-            with_keys: whether the key is given, too.
-
-        Returns:
-            List of float32 arrays (steps + 1, voices), natural logarithms; the last row is the end.
-
-        Raises:
-            UserError: a piece is of another kind than those that the model knows.
+        Returns a list of float32 arrays (steps + 1, voices), natural logarithms; the last row is
+        the end. A UserError says that a piece is of another kind than those that the model knows.
         """
 
         def judge(some: list[Score]) -> list[np.ndarray]:
@@ -133,13 +123,10 @@ class MusicModel(Predictor):
     def evaluate(self, scores: Sequence[Score]) -> dict[str, Any]:
         """Measures the model on pieces; neither their keys nor their ends count.
 
-        Returns:
-            dict of `nll_per_step`, the mean of -log P of a chord given all before it, in nats;
-            `perplexity_per_note`, of the symbol of one voice; `steps`, `voices`,
-            `steps_per_quarter`, and `examples`, the number of pieces.
-
-        Raises:
-            UserError: there are no pieces, or they are of another kind.
+        Returns a dict of `nll_per_step`, the mean of -log P of a chord given all before it, in
+        nats; `perplexity_per_note`, of the symbol of one voice; `steps`, `voices`,
+        `steps_per_quarter`, and `examples`, the number of pieces. A UserError says that there are
+        no pieces, or that they are of another kind.
         """
         if not len(scores):
             raise UserError("there are no pieces: nothing to measure")
@@ -164,10 +151,8 @@ class MusicModel(Predictor):
 
         Returns:
             One dict per string, in order: `next`, the most probable next chords that a search with
-            a few beams finds, a list of dicts of `chord`, as names, and `probability`.
-
-        Raises:
-            UserError: a chord has another number of notes, or what is no note.
+            a few beams finds, a list of dicts of `chord`, as names, and `probability`. A UserError
+            says that a chord has another number of notes, or what is no note.
         """
         return [{"next": self._next(text)} for text in texts_of(chords, self.longest)]
 
@@ -201,11 +186,8 @@ class MusicModel(Predictor):
     def seed(self, text: str) -> np.ndarray:
         """Chords from their names, as symbols: (steps, voices) int32, 0 where a voice is free.
 
-        Args:
-            text: chords with " | " between them; one with fewer notes leaves the lower voices free.
-
-        Raises:
-            UserError: a chord has too many notes, or what is no note, or cannot be.
+        " | " stands between chords; one with fewer notes leaves the lower voices free. A UserError
+        says that a chord has too many notes, or what is no note, or cannot be.
         """
         chords = [notes.parse_chord(chord) for chord in text.split("|")] if text.strip() else []
         return self.encoder.given(chords)
@@ -304,10 +286,8 @@ class MusicModel(Predictor):
         return endpoints(self)
 
     def save_assets(self, folder: Path) -> dict[str, Any]:
-        del folder
         return {"encoder": self.encoder.get_config()}
 
     @classmethod
-    def load_assets(cls, folder: Path, config: dict[str, Any], model: keras.Model) -> "MusicModel":
-        del folder
+    def load_assets(cls, folder: Path, config: dict[str, Any], model: keras.Model) -> Self:
         return cls(model, ChordEncoder(**config["encoder"]))

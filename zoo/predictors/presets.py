@@ -36,10 +36,7 @@ PREDICTORS = {
 
 
 def load(preset: str | Path) -> Predictor:
-    """Loads a saved model.
-
-    Args:
-        preset: a name that `python -m zoo` lists, or the path of a folder that `save` wrote.
+    """Loads a saved model, by a name that `python -m zoo` lists or the folder that `save` wrote.
 
     Returns:
         A predictor (`zoo.predictors`): raw inputs in, labelled results out; the `keras.Model` is
@@ -135,13 +132,11 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def halve_weights(archive: str | Path) -> None:
-    """Rewrites the weights of a Keras archive in half precision, for models that ship.
+    """Rewrites the weights of a `.keras` file in half precision, for models that ship.
 
     It stays an archive that `keras.saving.load_model` reads, into variables of the precision that
-    the model computes in. A weight too large for float16 is kept as it is.
-
-    Args:
-        archive: path of a `.keras` file, replaced at once or, if anything fails, not at all.
+    the model computes in. A weight too large for float16 is kept as it is. The file is replaced at
+    once or, if anything fails, not at all.
     """
     archive = Path(archive)
     with passing_folder(archive.parent, ".saving-") as folder:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -85,15 +85,7 @@ class TextClassifier(Predictor):
         return BucketedBatches(ids, labels, batch_size=batch_size, shuffle=shuffle, seed=seed)
 
     def predict(self, texts: Iterable[str], batch_size: int = 64) -> list[dict[str, Any]]:
-        """Labels texts.
-
-        Args:
-            texts: list of strings.
-            batch_size: texts per batch.
-
-        Returns:
-            One dict per text, in order: `label`, and its `probability`, a float in [0, 1].
-        """
+        """One dict per text, in order: `label`, and its `probability`, a float in [0, 1]."""
         return [
             {"label": self.label_names[row.argmax()], "probability": float(row.max())}
             for row in self.probabilities(texts, batch_size)
@@ -112,14 +104,9 @@ class TextClassifier(Predictor):
         return probabilities_of(self.model(token_ids, training=False))
 
     def evaluate(self, texts: Iterable[str], labels: np.ndarray) -> dict[str, Any]:
-        """Compares predictions with true labels.
+        """Compares predictions with true labels, (examples,) indices of `label_names`.
 
-        Args:
-            texts: list of strings.
-            labels: (examples,) integers, indices of `label_names`.
-
-        Returns:
-            What `zoo.evaluation.classification.classification_metrics` gives.
+        Returns what `zoo.evaluation.classification.classification_metrics` gives.
         """
         metrics = evaluation.classification.classification_metrics
         return metrics(labels, self.probabilities(texts))
@@ -188,9 +175,7 @@ class TextClassifier(Predictor):
         }
 
     @classmethod
-    def load_assets(
-        cls, folder: Path, config: dict[str, Any], model: keras.Model
-    ) -> "TextClassifier":
+    def load_assets(cls, folder: Path, config: dict[str, Any], model: keras.Model) -> Self:
         path = folder / VOCABULARY_NAME
         vocabulary = load_vocabulary(path, config["vocabulary_size"])
         tokenizer = WordTokenizer.from_config(config["tokenizer"], vocabulary, path)

@@ -26,9 +26,6 @@ class TokenSequences:
     """What a network of `zoo.networks.language_model` says of sequences, and those it writes.
 
     On TensorFlow its methods are graphs, for tensors of any size, that can be parts of others.
-
-    Args:
-        model: the network.
     """
 
     def __init__(self, model: keras.Model):

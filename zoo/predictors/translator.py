@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import keras
 import numpy as np
@@ -87,11 +87,8 @@ class Translator(Predictor):
     def compile(
         self, optimizer: keras.optimizers.Optimizer, label_smoothing: float = 0.0
     ) -> keras.Model:
-        self.model.compile(
-            optimizer=optimizer,
-            loss=SequenceCrossentropy("mean_per_step", label_smoothing=label_smoothing),
-            weighted_metrics=[Perplexity()],
-        )
+        loss = SequenceCrossentropy("mean_per_step", label_smoothing=label_smoothing)
+        self.model.compile(optimizer, loss, weighted_metrics=[Perplexity()])
         return self.model
 
     def batches(
@@ -208,18 +205,12 @@ class Translator(Predictor):
     def alignments(
         self, texts: Sequence[str], translations: Sequence[str]
     ) -> list[tuple[list[str], list[str], np.ndarray]]:
-        """Where the decoder looks when it writes each token.
-
-        Args:
-            texts, translations: lists of strings, as many.
+        """Where the decoder looks when it writes each token; a UserError if it has no attention.
 
         Returns:
             One tuple per text: the tokens of the text, those of the translation, `<EOS>` being the
             last of each, and the weights, (target tokens, source tokens) float32; each row sums
             to 1.
-
-        Raises:
-            UserError: the model has no attention.
         """
         if not self.attends:
             raise UserError("this model has no attention to draw: give one that has")
@@ -227,16 +218,11 @@ class Translator(Predictor):
         sources = encoded(self.source_tokenizer, texts)
         targets = encoded(self.target_tokenizer, texts_of(translations))
         weights = self._align(*(for_keras(ids.to_tensor(PADDING_ID)) for ids in (sources, targets)))
-        names = self.source_tokenizer.vocabulary.tokens, self.target_tokenizer.vocabulary.tokens
+        words = self.source_tokenizer.vocabulary.words, self.target_tokenizer.vocabulary.words
+        rows = (sources.to_list(), targets.to_list(), ops.convert_to_numpy(weights))
         return [
-            (
-                [names[0][i] for i in source],
-                [names[1][i] for i in target],
-                row[: len(target), : len(source)],
-            )
-            for source, target, row in zip(
-                sources.to_list(), targets.to_list(), ops.convert_to_numpy(weights), strict=True
-            )
+            (words[0](source), words[1](target), row[: len(target), : len(source)])
+            for source, target, row in zip(*rows, strict=True)
         ]
 
     def _alignment(self, source_ids: Tensor, target_ids: Tensor) -> Tensor:
@@ -261,13 +247,10 @@ class Translator(Predictor):
         """Translations with the word of the source that is attended to in place of each `<UNK>`."""
         flat = tokens.reshape(-1, tokens.shape[-1])
         hypotheses = tokens.shape[1]
-        weights = self._align(
-            ops.repeat(source, hypotheses, axis=0), ops.convert_to_tensor(flat)
-        )  # (texts * hypotheses, target timesteps, source timesteps)
+        sources = ops.repeat(source, hypotheses, axis=0)  # (texts * hypotheses, source timesteps)
+        weights = ops.convert_to_numpy(self._align(sources, ops.convert_to_tensor(flat)))
         found = []
-        for i, (text, row, attended) in enumerate(
-            zip(joined, flat, ops.convert_to_numpy(weights), strict=True)
-        ):
+        for i, (text, row, attended) in enumerate(zip(joined, flat, weights, strict=True)):
             words = self.source_tokenizer.words([texts[i // hypotheses]]).to_list()[0]
             places = attended[row == UNKNOWN_ID][:, : len(words)].argmax(axis=1)
             for place in places:
@@ -278,13 +261,9 @@ class Translator(Predictor):
     def evaluate(
         self, pairs: "Pairs", *, beams: int = BEAMS, length_penalty: float = LENGTH_PENALTY
     ) -> dict[str, Any]:
-        """Measures the translations of sources against the targets.
+        """Measures the translations of sources against the targets; UserError if there are none.
 
-        Returns:
-            What `zoo.evaluation.translation.translation_metrics` gives.
-
-        Raises:
-            UserError: there are no pairs.
+        Returns what `zoo.evaluation.translation.translation_metrics` gives.
         """
         if not len(pairs):
             raise UserError("there are no pairs of texts: nothing to measure")
@@ -329,7 +308,7 @@ class Translator(Predictor):
         }
 
     @classmethod
-    def load_assets(cls, folder: Path, config: dict[str, Any], model: keras.Model) -> "Translator":
+    def load_assets(cls, folder: Path, config: dict[str, Any], model: keras.Model) -> Self:
         kind = TOKENIZERS[config["level"]]
         source, target = (
             kind.from_config(config[name], load_vocabulary(folder / file), folder / file)

@@ -12,21 +12,15 @@ _NUMPY_NAMES = {"float": "float32", "double": "float64", "half": "float16", "str
 
 
 def numpy_dtype(name: str) -> np.dtype:
-    """The type that TensorFlow calls `name`, such as "float"; strings are objects.
-
-    Raises:
-        TypeError: NumPy has no such type.
-    """
+    """The type that TensorFlow calls `name`: "float", or "string" (objects); else a TypeError."""
     return np.dtype(_NUMPY_NAMES.get(name, name))
 
 
 def to_array(values: Any, dtype: np.dtype) -> np.ndarray:
     """Values as an array of a type that holds them; NumPy alone would wrap large integers.
 
-    Strings, whose `dtype` is `object`, become `bytes`.
-
-    Raises:
-        ValueError, TypeError: a value is not of the type, or the lists differ in length.
+    Strings, whose `dtype` is `object`, become `bytes`. A ValueError or a TypeError says that a
+    value is not of the type, or that the lists differ in length.
     """
     if dtype.kind == "O":
         strings = np.array(values, dtype=object)
@@ -85,11 +79,7 @@ def is_base64(value: Any) -> bool:
 
 
 def from_base64(value: Any) -> Any:
-    """The bytes that a value of JSON stands for; other values as they are.
-
-    Raises:
-        ValueError: it is not base64.
-    """
+    """The bytes of a value in base64, else a ValueError; other values of JSON as they are."""
     if not is_base64(value):
         return value
     try:

@@ -60,15 +60,11 @@ def tag_set(types: Iterable[str]) -> list[str]:
 def allowed_transitions(tag_names: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What may stand where in well-formed IOB2, as `zoo.layers.LinearChainCRF` takes it.
 
-    Args:
-        tag_names: the K tags, in the order of their ids.
+    Given are the K tags, in the order of their ids; one that is not of IOB2 is a ValueError.
 
     Returns:
         Boolean arrays: tags that may begin a sequence (K,), tags (columns) that may follow a tag
         (rows) (K, K), tags that may end a sequence (K,).
-
-    Raises:
-        ValueError: if a tag is not one of IOB2.
     """
     for position, tag in enumerate(tag_names):
         if _split(tag, position)[0] not in "BIO":

@@ -49,11 +49,7 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: str | Path) -> "Vocabulary":
-        """Reads what `save` wrote.
-
-        Raises:
-            UserError: the file is missing or damaged.
-        """
+        """Reads what `save` wrote; a UserError if the file is missing or damaged."""
         try:
             tokens = Path(path).read_bytes().decode().split("\n")
             if tuple(tokens[:3]) != _SPECIAL or tokens.pop() != "":

@@ -31,7 +31,6 @@ class ChainCrossentropy(_SequenceLoss):
 
     Args:
         reduction: "sum_over_time" or "mean_per_step"; see `zoo.training.losses`.
-        name: name of the loss.
 
     Raises:
         ValueError: for another reduction, or a mask with more axes than the steps have.

@@ -87,7 +87,6 @@ def capture(
     model: keras.Model,
     early_stopping: keras.callbacks.EarlyStopping,
     history: dict[str, list[float]],
-    *,
     complete: bool,
     settings: dict[str, Any],
 ) -> TrainingState:
@@ -112,11 +111,7 @@ def _to_array(value: Tensor) -> np.ndarray:
 
 
 def restore(model: keras.Model, state: TrainingState) -> None:
-    """Gives `model` and its optimizer the values in `state`.
-
-    Raises:
-        UserError: if the model has other variables than the checkpoint.
-    """
+    """Gives a model and its optimizer the values in `state`; a UserError if these do not fit."""
     if not model.optimizer.built:
         with scope_of(model):
             model.optimizer.build(model.trainable_variables)
@@ -136,16 +131,9 @@ def restore(model: keras.Model, state: TrainingState) -> None:
 def save(state: TrainingState, run_folder: str | Path) -> None:
     """Replaces the checkpoint in `run_folder` by `state`, all of it or nothing."""
     path = Path(run_folder) / FILE_NAME
-    metadata = {
-        field.name: getattr(state, field.name)
-        for field in dataclasses.fields(state)
-        if field.name not in _ARRAYS
-    }
-    arrays = {
-        f"{name}/{index}": array
-        for name in _ARRAYS
-        for index, array in enumerate(getattr(state, name))
-    }
+    metadata = vars(state).copy()
+    lists = {name: metadata.pop(name) for name in _ARRAYS}
+    arrays = {f"{name}/{i}": array for name in _ARRAYS for i, array in enumerate(lists[name])}
     partial = path.with_suffix(".partial")
     try:
         with partial.open("wb") as file:
@@ -158,20 +146,15 @@ def save(state: TrainingState, run_folder: str | Path) -> None:
 
 
 def load(run_folder: str | Path) -> TrainingState | None:
-    """The state in the checkpoint of `run_folder`, or None if there is no checkpoint.
-
-    Raises:
-        UserError: if the file is not a checkpoint.
-    """
+    """The state in a run's checkpoint, None without one; a UserError if the file is another."""
     path = Path(run_folder) / FILE_NAME
     try:
         with np.load(path, allow_pickle=False) as archive:
             metadata: dict[str, Any] = json.loads(archive["metadata"].item())
-            sizes = {name: sum(k.startswith(f"{name}/") for k in archive) for name in _ARRAYS}
-            arrays: dict[str, Any] = {
-                name: [archive[f"{name}/{index}"] for index in range(size)]
-                for name, size in sizes.items()
-            }
+            arrays: dict[str, Any] = {name: [] for name in _ARRAYS}
+            for key in archive:  # in the order in which they were written
+                if key != "metadata":
+                    arrays[key.partition("/")[0]].append(archive[key])
             return TrainingState(**arrays, **metadata)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -222,13 +205,8 @@ def _canonical(config: Any) -> Any:
 
 
 def check_same_settings(begun: Any, now: Any) -> None:
-    """Compares the settings a run was begun with and those it is to be resumed with.
-
-    Raises:
-        UserError: naming the first difference.
-    """
-    difference = _first_difference(begun, now)
-    if difference:
+    """Refuses, by a UserError that names the first difference, to resume with other settings."""
+    if difference := _first_difference(begun, now):
         where, before, after = difference
         raise UserError(
             f"the run was begun with {where} = {before}, not {after}: resume with the same "

@@ -1,5 +1,6 @@
 """Training: `keras.Model.fit` with early stopping, checkpoints, resume and logs around it."""
 
+import dataclasses
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -100,21 +101,13 @@ def fit(
     state = _resumable_state(run_folder, settings) if resume else None
     if not resume:
         _make_fresh_folder(run_folder)
-    run = _Run(
-        model,
-        run_folder,
-        settings,
-        epochs=epochs,
-        steps=len(train_batches),
-        seed=seed,
-        early_stopping=EarlyStopping(monitor, mode, patience),
-        callbacks=callbacks,
-    )
+    early_stopping = EarlyStopping(monitor, mode, patience)
+    run = _Run(model, run_folder, settings, epochs, train_batches, early_stopping, callbacks)
     try:
         run.begin(state)
         with uneven_batches_allowed(model, train_batches.dataset(0)):
             while not run.over:
-                run.fit_epoch(train_batches, validation_data)
+                run.fit_epoch(validation_data)
                 run.record_epoch()
         run.end()
     except KeyboardInterrupt as interrupt:
@@ -166,33 +159,27 @@ def _make_fresh_folder(run_folder: Path) -> None:
         raise UserError(f"{run_folder} cannot be made a folder: {error.strerror}") from error
 
 
+@dataclasses.dataclass
 class _Run:
     """One training: its callbacks, its record, and how far it has come."""
 
-    def __init__(
-        self,
-        model: keras.Model,
-        run_folder: Path,
-        settings: dict[str, Any],
-        *,
-        epochs: int,
-        steps: int,
-        seed: int,
-        early_stopping: EarlyStopping,
-        callbacks: Sequence[keras.callbacks.Callback],
-    ) -> None:
+    model: keras.Model
+    folder: Path
+    settings: dict[str, Any]
+    epochs: int
+    batches: EpochBatches
+    early_stopping: EarlyStopping
+    further_callbacks: Sequence[keras.callbacks.Callback]
+
+    def __post_init__(self) -> None:
         self.history = keras.callbacks.History()
-        self._model = model
-        self._run_folder = run_folder
-        self._settings = settings
-        self._epochs = epochs
-        self._early_stopping = early_stopping
-        self._progress = Progress(early_stopping)
-        self._events = logs.EventLog(run_folder / logs.EVENTS_FOLDER)
-        self._epoch_seed = EpochSeed(seed)
-        before, after = (self._epoch_seed, FiniteLoss(run_folder)), (self._progress, self.history)
-        every = [*before, *callbacks, early_stopping, *after]
-        self._callbacks = RunCallbacks(every, model=model, epochs=epochs, steps=steps)
+        self.progress = Progress(self.early_stopping)
+        self.events = logs.EventLog(self.folder / logs.EVENTS_FOLDER)
+        self.epoch_seed = EpochSeed(self.settings["seed"])
+        before = (self.epoch_seed, FiniteLoss(self.folder), *self.further_callbacks)
+        every = [*before, self.early_stopping, self.progress, self.history]
+        length = {"epochs": self.epochs, "steps": len(self.batches)}
+        self.callbacks = RunCallbacks(every, model=self.model, **length)
 
     @property
     def finished_epochs(self) -> int:
@@ -200,62 +187,56 @@ class _Run:
 
     @property
     def over(self) -> bool:
-        return (
-            self.finished_epochs >= self._epochs
-            or self._early_stopping.exhausted
-            or self._model.stop_training
-        )
+        stopped = self.early_stopping.exhausted or self.model.stop_training
+        return stopped or self.finished_epochs >= self.epochs
 
     def begin(self, state: checkpoints.TrainingState | None) -> None:
         """Starts at the first epoch, or after those of `state`."""
-        self._model.stop_training = False
+        self.model.stop_training = False
         if state is None:
-            self._callbacks.begin()
+            self.callbacks.begin()
             return
-        checkpoints.restore(self._model, state)
-        self._callbacks.begin()
-        self._early_stopping.restore(state)
+        checkpoints.restore(self.model, state)
+        self.callbacks.begin()
+        self.early_stopping.restore(state)
         self.history.history = state.history
         self.history.epoch = list(range(state.finished_epochs))
         if self.over:
-            self._progress.say(f"training had already ended, after epoch {self.finished_epochs}")
+            self.progress.say(f"training had already ended, after epoch {self.finished_epochs}")
 
-    def fit_epoch(self, train_batches: EpochBatches, validation_data: Any) -> None:
+    def fit_epoch(self, validation_data: Any) -> None:
         """Trains for one epoch and validates."""
         epoch = self.finished_epochs
-        self._epoch_seed.on_epoch_begin(epoch)  # for the dataset; Keras does it for the model
-        self._model.fit(
-            train_batches.dataset(epoch),
+        self.epoch_seed.on_epoch_begin(epoch)  # for the dataset; Keras does it for the model
+        self.model.fit(
+            self.batches.dataset(epoch),
             validation_data=validation_data,
             initial_epoch=epoch,
             epochs=epoch + 1,
             # A bucketed dataset does not know its own length, and Keras warns at its end.
-            steps_per_epoch=len(train_batches),
+            steps_per_epoch=len(self.batches),
             shuffle=False,
-            callbacks=self._callbacks,
+            callbacks=self.callbacks,
             verbose=0,
         )
 
     def record_epoch(self) -> None:
         """Writes the checkpoint, then the logs: they never tell of an epoch that is not kept."""
         history = self.history.history
-        state = checkpoints.capture(
-            self._model, self._early_stopping, history, complete=self.over, settings=self._settings
-        )
-        checkpoints.save(state, self._run_folder)
-        self._progress.announce()
-        logs.write_csv(history, self._run_folder / logs.CSV_NAME)
+        so_far = (history, self.over, self.settings)
+        checkpoints.save(checkpoints.capture(self.model, self.early_stopping, *so_far), self.folder)
+        self.progress.announce()
+        logs.write_csv(history, self.folder / logs.CSV_NAME)
         last = {name: values[-1] for name, values in history.items()}
-        self._events.write(self.finished_epochs, last)
+        self.events.write(self.finished_epochs, last)
 
     def end(self) -> None:
         """Puts the best weights into the model and draws the learning curves."""
-        self._callbacks.end()
-        best = self._early_stopping.best_epoch
-        path = self._run_folder / CURVES_NAME
-        evaluation.figures.learning_curves(self.history.history, path, best_epoch=best)
-        self._progress.say(f"the model has the weights of epoch {best + 1}, its best")
+        self.callbacks.end()
+        best = self.early_stopping.best_epoch
+        evaluation.figures.learning_curves(self.history.history, self.folder / CURVES_NAME, best)
+        self.progress.say(f"the model has the weights of epoch {best + 1}, its best")
 
     def close(self) -> None:
-        self._progress.close()
-        self._events.close()
+        self.progress.close()
+        self.events.close()

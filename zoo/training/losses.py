@@ -50,16 +50,15 @@ class _SequenceLoss(keras.losses.Loss):
     def __call__(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> Tensor:
-        """The scalar loss of a batch.
+        """The loss of a batch, a float32 scalar.
+
+        Each replica of a strategy returns the same share of the loss of the whole batch, with the
+        gradient of its own part of it.
 
         Args:
             y_true: the targets; shapes in the class docstring.
             y_pred: logits or probabilities, (batch, timesteps, outputs) or (batch, outputs).
             sample_weight: None, or (batch, timesteps), or one weight per example, (batch,).
-
-        Returns:
-            A float32 scalar. The replicas of a strategy each return the same share of the loss of
-            the whole batch, with the gradient of their own part of it.
         """
         mask = getattr(y_pred, "_keras_mask", None)
         y_pred = ops.cast(y_pred, self.dtype)
@@ -132,7 +131,6 @@ class SequenceCrossentropy(_SequenceLoss):
         label_smoothing: ε, the share of the target that is spread evenly over all classes:
             L<t> = -(1 - ε) log ŷ_target<t> - ε / n Σ_i log ŷ_i<t> (Szegedy et al. 2016); needs
             logits.
-        name: name of the loss.
 
     Raises:
         ValueError: for another reduction, a mask with more axes than the steps have, or smoothing
@@ -178,7 +176,6 @@ class BinarySequenceCrossentropy(_SequenceLoss):
     Args:
         reduction: "sum_over_time" or "mean_per_step"; see the module docstring.
         from_logits: whether predictions are logits rather than probabilities.
-        name: name of the loss.
 
     Raises:
         ValueError: for another reduction, or a mask with more axes than the steps have.

@@ -38,11 +38,8 @@ def clip_by_global_norm(gradients: Tensors, threshold: float, order: int = 2) ->
         threshold: the largest norm left as it is, above 0.
         order: 1 for ‖g‖₁, 2 for ‖g‖₂.
 
-    Returns:
-        The clipped gradients, in the order given.
-
-    Raises:
-        ValueError: for a threshold not above 0, or another order.
+    Returns the clipped gradients, in the order given. A ValueError refuses a threshold not above 0,
+    or another order.
     """
     _check(threshold, order)
     gradients = [_dense(g) for g in gradients]

@@ -16,9 +16,6 @@ class Perplexity(keras.metrics.Metric):
     That of a model which gives each of n tokens the same probability is n. It is a mean over steps:
     unlike a mean of the batches' losses it does not depend on how a text was cut into batches.
 
-    Args:
-        name: name of the metric.
-
     Call arguments of `update_state`:
         y_true: (batch, timesteps) integers; anything where a step has weight 0.
         y_pred: logits, (batch, timesteps, classes).

@@ -20,7 +20,6 @@ class SpanF1(keras.metrics.Metric):
 
     Args:
         tag_names: the tags in the order of their ids: O, B-X or I-X.
-        name: name of the metric.
 
     Call arguments of `update_state`:
         y_true: (batch, timesteps) integers; anything where a step does not count.

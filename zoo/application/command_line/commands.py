@@ -32,8 +32,7 @@ def commands_of(task: Task) -> click.Group:
 def execute(command: click.Command, prog_name: str, arguments: list[str] | None = None) -> int:
     """Runs a click command with the words of the process's command line, or with `arguments`.
 
-    Returns:
-        The exit code: 0; 2 for wrong input, with one line on standard error; 130 after Control-C.
+    Returns the exit code: 0; 2 for wrong input, with a line on standard error; 130 after Control-C.
     """
     try:
         with _named_extras():

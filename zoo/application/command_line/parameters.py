@@ -14,14 +14,10 @@ AS_JSON = "as_json"
 
 
 class Text(click.ParamType):
-    """Text that is not empty: an unset variable in a script must not pass for the default.
-
-    Args:
-        name: what the text is, for the help.
-    """
+    """Text that is not empty: an unset variable in a script must not pass for the default."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name = name  # what the text is, for the help
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         if not value:

@@ -98,11 +98,10 @@ class BucketedBatches:
         return [batches[i] for i in generator.permutation(len(batches))]
 
     def dataset(self, epoch: int = 0) -> tf.data.Dataset:
-        """The batches of one epoch.
+        """The batches of one epoch, (sequences, labels) or (sequences, labels, sample_weight).
 
-        Returns:
-            A dataset of (sequences, labels) or (sequences, labels, sample_weight), the sequences,
-            or each of a dict of them, (batch, timesteps, ...) padded with 0 on the right.
+        The sequences, or each of a dict of them, are (batch, timesteps, ...), padded with 0 on the
+        right.
         """
         # TensorFlow's own threads make the batches: no Python runs between the steps of training.
         batches = self.indices(epoch)

@@ -46,16 +46,12 @@ class StreamBatches:
         return -(-int(self._lengths.max()) // self.timesteps)
 
     def dataset(self, epoch: int = 0) -> tf.data.Dataset:
-        """The batches, in order.
+        """The batches, in order, the same in every epoch.
 
-        Args:
-            epoch: taken as other batches take it; every epoch is the same.
-
-        Returns:
-            A dataset of (inputs, targets, weights) of fixed shapes: `inputs` a dict of `token_ids`,
-            (batch_size, timesteps) int32, and `fresh`, (batch_size,) bool, whether a row begins
-            with no state, which all do in the first batch; `targets`, (batch_size, timesteps)
-            int32; `weights`, (batch_size, timesteps) float32, 1 for a token and 0 for padding.
+        They are (inputs, targets, weights) of fixed shapes: `inputs` a dict of `token_ids`,
+        (batch_size, timesteps) int32, and `fresh`, (batch_size,) bool, whether a row begins with no
+        state, which all do in the first batch; `targets`, (batch_size, timesteps) int32; `weights`,
+        (batch_size, timesteps) float32, 1 for a token and 0 for padding.
         """
         return prefetch_map(tf.data.Dataset.range(len(self)), self._piece)
 

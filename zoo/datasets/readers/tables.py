@@ -6,7 +6,7 @@ import io
 import json
 import math
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,8 +60,7 @@ def read_table(path: str | Path, columns: Iterable[str]) -> list[Row]:
 def read_text(path: str | Path) -> str:
     """Reads a UTF-8 file whole and normalised, unpacking it if its name ends in `.gz`.
 
-    Raises:
-        UserError: it is missing, unreadable, empty, binary or not UTF-8.
+    A UserError says that it is missing, unreadable, empty, binary or not UTF-8.
     """
     path = Path(path)
     content = read_bytes(path)
@@ -212,11 +211,10 @@ def _require(path: Path, columns: tuple[str, ...], found: list[str], where: str 
         )
 
 
-def _listed(names: Iterable[str], most: int = 10, longest: int = 40) -> str:
+def _listed(names: Sequence[str]) -> str:
     """Names in quotes, cut short: without a header a whole record stands for the names."""
-    names = list(names)
-    cut = (name if len(name) <= longest else name[: longest - 3] + "..." for name in names[:most])
-    return quoted(cut) + (", ..." if len(names) > most else "")
+    cut = (name if len(name) <= 40 else f"{name[:37]}..." for name in names[:10])
+    return quoted(cut) + (", ..." if len(names) > 10 else "")
 
 
 _PARSERS: dict[str, Callable[[Path, str, tuple[str, ...]], Iterator[Row]]] = {

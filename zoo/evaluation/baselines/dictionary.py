@@ -17,14 +17,10 @@ _NOTHING = ""  # stands in every source: what words of the target come from that
 
 
 class Dictionary:
-    """Each word of a source replaced by its most probable translation; unknown words stay.
-
-    Args:
-        translations: dict of words of the source and words of the target.
-    """
+    """Each word of a source replaced by its most probable translation; unknown words stay."""
 
     def __init__(self, translations: dict[str, str]):
-        self._translations = translations
+        self._translations = translations  # from words of the source to words of the target
 
     @classmethod
     def fit(cls, sources: Sequence[str], targets: Sequence[str]) -> "Dictionary":
@@ -33,9 +29,6 @@ class Dictionary:
             P(f | e_1 ... e_n) = 1/(n+1) Σ_i t(f | e_i),   e_0 being nothing
 
         Source: Brown et al. (1993), "The mathematics of statistical machine translation".
-
-        Args:
-            sources, targets: lists of strings, as many.
         """
         source_ids: dict[str, int] = {_NOTHING: 0}
         target_ids: dict[str, int] = {}

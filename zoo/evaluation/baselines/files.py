@@ -13,8 +13,7 @@ from zoo.errors import UserError
 def stored_arrays(path: str | Path) -> Iterator[dict[str, np.ndarray]]:
     """The arrays of an npz file by name, for the code that makes a baseline of them.
 
-    Raises:
-        UserError: the file is missing or damaged, or that code can make nothing of the arrays.
+    A UserError says that the file is missing or damaged, or that the code can make nothing of it.
     """
     try:
         with np.load(Path(path), allow_pickle=False) as stored:

@@ -19,10 +19,8 @@ class LinearTextBaseline:
     """TF-IDF weighted words and logistic regression, at scikit-learn's defaults but for the words.
 
     A word is a run of letters and digits, of a single one too, or a punctuation mark. Words that
-    occur in one training text only are left out, unless there are no more than 100 texts.
-
-    Args:
-        pipeline: a fitted scikit-learn pipeline of the two; use `fit` or `load`.
+    occur in one training text only are left out, unless there are no more than 100 texts. Use `fit`
+    or `load`, which make the pipeline of the two.
     """
 
     def __init__(self, pipeline: Pipeline):
@@ -30,15 +28,7 @@ class LinearTextBaseline:
 
     @classmethod
     def fit(cls, texts: Sequence[str], labels: np.ndarray) -> "LinearTextBaseline":
-        """Fits the baseline.
-
-        Args:
-            texts: list of strings.
-            labels: (examples,) integers.
-
-        Raises:
-            UserError: all labels are the same, or there are no words to go by.
-        """
+        """Fits the baseline; a UserError if all labels are one, or there are no words to go by."""
         if len(np.unique(labels)) < 2:
             raise UserError(
                 f"the {len(texts)} training examples are all of one class: give more, of two "

@@ -12,24 +12,15 @@ from zoo.evaluation.tagging import tagging_metrics
 
 
 class MostFrequentTag:
-    """The tag that a word has most often in the training sentences; the most frequent, if unknown.
-
-    Args:
-        tags: dict of words and tags.
-        default: the tag of any other word.
-    """
+    """The tag that a word has most often in training; of an unknown word, the most frequent tag."""
 
     def __init__(self, tags: dict[str, str], default: str):
-        self._tags = tags
-        self._default = default
+        self._tags = tags  # by word
+        self._default = default  # of any other word
 
     @classmethod
     def fit(cls, sentences: Any) -> "MostFrequentTag":
-        """Counts the tags of each word.
-
-        Args:
-            sentences: a `zoo.datasets.sequence_tagging.TaggedSentences`.
-        """
+        """Counts the tags of each word of `zoo.datasets.sequence_tagging.TaggedSentences`."""
         by_word: dict[str, Counter[str]] = defaultdict(Counter)
         total: Counter[str] = Counter()
         for tokens, tags in zip(sentences.tokens, sentences.tags, strict=True):

@@ -41,9 +41,7 @@ class Client:
         make = getattr(importlib.import_module(f"zoo.serving.client.{module}"), kind)
         self._transport: Transport = make(address, model, timeout)
         self._model = model
-        self._signatures: dict[
-            int | None, dict
-        ] = {}  # by the version asked for; None is the latest
+        self._signatures: dict[int | None, dict] = {}  # by the version asked for, None the latest
 
     def predict(
         self,
@@ -86,12 +84,8 @@ class Client:
     def status(self) -> list[dict[str, Any]]:
         """The states of the model's versions.
 
-        Returns:
-            List of dicts: `version`, `state` ("AVAILABLE" if it answers), `error_code` ("OK" if
-            nothing is wrong) and `error_message`.
-
-        Raises:
-            UserError: as for `predict`.
+        Returns a list of dicts: `version`, `state` ("AVAILABLE" if it answers), `error_code` ("OK"
+        if nothing is wrong) and `error_message`. Errors are those of `predict`.
         """
         answer = self._transport.status()
         try:
@@ -105,12 +99,9 @@ class Client:
     def metadata(self, version: int | None = None) -> dict[str, Any]:
         """The signatures of a version of the model; None for the latest.
 
-        Returns:
-            dict of `model`, `version` and `signatures`: for each the `inputs` and `outputs` with
-            their `dtype`, as TensorFlow calls it, and `shape`, with None for any size.
-
-        Raises:
-            UserError: as for `predict`.
+        Returns a dict of `model`, `version` and `signatures`: for each the `inputs` and `outputs`
+        with their `dtype`, as TensorFlow calls it, and `shape`, with None for any size. Errors are
+        those of `predict`.
         """
         answer = self._transport.metadata(version)
         try:
@@ -160,9 +151,8 @@ def _arrays(inputs: Mapping[str, ArrayLike], specs: Specs) -> dict[str, np.ndarr
         try:
             arrays[name] = to_array(inputs[name], numpy_dtype(spec["dtype"]))
         except (ValueError, TypeError) as error:
-            raise UserError(
-                f"input {name} must hold {spec['dtype']} values of one shape"
-            ) from error
+            wanted = f"{spec['dtype']} values of one shape"
+            raise UserError(f"input {name} must hold {wanted}") from error
     return arrays
 
 

@@ -49,10 +49,8 @@ class Grpc(Transport):
             request.inputs[name].CopyFrom(to_tensor_proto(array))
         response = self._call(self._predictions.Predict, request)
         try:
-            return {
-                name: output_values(name, tf.make_ndarray(response.outputs[name]))
-                for name in outputs
-            }
+            arrays = {name: tf.make_ndarray(response.outputs[name]) for name in outputs}
+            return {name: output_values(name, array) for name, array in arrays.items()}
         except (TypeError, ValueError) as error:
             raise self.error("not understood", error) from error
 

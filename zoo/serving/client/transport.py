@@ -21,11 +21,7 @@ _WORDS = {
 
 
 class Transport:
-    """A connection to a server, at an address, on behalf of one model.
-
-    Raises:
-        UserError: the address cannot be one; later, what `_WORDS` tells.
-    """
+    """A connection to a server, on behalf of one model; what goes wrong is a UserError."""
 
     def __init__(self, address: str, model: str, timeout: float):
         self._address = address

@@ -18,11 +18,7 @@ _TEMPLATES = Path(__file__).with_name("templates")
 
 
 def update(folder: str | Path) -> None:
-    """Writes the configuration of the models in a folder, as far as it is missing.
-
-    Raises:
-        UserError: `models.config` is there and cannot be read.
-    """
+    """Writes the configuration of a folder's models, as far as it is missing: see `read_models`."""
     folder = Path(folder).resolve()  # the server wants absolute paths
     while True:  # another export may replace the file between reading and writing it
         models = read_models(folder)
@@ -38,11 +34,7 @@ def update(folder: str | Path) -> None:
 
 
 def read_models(folder: Path) -> list[ModelConfig]:
-    """The models that `models.config` in a folder lists; none if it is not there.
-
-    Raises:
-        UserError: the file cannot be read or is no such list.
-    """
+    """The models that a folder's `models.config`, if any, lists; a UserError if it is damaged."""
     path = folder / MODELS_NAME
     try:
         content = path.read_text(encoding="utf-8") if path.exists() else ""

@@ -25,11 +25,7 @@ class Signature(NamedTuple):
 
 
 def read_meta_graph(folder: str | Path) -> MetaGraphDef:
-    """The graph of a SavedModel as servers load it, with its signatures.
-
-    Raises:
-        ValueError: the file is missing or damaged, or has no such graph.
-    """
+    """The graph of a SavedModel as servers load it, with its signatures; else a ValueError."""
     path = Path(folder) / "saved_model.pb"
     try:
         graphs = saved_model_pb2.SavedModel.FromString(path.read_bytes()).meta_graphs
@@ -57,12 +53,8 @@ def _specs(tensor_infos: Mapping[str, TensorInfo]) -> Specs:
 class SavedModel:
     """A model that `tf.saved_model.load` reads. Any number of threads may run it at once.
 
-    Attributes:
-        meta_graph: `MetaGraphDef`.
-        signatures: dict of name -> `Signature`.
-
-    Raises:
-        ValueError, OSError, tf.errors.OpError: it cannot be read.
+    Its `meta_graph` is a `MetaGraphDef`, and `signatures` has each `Signature` by its name. What
+    cannot be read is a ValueError, an OSError or a tf.errors.OpError.
     """
 
     def __init__(self, folder: str | Path):
@@ -73,9 +65,8 @@ class SavedModel:
     def run(self, signature: str, inputs: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
         """The outputs of a signature by name; strings are object arrays of `bytes`.
 
-        Raises:
-            KeyError: there is no such signature or input.
-            tf.errors.OpError: the graph refuses the inputs.
+        A KeyError says that there is no such signature or input, a tf.errors.OpError that the graph
+        refuses the inputs.
         """
         specs = self.signatures[signature].inputs
         tensors = {name: tf.constant(inputs[name], spec.dtype) for name, spec in specs.items()}

@@ -48,19 +48,16 @@ class Network(tf.Module):
     def largest_difference(self, run: Run, batches: Sequence[int]) -> float:
         """The largest difference of a probability between an exported network and this one.
 
-        Compares batches of these sizes, at several lengths, padded and not.
-
-        Raises:
-            ExportError: it is above `TOLERANCE`, or not a number.
+        Compares batches of these sizes, at several lengths, padded and not. Above `TOLERANCE`, or
+        if it is not a number, it is an ExportError.
         """
         differences = []
         for ids in _token_ids(self.vocabulary_size, batches):
             expected = self.function(ids)[OUTPUT].numpy()
             answer = run(ids)
             if answer.shape != expected.shape:
-                raise ExportError(
-                    f"not exported: it answers {answer.shape} instead of {expected.shape}"
-                )
+                shapes = f"{answer.shape} instead of {expected.shape}"
+                raise ExportError(f"not exported: it answers {shapes}")
             differences.append(np.abs(answer - expected).max())
         largest = float(np.max(differences))  # NaN if any is
         if not largest <= TOLERANCE:

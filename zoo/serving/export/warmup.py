@@ -31,11 +31,7 @@ def write(folder: Path, model: str, endpoints: "Sequence[Endpoint]") -> None:
 
 
 def read(folder: str | Path) -> Iterator[PredictionLog]:
-    """The warm-up requests of a SavedModel.
-
-    Raises:
-        tf.errors.OpError: the file is missing or damaged.
-    """
+    """The warm-up requests of a SavedModel; a tf.errors.OpError if their file is damaged."""
     for record in tf.data.TFRecordDataset(str(Path(folder) / NAME)).as_numpy_iterator():
         yield PredictionLog.FromString(record)
 

@@ -100,8 +100,7 @@ def server(models: Sequence[Model]) -> uvicorn.Server:
 def run(configs: Sequence[ModelConfig], host: str, port: int) -> None:
     """Serves models of distinct names by REST, until the process gets SIGINT or SIGTERM.
 
-    Raises:
-        UserError: the port cannot be had.
+    A UserError says that the port cannot be had.
     """
     logging.basicConfig(format=f"%(asctime)s {NAME} %(levelname)s %(message)s")
     logging.getLogger(__package__).setLevel(logging.INFO)

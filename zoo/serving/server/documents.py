@@ -15,11 +15,7 @@ from zoo.serving.export.loaders import Specs
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """The JSON object of a request.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """The JSON object of a request; a ValueError if it is none."""
     try:
         document = json.loads(body.decode("utf-8"))
     except (RecursionError, ValueError) as error:
@@ -30,11 +26,7 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def read_inputs(document: dict[str, Any], specs: Specs) -> tuple[dict[str, np.ndarray], bool]:
-    """The tensors of a request, and whether they came in rows.
-
-    Raises:
-        ValueError: they do not fit the signature.
-    """
+    """The tensors of a request, and whether they came in rows; ValueError if they do not fit."""
     if ("instances" in document) == ("inputs" in document):
         raise ValueError("the request must have one of the keys 'instances' and 'inputs'")
     in_rows = "instances" in document
@@ -53,10 +45,8 @@ def prediction(outputs: Mapping[str, np.ndarray], in_rows: bool) -> dict[str, An
 
     A single output comes without its name.
     """
-    values = {
-        name: nested(output_values(name, array), to_base64)
-        for name, array in sorted(outputs.items())
-    }
+    arrays = sorted(outputs.items())
+    values = {name: nested(output_values(name, array), to_base64) for name, array in arrays}
     if len(values) == 1:
         (only,) = values.values()
         return {"predictions" if in_rows else "outputs": only}

@@ -18,11 +18,7 @@ _HOST = "0.0.0.0"  # it listens on every interface, and has no option for anothe
 
 
 def find() -> str:
-    """The path of `tensorflow_model_server`.
-
-    Raises:
-        UserError: it is not on PATH.
-    """
+    """The path of `tensorflow_model_server`; a UserError if it is not on PATH."""
     program = shutil.which(_PROGRAM)
     if program is None:
         raise UserError(
@@ -68,11 +64,8 @@ def command(
 def run(words: Sequence[str], port: int, rest_port: int) -> int:
     """Runs the server's command line; SIGINT and SIGTERM are passed on to it.
 
-    Returns:
-        Its exit code; 0 if it ended because of such a signal.
-
-    Raises:
-        UserError: a port is in use. The server itself would share it in silence.
+    Returns its exit code; 0 if it ended because of such a signal. A UserError says that a port is
+    in use: the server itself would share it in silence.
     """
     for number in (port, rest_port):
         ports.listen(_HOST, number).close()

@@ -11,11 +11,9 @@ _LOG = logging.getLogger(__name__)
 
 
 class Model:
-    """A folder of versions. Whoever asks for a version that is not loaded waits for it.
+    """A folder of versions, and the name that clients ask for.
 
-    Args:
-        name: what clients ask for.
-        folder: of the versions.
+    Whoever asks for a version that is not loaded waits for it.
     """
 
     def __init__(self, name: str, folder: str | Path):
@@ -25,11 +23,7 @@ class Model:
         self._lock = threading.Lock()
 
     def version(self, number: int | None = None) -> tuple[int, SavedModel]:
-        """A version, by default the highest that can be loaded, and its number.
-
-        Raises:
-            LookupError: there is none.
-        """
+        """A version's number and the version, by default the highest that loads; or LookupError."""
         with self._lock:
             for key in self._numbers(number):
                 if key not in self._loaded:
@@ -40,11 +34,7 @@ class Model:
         raise LookupError(f"Servable not found for request: {asked}")
 
     def status(self, number: int | None = None) -> dict[str, Any]:
-        """The states of all versions or of one, as REST has them.
-
-        Raises:
-            LookupError: there is none.
-        """
+        """The states of all versions or of one, as REST has them; LookupError if there is none."""
         if found := [self._state(key) for key in self._numbers(number)]:
             return {"model_version_status": found}
         asked = "any versions" if number is None else f"version {number}"

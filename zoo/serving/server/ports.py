@@ -6,11 +6,7 @@ from zoo.errors import UserError
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket on an interface, by name or address; port 0 is any that is free.
-
-    Raises:
-        UserError: it cannot be had.
-    """
+    """A socket that listens on an interface, port 0 being any free one; else a UserError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
