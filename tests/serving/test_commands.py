@@ -1,5 +1,6 @@
 """`python -m zoo serve` and `python -m zoo query`, in processes of their own and in this one."""
 
+import contextlib
 import io
 import json
 import os
@@ -113,10 +114,16 @@ def test_the_development_server_from_start_to_end(serve, small, tmp_path, capsys
     wait_until(lambda: ready(url), process, log)
     assert run("query", "--model", small.name, f"--rest={url}", "a") == 0
     assert capsys.readouterr().out == "   short 0.900  a\n"
+    busy = {"signature_name": "busy", "instances": [10**9]}  # for minutes
+    with contextlib.suppress(httpx2.TimeoutException):
+        httpx2.post(f"{url}/v1/models/{small.name}:predict", json=busy, timeout=1)
+    page = httpx2.get(f"{url}/healthz", headers={"Host": "attacker.example"}, timeout=60)
+    assert (page.status_code, page.text) == (400, "Invalid host header")
+    lines = log.read_text().splitlines()
+    assert all("zoo-development-server" in line for line in lines)
     assert stop(process, signal.SIGINT) == 0
     for part in ("development server", f"{small.name} version 2 answers", str(port)):
-        assert part in log.read_text()
-    assert all("zoo-development-server" in line for line in log.read_text().splitlines())
+        assert part in "".join(lines)
     assert [*(tmp_path / "temporary").iterdir()] == []
 
 

@@ -1,10 +1,13 @@
 """What the development server does beyond `test_conformance.py`, over sockets."""
 
 import base64
+import contextlib
+import gzip
 import json
 import math
 import shutil
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
@@ -91,6 +94,37 @@ def test_other_paths_and_strange_connections(rest, rest_url):
     with socket.create_connection((host, int(port)), timeout=60) as connection:  # breaks off
         connection.sendall(b"POST /v1/models/small:predict HTTP/1.1\r\nContent-Length: 99\r\n\r\n{")
     assert predict(rest, instances=["a"])
+
+
+def test_packed_and_huge_requests_are_refused(rest, monkeypatch):
+    body = json.dumps({"instances": ["a"]}).encode()
+    headers = {"Content-Encoding": "gzip"}
+    answer = rest.post("/v1/models/small:predict", content=gzip.compress(body), headers=headers)
+    assert answer.status_code == 415
+    assert "packed" in answer.json()["error"]
+    answer = rest.post("/v1/models/small:predict", content=b" " * (2**26 + 1))
+    assert answer.status_code == 413
+
+
+def test_a_busy_model_and_half_sent_requests_stall_no_other(small):
+    with (
+        development_server(small=small, other=small) as url,
+        contextlib.ExitStack() as stack,
+        ThreadPoolExecutor(50) as threads,
+        httpx2.Client(base_url=url, timeout=300) as rest,
+    ):
+        busy = {"signature_name": "busy", "instances": [30_000]}
+        path = "/v1/models/small:predict"
+        waiting = [threads.submit(rest.post, path, json=busy) for _ in range(50)]
+        host, port = url.removeprefix("http://").split(":")
+        for _ in range(1100):
+            connection = socket.create_connection((host, int(port)), timeout=60)
+            stack.enter_context(connection).sendall(b"GET /healthz HTTP/1.1\r\nHost: local")
+        answer = rest.post("/v1/models/other:predict", json={"instances": ["a"]})
+        unfinished = sum(not request.done() for request in waiting)
+        assert answer.json()["predictions"][0]["label"] == "short"
+        assert {request.result().status_code for request in waiting} == {200}
+        assert unfinished > 0
 
 
 def test_new_and_broken_versions(small, tmp_path):

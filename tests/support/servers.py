@@ -129,6 +129,12 @@ def _echo(content):
     return {"content_bytes": content + "", "text": content + "!", "size": size}
 
 
+def _busy(steps):
+    """Takes as long as it is told."""
+    (found,) = tf.while_loop(lambda i: i < tf.reduce_max(steps), lambda i: [i + 1], [0])
+    return {"found": tf.fill(tf.shape(steps), found)}
+
+
 def write_small_model(folder, version):
     """Writes a SavedModel with every kind of signature, without the zoo; returns its folder."""
     model = _Small(version)
@@ -141,6 +147,7 @@ def write_small_model(folder, version):
         ),
         "divide": (lambda x: {"quotient": x / tf.zeros_like(x)}, {"x": tf.float32}),
         "number": (lambda digits: {"number": tf.strings.to_number(digits)}, {"digits": tf.string}),
+        "busy": (_busy, {"steps": tf.int32}),
         "scalar": (lambda x: {"twice": 2 * x}, {"x": tf.TensorSpec([], tf.float32, "x")}),
         "types": (
             lambda flag, big, small: {"not_flag": ~flag, "big_": big + 0, "small_": small + 0},

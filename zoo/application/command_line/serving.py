@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import logging
 import os
 import tempfile
 from dataclasses import dataclass
@@ -85,8 +86,10 @@ def serve(options: ServeOptions, output: Output) -> int:
         with silence_stderr():
             from zoo.serving.server import development as server
 
-        server.run(configs, options.host or _HOST, options.rest_port)
-        return 0
+        with contextlib.suppress(SystemExit):
+            server.run(configs, options.host or _HOST, options.rest_port)
+    logging.shutdown()
+    os._exit(0)  # threads may still be busy, and TensorFlow cannot be interrupted
 
 
 def query(options: QueryOptions, output: Output) -> dict[str, Any]:

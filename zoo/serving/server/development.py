@@ -6,19 +6,23 @@ production, use TensorFlow Serving.
 """
 
 import contextlib
+import functools
 import json
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import anyio
 import tensorflow as tf
 import uvicorn
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -31,8 +35,9 @@ from zoo.serving.server.models import Model
 NAME = "zoo-development-server"
 """What it calls itself, in the header `Server` of every answer."""
 
-_REQUESTS = 256  # at the same time; more are refused
-_STOP_SECONDS = 30  # for requests under way when the server is stopped
+_AT_ONCE = 8  # requests that a model is busy with; others wait
+_MOST_BYTES = 2**26  # of the body of a request
+_STOP_SECONDS = 5  # for requests under way when the server is stopped
 _STATUS = {  # of errors; 500 of all others
     LookupError: 404,
     ValueError: 400,
@@ -46,17 +51,24 @@ _LOG = logging.getLogger(__name__)
 Answer = Callable[[Model, int | None, bytes], dict[str, Any]]
 
 
-def server(models: Sequence[Model]) -> uvicorn.Server:
-    """A server of the REST interface of models, which is yet to be run on a socket."""
+def server(models: Sequence[Model], hosts: Sequence[str] = ("*",)) -> uvicorn.Server:
+    """A server of the REST interface of models, which is yet to be run on a socket.
+
+    It answers requests for one of `hosts`, so that no page in a browser reaches it by a name of
+    its own.
+    """
     served = {model.name: model for model in models}
+    # Threads of each model's own, so that one that is busy for long stalls no other.
+    threads = {model.name: anyio.CapacityLimiter(_AT_ONCE) for model in models}
 
     def answering(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
-        """Runs `answer` in a thread, which may be busy with it for long."""
-
         async def endpoint(request: Request) -> Response:
+            if request.headers.get("content-encoding", "identity") != "identity":
+                raise HTTPException(415, "packed requests are not read: send the JSON as it is")
             name, number = request.path_params["name"], request.path_params.get("version")
             model = served.get(name) or Model(name, os.devnull)  # where no versions are
-            return _response(await run_in_threadpool(answer, model, number, await request.body()))
+            work = functools.partial(answer, model, number, await request.body())
+            return _response(await anyio.to_thread.run_sync(work, limiter=threads.get(name)))
 
         return endpoint
 
@@ -82,7 +94,12 @@ def server(models: Sequence[Model]) -> uvicorn.Server:
     ]
     handlers: Any = dict.fromkeys((*_STATUS, HTTPException, Exception), _failure)
     config = uvicorn.Config(
-        Starlette(routes=routes, exception_handlers=handlers),
+        Starlette(
+            routes=routes,
+            exception_handlers=handlers,
+            middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
+            max_body_size=_MOST_BYTES,
+        ),
         http="h11",
         ws="none",
         lifespan="off",
@@ -91,7 +108,6 @@ def server(models: Sequence[Model]) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         headers=[("Server", NAME)],
-        limit_concurrency=_REQUESTS,
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     return uvicorn.Server(config)
@@ -113,7 +129,16 @@ def run(configs: Sequence[ModelConfig], host: str, port: int) -> None:
             with contextlib.suppress(LookupError):  # whose reason has been logged
                 model.version()
         _LOG.info("REST on http://%s, no gRPC; stop with Control-C", ports.address(host, port))
-        server(models).run(sockets=[listener])
+        server(models, _names_of(host)).run(sockets=[listener])
+
+
+def _names_of(host: str) -> list[str]:
+    """What clients may call this server: as it was told, by the names of the machine, or local."""
+    names = {host, "localhost", "127.0.0.1", "::1", socket.gethostname(), socket.getfqdn()}
+    if host in ("0.0.0.0", "::"):
+        with contextlib.suppress(OSError):
+            names |= {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None)}
+    return sorted(name.strip("[]").lower() for name in names)
 
 
 def _predict(model: Model, number: int | None, body: bytes) -> dict[str, Any]:
@@ -138,7 +163,10 @@ def _metadata(model: Model, number: int | None, _: bytes) -> dict[str, Any]:
 async def _failure(request: Request, error: Exception) -> Response:
     path = request.url.path
     if isinstance(error, HTTPException):
-        if path.startswith("/v1/"):  # as TensorFlow Serving says of any path or method it has not
+        if path.startswith("/v1/") and error.status_code in (
+            404,
+            405,
+        ):  # as TensorFlow Serving says of any path or method it has not
             return _response({"error": f"Malformed request: {request.method} {path}"}, 400)
         return _response({"error": error.detail}, error.status_code)
     message = error.message if isinstance(error, tf.errors.OpError) else str(error)
