@@ -10,6 +10,8 @@ from zoo.cells.typing import Shape, Tensor, Tensors
 from zoo.layers.bidirectional import Bidirectional
 from zoo.layers.recurrence import Recurrence
 
+_MOST_LAYERS = 1000  # none is made of a larger number in a damaged file
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class RecurrentStack(keras.layers.Layer):
@@ -47,8 +49,8 @@ class RecurrentStack(keras.layers.Layer):
         `return_state` that and the list of final states.
 
     Raises:
-        ValueError: if there is no such cell, `layers` is below 1, or states are asked for or given
-            with two directions: one that runs backwards cannot be carried on.
+        ValueError: if there is no such cell, `layers` is below 1 or above 1000, or states are asked
+            for or given with two directions: one that runs backwards cannot be carried on.
     """
 
     def __init__(
@@ -67,8 +69,8 @@ class RecurrentStack(keras.layers.Layer):
         super().__init__(**kwargs)
         if cell not in CELLS:
             raise ValueError(f"`cell` must be one of {', '.join(CELLS)}. Received: {cell!r}")
-        if layers < 1:
-            raise ValueError(f"`layers` must be at least 1. Received: {layers!r}")
+        if not 1 <= layers <= _MOST_LAYERS:
+            raise ValueError(f"`layers` must be from 1 to {_MOST_LAYERS}. Received: {layers!r}")
         self.supports_masking = True
         self.cell = cell
         self.units = units

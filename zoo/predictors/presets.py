@@ -17,6 +17,7 @@ import numpy as np
 import zoo
 import zoo.layers
 from zoo.errors import UserError
+from zoo.predictors import integrity
 from zoo.predictors.catalogue import CONFIG_NAME, METRICS_NAME, find_model
 from zoo.predictors.entity_tagger import EntityTagger
 from zoo.predictors.folders import atomic_replace, passing_folder
@@ -26,7 +27,6 @@ from zoo.predictors.text_classifier import TextClassifier
 from zoo.predictors.translator import Translator
 
 MODEL_NAME = "model.keras"
-WEIGHTS_NAME = "model.weights.h5"  # Keras' own, inside of it
 
 Predictor = EntityTagger | LanguageModel | MusicModel | TextClassifier | Translator
 PREDICTORS = {
@@ -46,8 +46,10 @@ def load(preset: str | Path) -> Predictor:
         UserError: there is no such model, or it is damaged.
     """
     folder = find_model(preset)
+    integrity.check_files(folder)
     config = _read_config(folder)
     try:
+        integrity.check_archive(folder / MODEL_NAME)
         model = keras.saving.load_model(folder / MODEL_NAME, compile=False)
         return PREDICTORS[config["predictor"]].load_assets(folder, config, model)
     except UserError:
@@ -64,13 +66,13 @@ def _read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         kind = config["predictor"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(
             f"{path}: not the configuration of a saved model: restore it, or train the model again"
         ) from error
-    if kind not in PREDICTORS:
+    if not isinstance(kind, str) or kind not in PREDICTORS:
         raise UserError(
-            f"{path}: '{kind}' is not a kind of model that this version of the zoo knows "
+            f"{path}: {str(kind):.60} is not a kind of model that this version of the zoo knows "
             f"({', '.join(PREDICTORS)}): update the zoo"
         )
     return config
@@ -144,7 +146,7 @@ def halve_weights(archive: str | Path) -> None:
         with zipfile.ZipFile(archive) as old, zipfile.ZipFile(new, "w") as halved:
             for member in old.infolist():
                 content = old.read(member)
-                if member.filename == WEIGHTS_NAME:
+                if member.filename == integrity.WEIGHTS_NAME:
                     content = _halved(content)
                 halved.writestr(member, content, zipfile.ZIP_DEFLATED)
         os.replace(new, archive)

@@ -1,5 +1,6 @@
 """Reads the files of the baselines: arrays without pickles."""
 
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import UserError
+
+_MOST_BYTES = 2**31  # of all arrays
 
 
 @contextmanager
@@ -16,6 +19,10 @@ def stored_arrays(path: str | Path) -> Iterator[dict[str, np.ndarray]]:
     A UserError says that the file is missing or damaged, or that the code can make nothing of it.
     """
     try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as parts:
+                if sum(part.file_size for part in parts.infolist()) > _MOST_BYTES:
+                    raise ValueError("it is no file of a baseline, but a bomb")
         with np.load(Path(path), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         yield arrays
