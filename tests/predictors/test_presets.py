@@ -7,39 +7,30 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+from support import classifiers
+from support.classifiers import LABELS, TEXTS
 from support.command_lines import contents
-from support.processors import NO_BFLOAT16
 
 import zoo
 from zoo.cells import CELLS
 from zoo.errors import UserError
-from zoo.networks import many_to_one
 from zoo.predictors import TextClassifier, catalogue, presets
-from zoo.text.words import WordTokenizer
 from zoo.training import ClippedAdam
-
-TEXTS = ["A good film!", "", "bad, bad and bad again", "unheard-of words", "fine"]
-LABELS = ("bad", "fine", "good")
 
 DEEP = {"layers": 2, "bidirectional": False, "residual": True}
 NETWORKS = {
     **{cell: {"cell": cell} | (DEEP if number % 2 else {}) for number, cell in enumerate(CELLS)},
-    "two labels, mean of two layers": {"classes": 2, "pooling": "mean", "layers": 2},
+    "two labels, mean of two layers": {"labels": LABELS[:2], "pooling": "mean", "layers": 2},
     # There the other direction has seen nothing else yet.
     "last step": {"pooling": "last", "bidirectional": False},
     "adversarial": {"adversarial": 0.1, "word_dropout": 0.2, "residual": True, "embedding_dim": 6},
     "diagonal peepholes": {"cell": "peephole_lstm", "cell_options": {"peephole": "diagonal"}},
-} | ({} if NO_BFLOAT16 else {"mixed precision": {"policy": "mixed_bfloat16", "layers": 2}})
+    "mixed precision": {"policy": "mixed_bfloat16", "layers": 2},
+}
 
 
-def classifier(classes=3, policy="float32", **options):
-    """An untrained classifier of texts."""
-    tokenizer = WordTokenizer.from_texts(TEXTS, max_length=20)
-    arguments = {"embedding_dim": 4, "units": 3, "dropout": 0, "embedding_dropout": 0} | options
-    keras.config.set_dtype_policy(policy)
-    model = many_to_one(len(tokenizer.vocabulary), classes, **arguments)
-    keras.config.set_dtype_policy("float32")
-    return TextClassifier(model, tokenizer, LABELS[:classes])
+def classifier(labels=LABELS, **options):
+    return classifiers.classifier(labels, max_length=20, **options)
 
 
 def train_one_step(predictor):

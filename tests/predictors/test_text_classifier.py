@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import scipy.special
-from support.predictor_case import CASES, LABELS, classifier, made
+from support.classifiers import LABELS, TEXTS, balanced
+from support.predictor_case import made
 
 EACH = pytest.mark.parametrize("labels", [2, 3])
-TEXTS = CASES["classifier of 2"].inputs
 
 
 @EACH
@@ -31,7 +31,7 @@ def test_predictions_are_the_likeliest_labels_by_the_softmax_of_the_logits(label
 
 @EACH
 def test_loss_and_accuracy_of_training_are_those_of_evaluation(labels):
-    predictor, true = classifier(labels), np.arange(len(TEXTS)) % labels
+    predictor, true = balanced(LABELS[:labels]), np.arange(len(TEXTS)) % labels
     predictor.compile(keras.optimizers.Adam()).run_eagerly = True
     logs = predictor.model.test_on_batch(predictor.tokenizer(TEXTS), true, return_dict=True)
     measured = predictor.evaluate(TEXTS, true)

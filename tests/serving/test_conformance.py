@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 import tensorflow as tf
-from support.exports import assert_alike
+from support.predictor_case import assert_alike
 from support.servers import development_server, free_ports, wait_until
 from tensorflow.core.framework import types_pb2
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.exports import assert_alike
+from support.predictor_case import assert_alike
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from zoo.serving.export.warmup import to_tensor_proto

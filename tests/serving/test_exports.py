@@ -17,13 +17,13 @@ from zoo.predictors import language_model_endpoints
 STATES = ("state_0", "state_1")  # of a layer of LSTM
 ENTITY = ("type", "text", "start", "end", "probability")
 WRITE_MUSIC = "seed_chord key temperature seed max_length -> pitches onsets step_count"
-SIGNATURES = {  # by the last word of a kind, or the first of music
+SIGNATURES = {  # by a word of the kind
     "classifier": {
         "serving_default": "text -> label probabilities",
         "token_ids": "token_ids length -> label probabilities",
     },
     "tagger": {"serving_default": f"text -> {' '.join(f'entity_{name}' for name in ENTITY)}"},
-    "model": {
+    "language model": {
         "serving_default": "text -> log_probability token_count",
         "score": "text -> log_probability token_count",
         "generate": "prompt temperature seed max_length -> text log_probability token_count",
@@ -60,7 +60,7 @@ def predictor(export):
 
 def test_signatures(model, request):
     kind = request.node.callspec.params["export"]
-    expected = next(SIGNATURES[word] for word in kind.split() if word in SIGNATURES)
+    (expected,) = (words for part, words in SIGNATURES.items() if part in kind)
     assert model.signatures.keys() == expected.keys()
     for name, words in expected.items():
         inputs, outputs = (set(part.split()) for part in words.split("->"))
@@ -79,14 +79,14 @@ def test_the_vocabularies_are_assets(export):
         assert asset.read_bytes() == (export.saved / asset.name).read_bytes()
 
 
-@of("classifier", "tagger")
+@of(*KINDS[:2])
 def test_every_weight_is_kept_once(export):
     stored = tf.train.list_variables(str(export.version / "variables" / "variables"))
     sizes = [math.prod(shape) for name, shape in stored if "VARIABLE_VALUE" in name]
     assert sum(sizes) == export.predictor.model.count_params()
 
 
-@of("classifier")
+@of(KINDS[0])
 def test_labels(model, predictor):
     ids = predictor.tokenizer.ragged(TEXTS)
     lengths = tf.cast(ids.row_lengths(), "int32")
@@ -124,7 +124,7 @@ def assert_entities(answer, predictions):
         np.testing.assert_allclose([e[-1] for e in entities], [e[-1] for e in others], atol=1e-5)
 
 
-@of("tagger")
+@of(KINDS[1])
 def test_entities(model, predictor):
     texts = [
         "Ann Lee met Bob in Rome, and Bob met Ann.",
@@ -134,7 +134,7 @@ def test_entities(model, predictor):
         "Eva Maria Kohl went to Bonn . " * 30,
     ]
     expected = predictor.predict(texts)
-    assert {e["type"] for p in expected for e in p["entities"]} == {"LOC", "PER"}, "or little shows"
+    assert len({e["type"] for p in expected for e in p["entities"]}) > 1, "or little shows"
     answer = model.run("serving_default", {"text": texts})
     assert_entities(answer, expected)
     assert_entities(model.run("serving_default", {"text": texts[:1]}), expected[:1])
@@ -148,7 +148,7 @@ def test_entities(model, predictor):
     assert entities_of(answer)[0], "or nothing is shown"
 
 
-language_models = of("character model", OTHERS[0])
+language_models = of(KINDS[2], OTHERS[0])
 
 
 @language_models
@@ -202,7 +202,7 @@ def test_steps_chained_by_hand_are_the_score(model, predictor):
     assert total == pytest.approx(score["log_probability"], rel=1e-5)
 
 
-music = of("music of parts", OTHERS[1])
+music = of(KINDS[3], OTHERS[1])
 REST = -1
 
 
@@ -244,7 +244,7 @@ def test_probabilities_of_pieces(model, predictor):
     assert found["length"].tolist() == [len(score) for score in scores]
 
 
-@of("subword translator", OTHERS[2])
+@of(KINDS[4], OTHERS[2])
 def test_translations(model, predictor):
     texts = ["the cat.", "", "the big dog sees the old cat and hears.", "Köln 😀", "\u200b"]
     found = model.run("serving_default", {"text": texts})

@@ -10,30 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import pytest
 
 import zoo
-from support import language_modelling, music_pieces, translation_pairs
+from support import classifiers, language_modelling, music_pieces, translation_pairs
+from support.sequences import randomize
 from zoo.datasets.sequence_tagging import TaggedSentences
-from zoo.networks import many_to_many, many_to_one
-from zoo.predictors import EntityTagger, TextClassifier
+from zoo.networks import many_to_many
+from zoo.predictors import EntityTagger
 from zoo.predictors.base import Predictor
 from zoo.text import tags
 from zoo.text.token_features import SHAPES, TokenEncoder
-from zoo.text.words import WordTokenizer
 
-FILMS = [
-    "good",
-    "",
-    "a bad and long and slow and altogether much too long film, with a bad end",
-    "wörds unheard of",
-    "  ",
-    "good film!",
-    "bad",
-]
-LABELS = ("bad", "fair", "good")
 ODD_TEXTS = [
     "Ann Lee met Bob in Rome, and Bob met Ann.",
     "",
@@ -54,23 +43,6 @@ SENTENCES = [
 PAIRS = ["the cat.", "the big dog sees the old cat.", "", "the dog hears the cat. the cat hears."]
 
 
-def randomized(model, scale=1.0, seed=3):
-    """A network with weights that let its answers differ."""
-    generator = np.random.default_rng(seed)
-    for weight in model.trainable_variables:
-        weight.assign(scale * generator.normal(size=weight.shape))
-    return model
-
-
-def classifier(classes):
-    """A classifier that gives several labels."""
-    tokenizer = WordTokenizer.from_texts(FILMS)
-    model = many_to_one(len(tokenizer.vocabulary), classes, embedding_dim=5, units=3, layers=2)
-    bias = randomized(model, seed=2).get_layer("logits").bias
-    bias.assign(bias - keras.ops.mean(model(tokenizer(FILMS).numpy()), axis=0))
-    return TextClassifier(model, tokenizer, LABELS[:classes])
-
-
 def tagger(head="crf"):
     """A tagger whose tags differ from token to token."""
     encoder = TokenEncoder.from_sentences(SENTENCES, longest_word=5)
@@ -87,7 +59,8 @@ def tagger(head="crf"):
         head=head,
         allowed=tags.allowed_transitions(TAGS),
     )
-    return EntityTagger(randomized(model), encoder, TAGS)
+    randomize(model, seed=3, scale=1)
+    return EntityTagger(model, encoder, TAGS)
 
 
 def tagged(tokens, seed=4):
@@ -106,8 +79,8 @@ class PredictorCase(NamedTuple):
     data: tuple[Any, ...]
 
 
-def _case(make, *arguments, inputs, data):
-    return PredictorCase(functools.partial(make, *arguments), inputs, data)
+def _case(make, *arguments, inputs, data, **options):
+    return PredictorCase(functools.partial(make, *arguments, **options), inputs, data)
 
 
 _CHORDS = ["C5 G4 E4 C3 | D5 G4 D4 B2", "", "C5 G4 E4 C3"]
@@ -122,7 +95,11 @@ def _pieces(kind):
 CASES = {
     **{
         f"classifier of {n}": _case(
-            classifier, n, inputs=FILMS, data=(FILMS, np.arange(len(FILMS)) % n)
+            classifiers.balanced,
+            classifiers.LABELS[:n],
+            inputs=classifiers.TEXTS,
+            data=(classifiers.TEXTS, np.arange(len(classifiers.TEXTS)) % n),
+            layers=2,
         )
         for n in (2, 3)
     },
@@ -149,8 +126,9 @@ CASES = {
             level,
             inputs=PAIRS,
             data=(translation_pairs.pairs(6),),
+            attention=attention,
         )
-        for level in ("subword", "word")
+        for level, attention in (("subword", "multiplicative"), ("word", "additive"))
     },
 }
 # One of each kind, where each costs seconds.
