@@ -3,8 +3,8 @@
 from html.parser import HTMLParser
 
 import pytest
+from support.refusals import refused
 
-from zoo.errors import UserError
 from zoo.evaluation.highlights import page, recorded
 
 HOSTILE = "</p><script>alert('1')</script>&amp;<!-- {0} {paragraphs} %s \"' onclick=x"
@@ -103,5 +103,4 @@ def test_predictions_pass_and_the_page_is_written_at_the_end(tmp_path):
 
 def test_a_page_that_cannot_be_written_is_an_error_of_one_line(tmp_path):
     for path in (tmp_path / "none" / "page.html", tmp_path):
-        with pytest.raises(UserError, match="cannot write the page"):
-            list(recorded([prediction("a")], path))
+        refused("cannot write the page", list, recorded([prediction("a")], path))
