@@ -1,12 +1,13 @@
-"""What a score holds, and what can be done with it."""
+"""What a score holds, and what can be done with it, other keys included."""
 
 import numpy as np
 import pytest
 from support.refusals import refused
-from support.score_examples import METRES, random_score, score_of, struck
+from support.score_examples import METRES, piece_of, random_score, score_of, struck
 
 from zoo.music import Score, transposed_key
 from zoo.music.score import check_tempo, time_signature
+from zoo.music.transpositions import transpositions
 
 HELD = Score(
     pitches=[[60, 0], [60, 48], [60, 48], [62, 0]],
@@ -106,3 +107,30 @@ def test_fingerprints_are_those_of_the_pitches_up_to_transposition():
 def test_a_tempo_that_cannot_be_played():
     for tempo in (0, -100, 3.9, 1001, float("nan"), float("inf")):
         refused("give 4 to 1000 quarter notes a minute", check_tempo, tempo)
+
+
+def test_within_what_each_voice_has_somewhere():
+    low, high = struck([[60, 40], [62, 41]]), struck([[63, 42], [65, 44]])
+    found = transpositions([low, high], 12)
+    shifts = [int(score.pitches[0, 0]) for score in found]
+    assert shifts == [60, 61, 62, 63, 61, 62, 63]  # one up by 3, the other down by 2
+    for score in found:
+        assert set(score.pitches[:, 0]) <= set(range(60, 66))
+        assert set(score.pitches[:, 1]) <= set(range(40, 45))
+    silent = transpositions([struck([[60, 0]]), struck([[62, 0]])], 5)
+    assert [score.pitches.tolist() for score in silent[:3]] == [[[60, 0]], [[61, 0]], [[62, 0]]]
+
+
+def test_no_more_than_asked_for():
+    pieces = [struck([[60]]), struck([[80]])]
+    assert [int(s.pitches[0, 0]) for s in transpositions(pieces, 2)] == [60, 61, 62, 78, 79, 80]
+    assert transpositions(pieces, 0) == pieces
+
+
+def test_keys_rests_and_onsets_go_along():
+    piece, bound = piece_of(seed=1, key="G major"), struck([[127] * 4, [1] * 4])
+    found = transpositions([piece, bound], 1)
+    assert [score.key for score in found[:3]] == ["F# major", "G major", "Ab major"]
+    for score in found[:3]:
+        np.testing.assert_array_equal(score.pitches == 0, piece.pitches == 0)
+        np.testing.assert_array_equal(score.onsets, piece.onsets)
