@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from support.score_examples import random_score, score_of
+from support.music_pieces import random_score, score_of
 
 from zoo.music.audio import SAMPLE_RATE, synthesised, write_wav
 from zoo.music.piano_roll import draw

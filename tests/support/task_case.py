@@ -5,6 +5,7 @@ A new task gets them by a line in `CASES` and one in its test file.
 
 import contextlib
 import dataclasses
+import functools
 import io
 import json
 import re
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import click
 import numpy as np
@@ -191,9 +193,13 @@ REFUSED = {
 
 @pytest.mark.usefixtures("load_once")
 class TaskTests:
-    """The tests of every task; a subclass names its `case`."""
+    """The tests of every task; a subclass names its `case`, and what it refuses beside `REFUSED`.
+
+    There `generate`, `score` and `predict` are asked of the trained model; "{data}" is its data.
+    """
 
     case: TaskCase
+    refused: ClassVar = {}
 
     @pytest.fixture
     def trained(self, trained_models):
@@ -203,6 +209,19 @@ class TaskTests:
     def verb(self, call, trained):
         """Calls a verb with the trained model."""
         return lambda name, *words: call(self.case.task, name, "--model", trained.model, *words)
+
+    @pytest.fixture
+    def built(self, trained):
+        """Makes the untrained predictor of options, and its batches."""
+
+        def build(*words):
+            words = (*trained.given, *self.case.tiny, *words)
+            options, task = options_of(self.case.task, *words), self.case.task()
+            options.resolve()
+            predictor, _, batches = workflow._build(task, task.load_data(options), options)
+            return predictor, batches
+
+        return build
 
     def options(self, trained):
         """Those of the training."""
@@ -349,13 +368,19 @@ class TaskTests:
                 np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-7)
 
     def test_wrong_input_is_refused_and_nothing_is_touched(
-        self, trained, call, verb, tmp_path, monkeypatch
+        self, trained, call, verb, standard_input, tmp_path, monkeypatch
     ):
-        monkeypatch.chdir(tmp_path)
-        (tmp_path / "empty.json").touch()
-        for words, problem in REFUSED.items():
-            assert_refused(call(self.case.task, *words.split()), problem)
-            assert [*tmp_path.iterdir()] == [tmp_path / "empty.json"], words
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        standard_input(b"")
+        (folder / "empty.json").touch()
+        for words, problem in (REFUSED | self.refused).items():
+            name, *others = shlex.split(words.format(**trained.files))
+            asked = name in ("generate", "score", "predict") and "--model" not in others
+            ask = verb if asked else functools.partial(call, self.case.task)
+            assert_refused(ask(name, *others), problem)
+            assert [*folder.iterdir()] == [folder / "empty.json"], words
         before = contents(trained.model)
         result = call(self.case.task, *trained.given, "--out", trained.model, *self.case.tiny)
         assert_refused(result, trained.model, "already holds a model", "--overwrite")

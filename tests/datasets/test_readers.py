@@ -1,4 +1,4 @@
-"""Reading sentences in columns, and what is said of those that are wrong."""
+"""Reading users' tables and sentences in columns, and what is said of those that are wrong."""
 
 import gzip
 import re
@@ -7,6 +7,62 @@ import pytest
 from support.refusals import refused
 
 from zoo.datasets.readers.columns import read_columns
+from zoo.datasets.readers.tables import read_table
+
+COLUMNS = ("text", "label")
+
+
+def fields(path):
+    return [(row.fields["text"], row.fields["label"]) for row in read_table(path, COLUMNS)]
+
+
+def test_csv_with_quotes_commas_and_line_breaks(write):
+    path = write("a.csv", 'label,text\r\npos,"said ""yes"", and\nleft"\r\n\r\nneg,plain\r\n')
+    assert fields(path) == [('said "yes", and\nleft', "pos"), ("plain", "neg")]
+    assert [row.line for row in read_table(path, COLUMNS)] == [2, 5]
+    text = "word " * 50_000
+    path = write("a.csv", f"id,text,label\n7,{text},pos\n")  # other columns are kept
+    assert read_table(path, COLUMNS)[0].fields == {"id": "7", "text": text, "label": "pos"}
+
+
+def test_tsv_takes_quotation_marks_as_text(write):
+    content = '\ufefftext\tlabel\n"so" it goes\tpos\r\n" unbalanced\u2028line\tneg'
+    expected = [('"so" it goes', "pos"), ('" unbalanced\u2028line', "neg")]
+    assert fields(write("a.tsv", content)) == expected
+    assert fields(write("a.TSV.gz", gzip.compress(content.encode()))) == expected
+
+
+def test_jsonl_with_numbers_and_other_keys(write):
+    path = write("a.jsonl", '{"text": "un\\u00e9", "label": 1, "id": 7}\n\n{"label":0,"text":""}\n')
+    assert fields(path) == [("uné", "1"), ("", "0")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "hint"),
+    [
+        *((name, "text,label\n", ".csv, .tsv, .jsonl") for name in ("a.txt", "a", "a.gz", ".csv")),
+        ("a.csv", "text,label\n", "no row below"),
+        ("a.tsv", "text\tlabel", "no row below"),
+        ("a.csv.gz", gzip.compress(b"text,label\nfine,pos\n")[:-9], "not a whole gzip file"),
+        ("a.csv.gz", "text,label\nfine,pos\n", "not a whole gzip file"),
+        ("a.csv", b"text,label\nun m\xe9tier,pos\n", "byte at offset 15 (line 2) is not UTF-8"),
+        ("a.csv", "review,label\nb,pos\n", "no column 'text'; the columns found are 'review', "),
+        ("a.tsv", "word " * 1000 + "\tpos\nother\tneg\n", "no column 'text', 'label'"),
+        ("a.csv", "text,label,text\na,b,c\n", "'text' is there 2 times"),
+        ("a.csv", "text,label\nfine,pos\nwell, well,pos\n", "line 3 has 3 fields"),
+        ("a.tsv", "text\tlabel\nfine\tpos\nno label\n", "line 3 has 1 fields"),
+        ("a.csv", 'text,label\nfine,pos\n"open,neg\n' + "more,pos\n" * 5, "starts on line 3"),
+        ("a.jsonl", "{'text': 1}", "line 1 is not JSON"),
+        ("a.jsonl", '\n{"text": "a", "lable": "b"}', "line 2: no column 'label'; the col"),
+        ("a.jsonl", "[1, 2]", "line 1 is not a JSON object"),
+        ("a.jsonl", '{"text": null, "label": "a"}', "1: 'text' must be a string or a number"),
+        ("a.jsonl", '{"text": "\\ud800", "label": "a"}', "line 1: 'text' holds a lone surrogate"),
+    ],
+)
+def test_what_is_wrong_in_a_table_is_said_in_one_line(write, name, content, hint):
+    path = write(name, content)
+    refused(rf"^{re.escape(str(path))}: .*{re.escape(hint)}", read_table, path, COLUMNS)
+
 
 SCHEMES = {
     "IOB1": "I-PER I-PER B-PER O I-LOC I-PER I-PER I-PER",
@@ -46,17 +102,7 @@ def test_what_is_passed_over(write):
 
 
 def test_only_space_and_tab_part_columns_and_characters_stay_as_they_are(write):
-    odd = [
-        "👩‍👩‍👧",
-        "e\u0301",
-        "a\u00a0b",
-        "\u200bx\u200d",
-        "\u2028",
-        "\x85",
-        "\x0c",
-        "\u3000",
-        '"',
-    ]
+    odd = ["👩‍👩‍👧", "e\u0301", "a\u00a0b", "\u200bx\u200d", *'\u2028\x85\x0c\u3000"']
     path = write("a.txt", "".join(f"{token} B-PER\n{token}\tO\n" for token in odd))
     assert read_columns(path)[0].tokens == [token for token in odd for _ in range(2)]
 
@@ -74,8 +120,7 @@ def test_only_space_and_tab_part_columns_and_characters_stay_as_they_are(write):
             (f"a O\nb {tag}\n", f"line 2: '{tag}' is no tag")
             for tag in ("X-A", "o", "B-", "B", "O-A")
         ),
-        ("token tag\na O\n", "line 1: 'tag' is no tag: give O, or B-, I-, E- or S- before a type"),
-        ("token tag\na O\n", "take a header away"),
+        ("token tag\na O\n", "S- before a type, as in B-PER; take a header away"),
         (f"a {'word' * 1000}\n", "'wordword"),
         ("a O\rb O\r", "line 1 holds a carriage return"),
         ("a O\nb\rc O\r\n", "line 2 holds a carriage return"),
@@ -89,6 +134,6 @@ def test_only_space_and_tab_part_columns_and_characters_stay_as_they_are(write):
         ("c S-PER\nb B-LOC\nc I-LOC\n\nd E-LOC\n", "not BIOES (line 3:"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(write, content, hints):
+def test_what_is_wrong_in_columns_is_said_in_one_line(write, content, hints):
     path = write("a.txt", content)
     refused(rf"^{re.escape(str(path))}: .*{re.escape(hints)}", read_columns, path)
