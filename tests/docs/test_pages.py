@@ -7,23 +7,13 @@ import json
 import pkgutil
 import re
 import runpy
+import shlex
 import sys
 
 import click
 import pytest
 import tensorflow_datasets as tfds
-from support.pages import (
-    CARDS,
-    PAGES,
-    README,
-    ROOT,
-    TEXTS,
-    blocks,
-    commands,
-    name_of,
-    task_of,
-    words_of,
-)
+from support.pages import CARDS, PAGES, README, ROOT, TEXTS, blocks, commands, name_of, task_of
 
 from zoo.application.command_line.commands import commands_of
 from zoo.cells import CELLS, registry
@@ -59,7 +49,7 @@ def test_the_code_of_a_page_runs(page, folder, monkeypatch):
                 exec(code, names)
         elif block.language == "console":
             for line in re.findall(r"^python \w+\.py .*", block.code, re.M):
-                run_script(words_of(line)[1:], monkeypatch)
+                run_script(shlex.split(line)[1:], monkeypatch)
 
 
 def run_script(words, monkeypatch):

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import io
 import json
+import os
 import re
 import shlex
 import shutil
@@ -37,8 +38,8 @@ from zoo.application import workflow
 from zoo.application.options import training_command
 from zoo.training import checkpoints
 
-FILES = {"README.md", "baseline.npz", "config.json", "metrics.json", "model.keras", "run"}
-FILES |= {"learning_curves.png"}
+FILES = {"README.md", "baseline.npz", "config.json", "learning_curves.png", "metrics.json"}
+FILES |= {"model.keras", "run"}
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,12 @@ REFUSED = {
     "predict --model nowhere x": "unknown model 'nowhere': give the folder of one",
     "evaluate --model nowhere": "unknown model 'nowhere'",
     "export --model nowhere --out out": "unknown model 'nowhere'",
+    "export": "Missing option '--out'",
+    "export --out=out --name=a/b": "'a/b' cannot name an exported model",
+    "export --out=out --name=": "--name",
+    "export --out=out --format=pickle": "'saved_model', 'onnx', 'litert'",
+    "export --out=": "--out",
+    "export --out=empty.json": "cannot write to",
 }
 
 
@@ -195,7 +202,7 @@ REFUSED = {
 class TaskTests:
     """The tests of every task; a subclass names its `case`, and what it refuses beside `REFUSED`.
 
-    There `generate`, `score` and `predict` are asked of the trained model; "{data}" is its data.
+    There "{data}" is the training data, and verbs that take a model get the trained one.
     """
 
     case: TaskCase
@@ -328,7 +335,8 @@ class TaskTests:
         assert verb("predict", "-", "--json").json == {"predictions": []}
 
     def test_export_is_of_the_model_that_was_asked_for(self, trained, verb, monkeypatch, tmp_path):
-        """What an export holds is told apart in `tests/serving`."""
+        """On TensorFlow, whatever is set. What it holds is told apart in `tests/serving`."""
+        monkeypatch.setenv("KERAS_BACKEND", "jax")
         asked = []
 
         def export(predictor, *words):
@@ -338,6 +346,7 @@ class TaskTests:
         monkeypatch.setattr(workflow.serving, "export", export)
         found = verb("export", "--out", tmp_path, "--json").json
         assert found == {"model": str(trained.model), "format": "saved_model", "folder": "where"}
+        assert os.environ["KERAS_BACKEND"] == "tensorflow"
         verb("export", "--out", tmp_path, "--name=other", "--format=onnx", "--overwrite")
         kind, out = type(zoo.load(trained.model)), str(tmp_path)
         assert asked == [
@@ -377,7 +386,7 @@ class TaskTests:
         (folder / "empty.json").touch()
         for words, problem in (REFUSED | self.refused).items():
             name, *others = shlex.split(words.format(**trained.files))
-            asked = name in ("generate", "score", "predict") and "--model" not in others
+            asked = name in ("generate", "score", "predict", "export") and "--model" not in others
             ask = verb if asked else functools.partial(call, self.case.task)
             assert_refused(ask(name, *others), problem)
             assert [*folder.iterdir()] == [folder / "empty.json"], words

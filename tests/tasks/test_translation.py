@@ -34,17 +34,12 @@ class TestTranslation(TaskTests):
 
     def test_beams_and_words_that_the_model_does_not_know(self, trained, verb, monkeypatch):
         asked, predictor = [], zoo.load(trained.model)
-        scored = [
-            {"text": t, "log_probability": -n} for n, t in enumerate(("un chat", "", "le"), 1)
-        ]
+        scored = [{"text": text, "log_probability": -len(text)} for text in ("un chat", "", "le")]
         found = [{"translation": "un chat", "hypotheses": scored}]
         monkeypatch.setattr(predictor, "predict", lambda texts, **k: asked.append(k) or found)
         words = ("predict", "xyz", "--n-best=3", "--beams=4", "--length-penalty=0.5")
-        assert [line.split() for line in verb(*words).out.splitlines()] == [
-            ["-1.000", "un", "chat"],
-            ["-2.000"],
-            ["-3.000", "le"],
-        ]
+        lines = [line.split(maxsplit=1) for line in verb(*words).out.splitlines()]
+        assert lines == [["-7.000", "un chat"], ["0.000"], ["-2.000", "le"]]
         verb("predict", "xyz", "--copy-unknown")
         beams = {"beams": 4, "n_best": 3, "length_penalty": 0.5, "copy_unknown": False}
         assert (asked[0], asked[1]["copy_unknown"]) == (beams, True)
