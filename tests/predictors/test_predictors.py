@@ -66,6 +66,9 @@ def test_saved_and_loaded(name, saved):
     loaded = presets.load(saved / name)
     assert type(loaded) is type(made(name))
     assert_alike(loaded.predict(CASES[name].inputs), predicted(name), 1e-6)
+    for part in {"tokenizer", "source_tokenizer", "target_tokenizer"} & vars(loaded).keys():
+        kept, given = (vars(predictor)[part].get_config() for predictor in (loaded, made(name)))
+        assert kept == given
     config = json.loads((saved / name / "config.json").read_text())
     assert config["predictor"] == loaded.kind
 

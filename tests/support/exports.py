@@ -11,18 +11,14 @@ from zoo.predictors import presets
 from zoo.serving.export import audit, saved_model
 from zoo.serving.export.loaders import SavedModel
 
-# One of each predictor. The audit of the first runs in a process of its own, as for users; that
-# takes seconds, so for the others it runs in this one.
+# One of each predictor and of each tokenizer. The audit of the first runs in a process of its own,
+# as for users; that takes seconds, so for the others it runs in this one.
 KINDS = (
-    "classifier of 3",
-    "tagger, crf",
-    "language model of characters",
-    "music, parts",
-    "translator of subwords",
+    *("classifier of 3", "tagger, crf", "language model of characters", "language model of words"),
+    *("music, parts", "translator of subwords"),
 )
 OTHERS = tuple(
-    pytest.param(kind, marks=pytest.mark.long)
-    for kind in ("language model of words", "music, ranked", "translator of words")
+    pytest.param(kind, marks=pytest.mark.long) for kind in ("music, ranked", "translator of words")
 )
 
 

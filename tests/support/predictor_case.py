@@ -79,64 +79,41 @@ class PredictorCase(NamedTuple):
     data: tuple[Any, ...]
 
 
-def _case(make, *arguments, inputs, data, **options):
+def _case(inputs, data, make, *arguments, **options):
     return PredictorCase(functools.partial(make, *arguments, **options), inputs, data)
 
 
 _CHORDS = ["C5 G4 E4 C3 | D5 G4 D4 B2", "", "C5 G4 E4 C3"]
 _STORIES = ["The king is dead.\n", "A", "", "Köln? xyz!", "Nobody loves the sea. " * 8]
+_DOCUMENTS = [language_modelling.text(10), "The sea.\n"]
+_FILMS = classifiers.TEXTS
 
 
 def _pieces(kind):
-    piece_of = music_pieces.piece_of
-    return ([piece_of(kind, steps=5 + 4 * i, seed=i, first=4 * i) for i in range(3)],)
+    return [music_pieces.piece_of(kind, steps=5 + 4 * i, seed=i, first=4 * i) for i in range(3)]
 
 
-CASES = {
-    **{
-        f"classifier of {n}": _case(
-            classifiers.balanced,
-            classifiers.LABELS[:n],
-            inputs=classifiers.TEXTS,
-            data=(classifiers.TEXTS, np.arange(len(classifiers.TEXTS)) % n),
-            layers=2,
-        )
-        for n in (2, 3)
-    },
-    **{
-        f"tagger, {head}": _case(tagger, head, inputs=ODD_TEXTS, data=(tagged(SENTENCES),))
-        for head in ("crf", "softmax")
-    },
-    **{
-        f"language model of {level}s": _case(
-            language_modelling.predictor_of,
-            level,
-            inputs=_STORIES,
-            data=([language_modelling.text(10), "The sea.\n"],),
-        )
-        for level in ("character", "word")
-    },
-    **{
-        f"music, {kind}": _case(music_pieces.predictor_of, kind, inputs=_CHORDS, data=_pieces(kind))
-        for kind in ("ranked", "parts")
-    },
-    **{
-        f"translator of {level}s": _case(
-            translation_pairs.predictor_of,
-            level,
-            inputs=PAIRS,
-            data=(translation_pairs.pairs(6),),
-            attention=attention,
-        )
-        for level, attention in (("subword", "multiplicative"), ("word", "additive"))
-    },
-}
+def _cases():
+    for n in (2, 3):
+        data, labels = (_FILMS, np.arange(len(_FILMS)) % n), classifiers.LABELS[:n]
+        yield f"classifier of {n}", _case(_FILMS, data, classifiers.balanced, labels, layers=2)
+    for head in ("crf", "softmax"):
+        yield f"tagger, {head}", _case(ODD_TEXTS, (tagged(SENTENCES),), tagger, head)
+    for level in ("character", "word"):
+        make = language_modelling.predictor_of
+        yield f"language model of {level}s", _case(_STORIES, (_DOCUMENTS,), make, level)
+    for kind in ("ranked", "parts"):
+        make = music_pieces.predictor_of
+        yield f"music, {kind}", _case(_CHORDS, (_pieces(kind),), make, kind)
+    for level, kind in (("subword", "multiplicative"), ("word", "additive")):
+        data, make = (translation_pairs.pairs(6),), translation_pairs.predictor_of
+        yield f"translator of {level}s", _case(PAIRS, data, make, level, attention=kind)
+
+
+CASES = dict(_cases())
 # One of each kind, where each costs seconds.
 FIRST_OF_EACH = (
-    "classifier of 3",
-    "tagger, crf",
-    "language model of words",
-    "music, parts",
+    *("classifier of 3", "tagger, crf", "language model of words", "music, parts"),
     "translator of words",
 )
 
