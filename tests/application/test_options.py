@@ -1,24 +1,34 @@
-"""Options as dataclasses: what they say of themselves, and the command line that it makes."""
+"""Options as dataclasses, the command line that they make, its help and the listing."""
 
+import importlib
+import json
 import shlex
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from support import ask_for_help
 from support.command_lines import Result, assert_refused
+from support.processes import run_script
+from support.task_case import CASES
 
 from tasks.sentiment import Sentiment
-from zoo.application.command_line.commands import command_of, execute
+from zoo import __main__ as listing
+from zoo.application.command_line.commands import command_of, commands_of, execute
 from zoo.application.options import (
     TrainingOptions,
     argument,
     by_level,
-    declared,
     fixed,
     option,
     training_command,
 )
 from zoo.application.sampling import SamplingOptions
 from zoo.application.task import Verb
+from zoo.cells import CELLS
+from zoo.datasets.corpora import PACKAGED
+from zoo.predictors import catalogue
 
 LEVELS = ("letter", "word")
 
@@ -73,20 +83,7 @@ def parse(capfd):
     return parse
 
 
-def test_a_subclass_keeps_what_its_base_says_and_a_fixed_field_is_no_option():
-    fields = {field.name: field for field in declared(Options)}
-    assert not {"bidirectional", "weights"} & fields.keys()
-    assert {field.name for field in declared(Base)} > {"bidirectional", "weights"}
-    assert fields["units"].default == 7
-    assert fields["units"].about == {"help": "Units of a layer, in each direction.", "least": 1}
-    assert fields["rate"].about == {"help": "Of forgetting.", "least": 0, "below": 1}
-    assert [(fields[name].type, fields[name].many) for name in ("names", "pairs")] == [
-        (str, True),
-        (int, False),
-    ]
-
-
-def test_defaults_and_values(parse):
+def test_defaults_values_and_what_must_be_given(parse):
     options, output = parse()
     assert options == Options()
     assert (output.json, output.given) == (False, frozenset())
@@ -99,6 +96,9 @@ def test_defaults_and_values(parse):
     words = {"cell": "gru", "file_format": "b", "names": ("x", "y"), "texts": ("hot", "-")}
     assert options == Options(**numbers, **words, out="o", resume=True, tied=True)
     assert parse("--no-tied")[0].tied is False
+    assert parse("a", "--weights=9", options=Base)[0].weights == 9
+    assert_refused(parse("--weights=9", options=Base), "Missing argument 'TEXT...'")
+    assert_refused(parse("a", options=Base), "Missing option '--weights'")
 
 
 @pytest.mark.parametrize(
@@ -117,12 +117,6 @@ def test_defaults_and_values(parse):
 )
 def test_values_that_cannot_be(words, problem, parse):
     assert_refused(parse(words), problem)
-
-
-def test_what_must_be_given(parse):
-    assert_refused(parse("--weights=9", options=Base), "Missing argument 'TEXT...'")
-    assert_refused(parse("a", options=Base), "Missing option '--weights'")
-    assert parse("a", "--weights=9", options=Base)[0].weights == 9
 
 
 def test_help(parse):
@@ -165,3 +159,105 @@ def test_sampling_without_options_is_free_and_has_a_new_seed():
     given = SamplingOptions(temperature=0.5, top_k=3, top_p=0.9, seed=0)
     assert given.settings() == {**given.drawing(), "seed": 0}
     assert given.drawing() == {"temperature": 0.5, "top_k": 3, "top_p": 0.9}
+
+
+HEAVY = {"keras", "tensorflow", "sklearn", "matplotlib", "mido", "music21", "numpy"}
+
+
+def test_what_can_be_asked_at_once_loads_nothing_heavy():
+    """Help of every verb, the listing, and a refusal: in one fresh process."""
+    verbs = [
+        [f"tasks.{name}", *verb, "--help"]
+        for name, case in CASES.items()
+        for verb in ([], *([verb] for verb in commands_of(case.task()).commands))
+    ]
+    questions = [["zoo"], ["zoo", "--json"], ["tasks.ner", "--cell", "elman"], *verbs]
+    told = json.loads(run_script(ask_for_help.__file__, json.dumps(questions)))
+    loaded = {name.partition(".")[0] for name in told["modules"]}
+    assert "click" in loaded
+    assert not loaded & HEAVY
+    for words, (code, out, err) in zip(questions, told["answers"], strict=True):
+        if "elman" in words:
+            assert (code, out) == (2, "")
+            assert "'--cell': 'elman' is not one of 'rnn', " in err
+            continue
+        assert (code, err) == (0, ""), words
+        if words[0] == "zoo":
+            assert all(f"tasks.{name}" in out for name in CASES)
+        elif len(words) == 2:
+            task = CASES[words[0].partition(".")[2]].task
+            assert task.summary in " ".join(out.split())
+            assert all(f"\n  {verb} " in out for verb in commands_of(task()).commands)
+        else:
+            assert f"{words[1]} [OPTIONS]" in out
+            assert words[1] != "train" or f"--cell [{'|'.join(CELLS)}]" in out
+
+
+def test_every_task_has_its_tests():
+    assert catalogue.tasks().keys() == CASES.keys()
+    assert all(catalogue.tasks().values())
+
+
+DATA = {"dataset": "reviews.csv", "settings": {"data": "reviews.csv", "vectors": "x.vec"}}
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch, saved_models):
+    """A folder of tasks and a folder of models."""
+    tasks = tmp_path / "tasks"
+    tasks.mkdir()
+    (tasks / "__init__.py").write_text('"""Not a task."""')
+    (tasks / "tagging.py").write_text('"""Tags of words.\n\nMore."""\n\nimport tensorflow\n')
+    (tasks / "broken.py").write_text("class\n")
+    (tasks / "silent.py").write_text("x = 1\n")
+    monkeypatch.setattr(catalogue, "TASKS", tasks)
+    good = {"metric": "accuracy", "accuracy": 0.875, **DATA}
+    for name, metrics in {"good": good, "bare": {}}.items():
+        (saved_models / name).mkdir(parents=True)
+        (saved_models / name / "config.json").write_text("{}")
+        (saved_models / name / "metrics.json").write_text(json.dumps(metrics))
+    shutil.copytree(saved_models / "good", saved_models / "damaged")
+    (saved_models / "damaged" / "metrics.json").write_text("{")
+    (saved_models / "unfinished").mkdir()
+
+
+def listed(capsys, *arguments):
+    assert execute(listing.listing, "python -m zoo", [*arguments]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("house")
+def test_lists_as_json_and_for_people(capsys):
+    everything = json.loads(listed(capsys, "--json"))
+    tasks = {task["name"]: task["summary"] for task in everything["tasks"]}
+    assert [*tasks] == ["tasks.broken", "tasks.silent", "tasks.tagging"]
+    assert (tasks["tasks.tagging"], tasks["tasks.silent"]) == ("Tags of words.", "")
+    assert "line 1" in tasks["tasks.broken"]
+    assert [cell["name"] for cell in everything["cells"]] == list(CELLS)
+    for cell in everything["cells"]:
+        module, _, name = cell["class"].rpartition(".")
+        assert getattr(importlib.import_module(module), name) is CELLS[cell["name"]]
+    kinds = {dataset["name"]: dataset["kind"] for dataset in everything["datasets"]}
+    assert kinds == {name: corpus.kind for name, corpus in PACKAGED.items()}
+    bare, damaged, good = everything["models"]
+    assert [Path(model.pop("folder")).name for model in (bare, good)] == ["bare", "good"]
+    assert [*good.values()] == [
+        "good", "accuracy", 0.875, "reviews.csv", "a file of one's own", "x.vec"
+    ]  # fmt: skip
+    assert bare == {"name": "bare", **dict.fromkeys([*good][1:])}
+    assert damaged["name"] == "damaged"
+    assert "metrics.json" in damaged["error"]
+
+    lines = [line.rstrip() for line in listed(capsys).splitlines()]
+    titles = [line for line in lines if not line.startswith(" ")]
+    assert titles == ["Tasks", "Cells", "Datasets", "Models"]
+    (good,) = (line for line in lines if line.startswith("  good "))
+    expected = "good accuracy 0.8750 reviews.csv a file of one's own with the vectors x.vec"
+    assert " ".join(good.split()) == expected
+    seconds = {line.index(line.split()[1]) for line in lines if len(line.split()) > 1}
+    assert seconds == {good.index("accuracy")}  # one column through all sections
+
+
+def test_list_of_an_empty_house(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "TASKS", tmp_path)
+    assert listed(capsys).count("none yet") == 2

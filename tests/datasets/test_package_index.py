@@ -67,21 +67,14 @@ def test_fetches_from_the_index_of_pip_once(release, pin, empty_cache, monkeypat
     assert fetch(*pin) == path
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
-def test_fetches_over_http_by_the_configuration_file_of_pip_and_then_its_variables(
-    release, pin, monkeypatch, tmp_path
-):
-    handler = functools.partial(QuietHandler, directory=tmp_path / "index")
+def test_fetches_over_http_as_pip_is_configured(release, pin, monkeypatch, tmp_path):
+    """By its file, and then by its variables."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path / "index")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url, file = f"http://127.0.0.1:{server.server_port}", tmp_path / "pip.conf"
-        file.write_text(
-            f"[global]\nindex-url = {CLOSED}\nextra-index-url =\n    {CLOSED}\n    {url}"
-        )
+        extra = f"extra-index-url =\n    {CLOSED}\n    {url}"
+        file.write_text(f"[global]\nindex-url = {CLOSED}\n{extra}")
         monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
         path = fetch(*pin)
         server.shutdown()

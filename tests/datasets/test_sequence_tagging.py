@@ -31,10 +31,9 @@ def tagged(sentences):
 
 
 def test_files_of_three_schemes_with_the_tags_of_training_in_order(write_rows):
+    train = [[("Ann", "B-b"), ("Lee", "E-b"), ("Bo", "S-a-b")], [("Rome", "S-LOC")]]
     data = from_files(
-        write_rows(
-            "train", [[("Ann", "B-b"), ("Lee", "E-b"), ("Bo", "S-a-b")], [("Rome", "S-LOC")]]
-        ),
+        write_rows("train", train),
         write_rows("validation", [[("Ann", "I-b"), ("Bob", "B-b")]]),
         write_rows("test", [[("Ann", "B-b"), ("ran", "O")], [("Ann", "B-b")]]),
     )

@@ -1,28 +1,19 @@
-"""What the pages show is true: code runs, commands parse, names and files are there."""
+"""What the pages show is true: code runs, commands parse, names, files and figures are there."""
 
 import ast
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 import runpy
+import shlex
 import sys
 
 import click
 import pytest
 import tensorflow_datasets as tfds
-from support.pages import (
-    CARDS,
-    PAGES,
-    README,
-    ROOT,
-    TEXTS,
-    blocks,
-    commands,
-    name_of,
-    task_of,
-    words_of,
-)
+from support.pages import CARDS, PAGES, README, ROOT, TEXTS, blocks, commands, name_of, task_of
 
 from zoo.application.command_line.commands import commands_of
 from zoo.cells import CELLS, registry
@@ -58,7 +49,7 @@ def test_the_code_of_a_page_runs(page, folder, monkeypatch):
                 exec(code, names)
         elif block.language == "console":
             for line in re.findall(r"^python \w+\.py .*", block.code, re.M):
-                run_script(words_of(line)[1:], monkeypatch)
+                run_script(shlex.split(line)[1:], monkeypatch)
 
 
 def run_script(words, monkeypatch):
@@ -131,3 +122,35 @@ def test_the_page_of_data_has_every_packaged_corpus():
     page = (ROOT / "docs/data.md").read_text()
     for name, corpus in PACKAGED.items():
         assert f"| `{name}` | {corpus.contents} |" in page
+
+
+NUMBER = re.compile(r"\d+\.\d+")
+ROWS = {
+    name: cells
+    for name, *cells in re.findall(
+        r"^\| \[`(\w+)`\]\(.*?\) \| (.*?) \| (.*?) \| (.*?) \| (.*?) \|$", README.read_text(), re.M
+    )
+}
+
+
+def test_it_is_short_and_has_a_row_for_every_model_that_ships():
+    assert len(README.read_bytes()) < 8192
+    assert set(ROWS) == {card.parent.name for card in CARDS}
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.parent.name)
+def test_a_row_says_what_was_measured(card):
+    measured = json.loads((card.parent / "metrics.json").read_text())
+    data, result, baseline, published = ROWS[card.parent.name]
+    metric = "exact_match" if "exactly right" in result else measured["metric"]
+    expected = [metric, *(["bits_per_token"] if "bits" in result else [])]
+    for place, name in enumerate(expected):
+        assert_rounded(NUMBER.findall(result)[place], measured[name])
+        assert_rounded(NUMBER.findall(baseline)[place], measured[f"baseline_{name}"])
+    assert measured["task"] == "language_model" or f"{measured['examples']:,} " in data
+    known = task_of(f"tasks.{measured['task']}").card.published.get(measured["dataset"], ())
+    assert set(NUMBER.findall(published)) <= {one.figure for one in known}
+
+
+def assert_rounded(number, value):
+    assert number == f"{value:.{len(number.partition('.')[2])}f}"

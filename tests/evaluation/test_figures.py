@@ -1,10 +1,83 @@
-"""The figures: that they are drawn, small, and show what they were given."""
+"""Figures of merit; pictures; the page of entities, which is never taken for markup."""
+
+import random
+import warnings
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from matplotlib import image
+from support.refusals import refused
 
 from zoo.evaluation import figures
+from zoo.evaluation.classification import classification_metrics
+from zoo.evaluation.highlights import page, recorded
+from zoo.evaluation.tagging import tagging_metrics
+from zoo.evaluation.translation import source_lengths, translation_metrics
+
+
+def test_figures_of_labels():
+    draw = np.random.default_rng(0)
+    probabilities = draw.dirichlet(np.ones(3), size=50)
+    labels, predicted = draw.integers(3, size=50), probabilities.argmax(axis=1)
+    found = classification_metrics(labels, probabilities)
+    matrix = np.zeros((3, 3), int)
+    np.add.at(matrix, (labels, predicted), 1)
+    assert found["confusion_matrix"] == matrix.tolist()
+    assert found["accuracy"] == pytest.approx(np.trace(matrix) / 50)
+    assert found["loss"] == pytest.approx(-np.log(probabilities[range(50), labels]).mean())
+    assert found["examples"] == 50
+    assert classification_metrics([0], np.array([[0.0, 1.0]]))["loss"] < 30  # not infinite
+
+
+@pytest.mark.parametrize(
+    ("true", "found"), [("O O", "O O"), ("O O", "B-A I-A"), ("B-A I-A", "O O"), ("B-A", "B-a-b")]
+)
+def test_figures_of_no_right_span_are_0(true, found):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figures = tagging_metrics([true.split()], [found.split()])
+    assert (figures["f1"], figures["precision"], figures["recall"]) == (0, 0, 0)
+    kinds = {tag[2:] for tag in (*true.split(), *found.split()) if tag != "O"}
+    assert figures["per_type"].keys() == kinds
+    assert figures["token_accuracy"] == (true == found)
+
+
+def test_figures_of_translations():
+    texts = (("a", "b", "c"), ("x y z w", "1 2 3 4", "k"), ("one", "one", "two"))
+    found = translation_metrics(["x y z w", "1 2 3 5", "k"], *texts)
+    assert found["exact_match"] == pytest.approx(2 / 3)
+    assert found["exact_match_by_group"] == {"one": 0.5, "two": 1.0}
+    assert (found["sentences"], found["examples"]) == (3, 3)
+    assert 0 < found["bleu"] < 100
+    assert "version" in found["bleu_signature"]
+    assert "by_source_length" not in found
+    assert translation_metrics(list(texts[1]), *texts)["chrf"] == pytest.approx(100)
+    assert "exact_match_by_group" not in translation_metrics(list(texts[1]), *texts[:2])
+
+
+def texts_of(lengths):
+    return [" ".join(["word"] * length) for length in lengths]
+
+
+def test_each_text_is_in_the_group_of_its_length():
+    lengths = random.Random(1).choices(range(1, 25), k=900)
+    groups = source_lengths(texts_of(lengths))
+    assert [(g.least, g.most) for g in groups] == [(1, 5), (6, 10), (11, 15), (16, 20), (21, 25)]
+    assert sorted(place for group in groups for place in group.places) == list(range(900))
+    for group in groups:
+        assert all(group.least <= lengths[place] <= group.most for place in group.places)
+        assert len(group.places) >= 50
+
+
+def test_few_texts_join_their_neighbours():
+    """The first with the next, the last with the one before."""
+    lengths = [2] * 49 + [9] * 60 + [12] * 50 + [40] * 3
+    groups = source_lengths(texts_of(lengths))
+    assert [(g.least, g.most, len(g.places)) for g in groups] == [(1, 10, 109), (11, 40, 53)]
+    assert [(g.least, g.most) for g in source_lengths(texts_of([3, 30]))] == [(1, 30)]
+    assert source_lengths([]) == []
+
 
 CURVE = [
     {"least": 1, "most": 5, "words": 4.0, "bleu": 30.0},
@@ -57,3 +130,99 @@ def test_confusion_matrix_of_another_size(tmp_path):
     with pytest.raises(ValueError, match="3 label names"):
         figures.confusion_matrix(np.eye(2), ["a", "b", "c"], tmp_path / "matrix.png")
     assert not list(tmp_path.iterdir())
+
+
+HOSTILE = "</p><script>alert('1')</script>&amp;<!-- {0} {paragraphs} %s \"' onclick=x"
+
+
+class Reader(HTMLParser):
+    """What a browser finds: the text of each paragraph, each mark, and every tag."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.texts, self.marks, self.tags, self.within = [], [], set(), []
+        self.feed(source)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.within.append(tag)
+        if tag == "p":
+            self.texts.append("")
+        if tag == "mark":
+            self.marks.append(["", "", dict(attributes)])
+        assert not attributes or tag not in ("p", "small")
+
+    def handle_endtag(self, tag):
+        while self.within and self.within.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if "small" in self.within:
+            self.marks[-1][1] += data
+        elif "p" in self.within:
+            self.texts[-1] += data
+            if "mark" in self.within:
+                self.marks[-1][0] += data
+
+
+def prediction(text, *entities):
+    """Of a text and the parts of it that are entities, each with its type."""
+    rows, at = [], 0
+    for part, kind in entities:
+        start = text.index(part, at)
+        at = start + len(part)
+        rows.append({"type": kind, "start": start, "end": at, "probability": 0.75})
+    return {"input": text, "entities": rows}
+
+
+@pytest.mark.parametrize(
+    ("text", "entities"),
+    [
+        ("", []),
+        ("No entity, 1 < 2 & 3 > 2.", []),
+        ("Rome", [("Rome", "LOC")]),
+        ("In Rome and Paris.", [("Rome", "LOC"), ("Paris", "PER")]),
+        ("RomeParis", [("Rome", "LOC"), ("Paris", "LOC")]),
+        ("\U0001f600\U0001f468\u200d\U0001f469 e\u0301 Zoé\U0001f600!", [("Zoé", "PER")]),
+        ("  two  spaces\n\nand\tlines \u200f", [("lines", "MISC")]),
+        (HOSTILE, []),
+        (HOSTILE, [("<script>alert('1')", "X"), ("<!-- {0}", "Y"), ("' onclick=x", "Z")]),
+        ("Rome", [("Rome", HOSTILE)]),
+        ("Rome", [("Rome", '" style="position: fixed')]),
+    ],
+)
+def test_text_and_marks_are_what_they_were(text, entities):
+    reader = Reader(page([prediction(text, *entities), prediction("b")]))
+    assert reader.texts == [text, "b"]
+    assert [(part, kind) for part, kind, _ in reader.marks] == entities
+    assert reader.tags <= {"html", "meta", "title", "style", "p", "mark", "small"}
+    for (_, kind), (_, _, attributes) in zip(entities, reader.marks, strict=True):
+        assert attributes.keys() == {"style", "title"}
+        assert attributes["title"] == f"{kind} 0.750"
+        assert attributes["style"].startswith("background: rgb(")
+        assert not set(attributes["style"]) & set("<>&;\"'{}")
+
+
+def test_a_type_has_one_pale_colour():
+    source = page([prediction("a b a", ("a", "LOC"), ("b", "PER"), ("a", "LOC"))])
+    one, two, three = (attributes["style"] for *_, attributes in Reader(source).marks)
+    assert one == three != two
+    for style in (one, two):
+        colours = style.removeprefix("background: rgb(").removesuffix(")").split(", ")
+        assert sum(map(int, colours)) > 3 * 192
+
+
+def test_predictions_pass_and_the_page_is_written_at_the_end(tmp_path):
+    predictions = [prediction("Zoé \U0001f600", ("Zoé", "PER")), prediction("b")]
+    path = tmp_path / "page.html"
+    passing = recorded(iter(predictions), path)
+    assert next(passing) is predictions[0]
+    assert not path.exists()
+    assert list(passing) == predictions[1:]
+    assert path.read_text(encoding="utf-8") == page(predictions)
+
+
+def test_a_page_that_cannot_be_written_is_an_error_of_one_line(tmp_path):
+    for path in (tmp_path / "none" / "page.html", tmp_path):
+        refused("cannot write the page", list, recorded([prediction("a")], path))

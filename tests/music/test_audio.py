@@ -1,13 +1,15 @@
-"""Scores as sound: the right frequencies at the right times, and never too loud."""
+"""Scores as sound, and as pictures."""
 
 import wave
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.score_examples import random_score, score_of
+from matplotlib.image import imread
+from support.music_pieces import random_score, score_of
 
 from zoo.music.audio import SAMPLE_RATE, synthesised, write_wav
+from zoo.music.piano_roll import draw
 
 
 def spectrum_of(samples):
@@ -50,3 +52,25 @@ def test_chords_do_not_clip_and_are_not_faint(tmp_path):
     samples = synthesised(score_of("C9"), 60)  # no harmonics beyond what can be represented
     frequencies, spectrum = np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE), spectrum_of(samples)
     assert spectrum[frequencies < 8000].max() < 0.01 * spectrum.max()
+
+
+RED, BLUE = (0.757, 0.267, 0.235), (0.165, 0.435, 0.592)  # of the highest and lowest voice
+
+
+def share(path, colour):
+    """The share of the pixels of a colour, whatever it is mixed with white to."""
+    mixed = 0.85 * np.array(colour) + 0.15
+    return (np.abs(imread(path)[..., :3] - mixed).max(axis=-1) < 0.03).mean()
+
+
+def test_voices_have_colours_and_longer_notes_more_of_them(tmp_path):
+    draw(score_of("C5 C5 C5 C3", *["C5 - - -"] * 15), tmp_path / "a.png")
+    red, blue = share(tmp_path / "a.png", RED), share(tmp_path / "a.png", BLUE)
+    assert red > 5 * blue > 0
+
+
+def test_any_score_makes_a_small_file(tmp_path):
+    for score in (random_score(2000), score_of("-", "-"), random_score(9, key=None).sliced(9)):
+        draw(score, tmp_path / "a.png")
+        assert imread(tmp_path / "a.png").ndim == 3
+        assert (tmp_path / "a.png").stat().st_size < 60_000

@@ -1,12 +1,16 @@
-"""What a score holds, and what can be done with it."""
+"""What a score holds, what can be done with it, and statistics of its four parts."""
+
+import json
 
 import numpy as np
 import pytest
+from support.music_pieces import METRES, piece_of, random_score, score_of, struck
 from support.refusals import refused
-from support.score_examples import METRES, random_score, score_of, struck
 
 from zoo.music import Score, transposed_key
-from zoo.music.score import check_tempo, time_signature
+from zoo.music.counterpoint import RANGES, statistics
+from zoo.music.score import time_signature
+from zoo.music.transpositions import transpositions
 
 HELD = Score(
     pitches=[[60, 0], [60, 48], [60, 48], [62, 0]],
@@ -103,6 +107,89 @@ def test_fingerprints_are_those_of_the_pitches_up_to_transposition():
     assert rests[0].fingerprint() != rests[1].fingerprint()
 
 
-def test_a_tempo_that_cannot_be_played():
-    for tempo in (0, -100, 3.9, 1001, float("nan"), float("inf")):
-        refused("give 4 to 1000 quarter notes a minute", check_tempo, tempo)
+def test_within_what_each_voice_has_somewhere():
+    low, high = struck([[60, 40], [62, 41]]), struck([[63, 42], [65, 44]])
+    found = transpositions([low, high], 12)
+    shifts = [int(score.pitches[0, 0]) for score in found]
+    assert shifts == [60, 61, 62, 63, 61, 62, 63]  # one up by 3, the other down by 2
+    for score in found:
+        assert set(score.pitches[:, 0]) <= set(range(60, 66))
+        assert set(score.pitches[:, 1]) <= set(range(40, 45))
+    silent = transpositions([struck([[60, 0]]), struck([[62, 0]])], 5)
+    assert [score.pitches.tolist() for score in silent[:3]] == [[[60, 0]], [[61, 0]], [[62, 0]]]
+
+
+def test_no_more_than_asked_for():
+    pieces = [struck([[60]]), struck([[80]])]
+    assert [int(s.pitches[0, 0]) for s in transpositions(pieces, 2)] == [60, 61, 62, 78, 79, 80]
+    assert transpositions(pieces, 0) == pieces
+
+
+def test_keys_rests_and_onsets_go_along():
+    piece, bound = piece_of(seed=1, key="G major"), struck([[127] * 4, [1] * 4])
+    found = transpositions([piece, bound], 1)
+    assert [score.key for score in found[:3]] == ["F# major", "G major", "Ab major"]
+    for score in found[:3]:
+        np.testing.assert_array_equal(score.pitches == 0, piece.pitches == 0)
+        np.testing.assert_array_equal(score.onsets, piece.onsets)
+
+
+def counted(*chords):
+    """Of a piece: fifths, octaves and crossings as numbers, not as rates over all pieces."""
+    found = statistics([score_of(*chords)] * 3)
+    assert (found["pieces"], found["chords"] % 3, found["notes"] % 3) == (3, 0, 0)
+    changes = found["chords"] - found["pieces"]
+    return (
+        round(found["parallel_fifths_per_100_changes"] * changes / 300),
+        round(found["parallel_octaves_per_100_changes"] * changes / 300),
+        round(found["crossings_per_100_chords"] * found["chords"] / 300),
+    )
+
+
+@pytest.mark.parametrize(
+    ("chords", "faults"),
+    [
+        (("E5 C5 G4 C3", "D5 B4 G4 G3", "C5 C5 G4 E3"), (0, 0, 0)),  # a clean cadence
+        # C-G to D-A between tenor and bass; the others stand still.
+        (("C5 E4 G3 C3", "C5 E4 A3 D3"), (1, 0, 0)),
+        (("C5 E4 G4 C3", "C5 E4 A4 D3"), (1, 0, 2)),  # a twelfth; the tenor above the alto
+        (("C5 E4 C4 C3", "C5 E4 D4 D3"), (0, 1, 0)),
+        (("C5 E4 C3 C3", "C5 E4 D3 D3"), (0, 1, 0)),  # unisons
+        (("C5 E4 C4 C3", "C5 E4 G3 G3"), (0, 0, 0)),  # to a unison by contrary motion
+        (("C5 E4 G3 C3", "C5 E4 G3 C3"), (0, 0, 0)),  # nothing moves
+        (("C5 E4 G3 C3", "C5 E4 B3 E3", "C5 E4 A3 D3"), (2, 0, 0)),
+        (("C5 E4 F#3 C3", "C5 E4 A3 D3"), (0, 0, 0)),  # from a diminished fifth
+        (("C5 E4 - C3", "C5 E4 A3 D3"), (0, 0, 0)),  # from a rest
+        # Everything goes up a tone: fifths C-G in alto and bass, octaves in soprano and bass.
+        (("C5 G4 E4 C3", "D5 A4 F#4 D3"), (1, 1, 0)),
+        (("C4 E4 G3 C3", "C4 E4 G3 C3"), (0, 0, 1)),  # one chord, held
+        (("- E4 G3 C3", "C4 - G4 C3"), (0, 0, 0)),  # a rest is below nothing
+    ],
+)
+def test_faults_are_counted(chords, faults):
+    assert counted(*chords) == faults
+
+
+def test_melody_is_measured_between_notes_without_a_rest():
+    tune = ("C5", "D5", "D5", "G5", "-", "C5", "B4")
+    found = statistics([score_of(*(f"{note} C4 C4 C3" for note in tune))])
+    assert found["mean_interval"]["Soprano"] == pytest.approx((2 + 5 + 1) / 3)
+    assert found["stepwise"]["Soprano"] == pytest.approx(2 / 3)
+    assert found["mean_interval"]["Bass"] == found["stepwise"]["Bass"] == 0
+    assert found["repeated_notes"] == pytest.approx((1 + 3 * 6) / (4 + 3 * 6))
+
+
+def test_notes_out_of_range():
+    lowest, highest = zip(*RANGES.values(), strict=True)
+    assert statistics([struck([lowest, highest])])["out_of_range"] == 0
+    assert statistics([struck([lowest, np.add(highest, 1)])])["out_of_range"] == 0.5
+    assert statistics([struck([lowest, np.add(lowest, -1)])])["out_of_range"] == 0.5
+
+
+def test_it_is_json_of_four_voices_and_nothing_is_none_of_nothing():
+    nothing = statistics([])
+    assert nothing["chords"] == nothing["out_of_range"] == 0
+    assert json.loads(json.dumps(statistics([random_score()]))).keys() == nothing.keys()
+    assert statistics([score_of("- - - -")])["repeated_notes"] == 0
+    with pytest.raises(ValueError, match="of 4 voices"):
+        statistics([random_score(voices=3)])

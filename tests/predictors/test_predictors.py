@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import itertools
 import json
 import pickle
 import types
@@ -111,6 +112,9 @@ def test_saved_and_loaded(name, saved):
     loaded = presets.load(saved / name)
     assert type(loaded) is type(made(name))
     assert_alike(loaded.predict(CASES[name].inputs), predicted(name), 1e-6)
+    for part in {"tokenizer", "source_tokenizer", "target_tokenizer"} & vars(loaded).keys():
+        kept, given = (vars(predictor)[part].get_config() for predictor in (loaded, made(name)))
+        assert kept == given
     config = json.loads((saved / name / "config.json").read_text())
     assert config["predictor"] == loaded.kind
 
@@ -155,6 +159,33 @@ def test_compiled_it_trains_on_its_batches(name):
     first, *_ = batches.dataset()
     assert np.isfinite(model.train_on_batch(first[0], first[1], *first[2:])).all()
     assert not all(map(np.array_equal, before, predictor.model.get_weights()))
+
+
+_SCRIPT = """
+import sys
+
+absent = ("tensorflow_datasets", "matplotlib", "click")  # to import them would fail
+sys.modules |= dict.fromkeys(absent)
+import keras  # which brings some of the others along where they are installed
+
+before = set(sys.modules)
+import zoo
+
+for folder, text in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
+    assert zoo.load(folder).predict([text])
+others = {"rich", "sklearn", "seqeval", "sacrebleu", "zoo.evaluation.figures"}
+unwanted = (others | {"zoo.evaluation.baselines", "zoo.application"}) & (set(sys.modules) - before)
+assert not unwanted, unwanted
+"""
+
+
+def test_a_prediction_imports_nothing_of_training_evaluation_or_the_command_line(saved, tmp_path):
+    """In a fresh process that loads a model of each kind and asks it."""
+    assert len(FIRST_OF_EACH) == len(PREDICTORS)
+    script = tmp_path / "script.py"
+    script.write_text(_SCRIPT)
+    asked = ((saved / name, CASES[name].inputs[0]) for name in FIRST_OF_EACH)
+    run_script(script, *itertools.chain(*asked))
 
 
 @pytest.mark.long  # cells, layers, training and generation run there by default

@@ -1,45 +1,41 @@
-"""Saved models: all of one or nothing, small, and the same in another process."""
+"""Saved models: all of one or nothing, the same in another process; what those that ship answer."""
 
 import json
 import os
+import re
+import shlex
+import subprocess
+import sys
 import zipfile
 
 import keras
 import numpy as np
 import pytest
+from support import classifiers
+from support.classifiers import LABELS, TEXTS
 from support.command_lines import contents
-from support.processors import NO_BFLOAT16
+from support.pages import commands, task_of
+from support.predictor_case import assert_alike
+from support.refusals import refused
 
 import zoo
-from zoo.cells import CELLS
-from zoo.errors import UserError
-from zoo.networks import many_to_one
+from zoo.application.options import training_command
+from zoo.datasets.corpora import PACKAGED
 from zoo.predictors import TextClassifier, catalogue, presets
-from zoo.text.words import WordTokenizer
+from zoo.predictors.catalogue import ROOT, SHIPPED_MODELS, read_metrics
 from zoo.training import ClippedAdam
 
-TEXTS = ["A good film!", "", "bad, bad and bad again", "unheard-of words", "fine"]
-LABELS = ("bad", "fine", "good")
-
-DEEP = {"layers": 2, "bidirectional": False, "residual": True}
+# The others, `tests/networks` saves and loads.
 NETWORKS = {
-    **{cell: {"cell": cell} | (DEEP if number % 2 else {}) for number, cell in enumerate(CELLS)},
-    "two labels, mean of two layers": {"classes": 2, "pooling": "mean", "layers": 2},
-    # There the other direction has seen nothing else yet.
-    "last step": {"pooling": "last", "bidirectional": False},
+    "two labels of one direction": {"labels": LABELS[:2], "bidirectional": False, "cell": "gru"},
     "adversarial": {"adversarial": 0.1, "word_dropout": 0.2, "residual": True, "embedding_dim": 6},
     "diagonal peepholes": {"cell": "peephole_lstm", "cell_options": {"peephole": "diagonal"}},
-} | ({} if NO_BFLOAT16 else {"mixed precision": {"policy": "mixed_bfloat16", "layers": 2}})
+    "mixed precision": {"policy": "mixed_bfloat16", "layers": 2},
+}
 
 
-def classifier(classes=3, policy="float32", **options):
-    """An untrained classifier of texts."""
-    tokenizer = WordTokenizer.from_texts(TEXTS, max_length=20)
-    arguments = {"embedding_dim": 4, "units": 3, "dropout": 0, "embedding_dropout": 0} | options
-    keras.config.set_dtype_policy(policy)
-    model = many_to_one(len(tokenizer.vocabulary), classes, **arguments)
-    keras.config.set_dtype_policy("float32")
-    return TextClassifier(model, tokenizer, LABELS[:classes])
+def classifier(labels=LABELS, **options):
+    return classifiers.classifier(labels, max_length=20, **options)
 
 
 def train_one_step(predictor):
@@ -125,8 +121,7 @@ def test_interruption_leaves_the_old_model_or_none(owner, name, calls, tmp_path,
             with pytest.raises(Interruption):
                 presets.save(predictor, folder, {"old": False})
         if owner is os:
-            with pytest.raises(UserError, match="holds no saved model"):
-                zoo.load(folder)
+            refused("holds no saved model", zoo.load, folder)
         else:
             assert contents(folder) == before
         assert (folder / "notes").read_text() == "of the user"
@@ -156,11 +151,14 @@ def test_weights_in_half_precision_are_loaded_as_float32(tmp_path):
 
 def test_found_by_name_and_by_path(tmp_path, monkeypatch):
     shipped, trained = tmp_path / "shipped", tmp_path / "saved_models"
+    monkeypatch.delenv("ZOO_MODELS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert catalogue.trained_models() == catalogue.ROOT / "saved_models"
+    monkeypatch.setattr(catalogue, "SHIPPED_MODELS", catalogue._INSTALLED)
+    assert catalogue.trained_models() == trained
     monkeypatch.setattr(catalogue, "SHIPPED_MODELS", shipped)
     monkeypatch.setenv("ZOO_MODELS", str(trained))
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="train one first"):
-        zoo.load("tiny")
+    refused("train one first", zoo.load, "tiny")
     for folder in (shipped / "tiny", shipped / "both", trained / "both", tmp_path / "elsewhere"):
         folder.mkdir(parents=True)
         (folder / "config.json").write_text("{}")
@@ -177,18 +175,99 @@ def test_found_by_name_and_by_path(tmp_path, monkeypatch):
         "elsewhere": "elsewhere",
     }.items():
         assert catalogue.reference(folder) == name
-    for name, hint in (
-        ("shiped", "one of both, tiny"),
-        ("unfinished", "one of both, tiny"),
-        ("saved_models", "config.json is missing"),
-    ):
-        with pytest.raises(UserError, match=hint):
-            zoo.load(name)
+    for name in ("shiped", "unfinished"):
+        refused("one of both, tiny", zoo.load, name)
+    refused("config.json is missing", zoo.load, "saved_models")
 
 
-def test_the_folder_of_trained_models(tmp_path, monkeypatch):
-    monkeypatch.delenv("ZOO_MODELS", raising=False)
-    monkeypatch.chdir(tmp_path)
-    assert catalogue.trained_models() == catalogue.ROOT / "saved_models"
-    monkeypatch.setattr(catalogue, "SHIPPED_MODELS", catalogue._INSTALLED)
-    assert catalogue.trained_models() == tmp_path / "saved_models"
+SHIPPED = re.findall(r"^!/saved_models/(\w+)/$", (ROOT / ".gitignore").read_text(), re.MULTILINE)
+FOLDERS = {name: SHIPPED_MODELS / name for name in SHIPPED}
+MODELS = {name: read_metrics(folder) for name, folder in FOLDERS.items()}
+METRICS = {name: metrics["metric"] for name, metrics in MODELS.items()}
+QUICK = "sentiment_bilstm_movie_snippets"
+MEASURED = [
+    pytest.param(name, marks=() if name == QUICK else pytest.mark.long)
+    for name, metrics in MODELS.items()
+    if metrics["dataset"].partition("/")[0] in PACKAGED
+]
+
+# What the shipped weights answered when the figures on the cards were measured.
+GOOD = "A moving, funny and beautifully acted film, one of the best of the year."
+BAD = "A dull, badly written mess, and a complete waste of time."
+VERSE = "The king went up into the mountain with his servants."
+OTHER = "And he said to them, Give food to my sheep."
+NAMES = "\U0001f600 Theodore Roosevelt met Angela Merkel in New York."
+PEOPLE = (("PER", "Theodore Roosevelt", 0.99941), ("PER", "Angela Merkel", 0.86698))
+ANSWERS = {
+    "sentiment_bilstm_imdb": {GOOD: ("pos", 0.98097), BAD: ("neg", 0.99804)},
+    "sentiment_bilstm_movie_snippets": {GOOD: ("pos", 0.99487), BAD: ("neg", 0.99702)},
+    "ner_bilstm_conll2003": {NAMES: (*PEOPLE, ("LOC", "New York", 0.99977))},
+    "language_model_lstm_shakespeare_character": {"The king is dead.": -19.7393},
+    "language_model_lstm_shakespeare_word": {"The king is dead.": -17.6185},
+    "music_lstm_bach_chorales": {"C5 G4 E4 C4": ("(C5) (G4) (E4) (C4)", 0.99697)},
+    "music_lstm_jsb_chorales_quarter": {"C5 G4 E4 C4": ("C5 G4 E4 C4", 0.40933)},
+    "translation_bigru_dates": {
+        "12 mai 2019": ("2019-05-12", -0.0003),
+        "Thursday, September 3, 1987": ("1987-09-03", -0.0002),
+        "29. helmikuuta 2004": ("2004-02-29", -0.0073),
+        "2031년 11월 5일": ("2031-11-05", -0.0002),
+    },
+    "translation_bigru_bible_en_fr": {
+        VERSE: ("Le roi monta dans la montagne avec ses serviteurs.", -1.6884),
+        OTHER: ("Puis il leur dit: Donnez à mes brebis.", -4.9522),
+    },
+}
+
+
+def told(answer):
+    """What a prediction, or the score of a language model, says first."""
+    match answer:
+        case {"label": label, "probability": probability}:
+            return label, probability
+        case {"entities": entities}:
+            return [(e["type"], e["text"], e["probability"]) for e in entities]
+        case {"next": [{"chord": chord, "probability": probability}, *_]}:
+            return chord, probability
+        case {"translation": translation, "hypotheses": [best, *_]}:
+            return translation, best["log_probability"]
+        case {"log_probability": log_probability}:
+            return log_probability
+
+
+def test_every_shipped_model_is_asked_here():
+    assert ANSWERS.keys() == MODELS.keys()
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_model_answers_as_when_it_was_measured(name):
+    predictor, expected = zoo.load(name), ANSWERS[name]
+    ask = predictor.score if predictor.kind == "language_model" else predictor.predict
+    assert_alike([told(answer) for answer in ask([*expected])], [*expected.values()], 2e-3)
+
+
+@pytest.mark.parametrize(("name", "metric"), METRICS.items())
+def test_the_card_has_the_figures_and_the_command_of_the_training(name, metric):
+    """So the defaults of a task are those that its models were trained with."""
+    path, claimed = FOLDERS[name] / "README.md", MODELS[name]
+    card = path.read_text(encoding="utf-8")
+    assert f"| this model | {claimed[metric]:.4f} |" in card
+    assert f"| simple baseline on the same data | {claimed[f'baseline_{metric}']:.4f} |" in card
+    options = task_of(f"tasks.{claimed['task']}").options(**claimed["settings"])
+    command = shlex.split(training_command(f"python -m tasks.{claimed['task']}", options))
+    assert sorted(command) in map(sorted, commands(path))
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_every_card_tells_the_truth(name, session_cache):
+    """The whole test split, by the command that is on the card."""
+    task = f"tasks.{MODELS[name]['task']}"
+    command = [sys.executable, "-m", task, "evaluate", "--model", name, "--json"]
+    environment = os.environ | {"ZOO_CACHE": str(session_cache)}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    measured = json.loads(done.stdout.splitlines()[-1])
+    assert measured["examples"] == MODELS[name]["examples"]
+    # Another processor rounds otherwise, and may turn what is on the fence.
+    for figure in (METRICS[name], f"baseline_{METRICS[name]}"):
+        assert measured[figure] == pytest.approx(MODELS[name][figure], rel=5e-3)

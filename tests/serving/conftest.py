@@ -3,13 +3,13 @@
 import functools
 
 import pytest
+from support.exports import KINDS, export
 from support.servers import development_server, grpc_server, write_small_model
 
 
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory):
     """A function of a kind to its `Export`."""
-    from support.exports import export
 
     @functools.cache
     def exported(kind):
@@ -21,7 +21,7 @@ def exports(tmp_path_factory):
 @pytest.fixture(scope="session")
 def served(exports):
     """The classifier's `Export`."""
-    return exports("classifier")
+    return exports(KINDS[0])
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,7 @@
 """`python -m zoo serve` and `python -m zoo query`, in processes of their own and in this one."""
 
 import contextlib
-import io
-import json
+import functools
 import os
 import signal
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from support.command_lines import ROOT, clean_environment
+from support.command_lines import ROOT, Result, assert_refused, clean_environment
 from support.servers import free_ports, wait_until
 
 from zoo import __main__ as zoo_command
@@ -38,18 +37,15 @@ signal.pause()
 """
 
 
-def run(*arguments):
-    """The exit code of the command line, in this process."""
-    return execute(zoo_command.listing, "python -m zoo", [*map(str, arguments)])
+@pytest.fixture
+def zoo(capsys):
+    """Runs `python -m zoo` in this process: `zoo(*words)` is a `Result`."""
 
+    def run(*words):
+        code = execute(zoo_command.listing, "python -m zoo", [*map(str, words)])
+        return Result(code, *capsys.readouterr())
 
-def refusal(capsys, *arguments):
-    """The one line with which the command line refuses to work."""
-    assert run(*arguments) == 2
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith("error: ")
-    return err
+    return run
 
 
 @pytest.fixture
@@ -106,14 +102,13 @@ def fake_server(tmp_path):
     return install
 
 
-def test_the_development_server_from_start_to_end(serve, small, tmp_path, capsys):
+def test_the_development_server_from_start_to_end(serve, small, tmp_path, zoo):
     (tmp_path / "temporary").mkdir()
     words = ("--model", small, "--development")
     process, _, port, log = serve(*words, TMPDIR=str(tmp_path / "temporary"))
     url = f"http://127.0.0.1:{port}"
     wait_until(lambda: ready(url), process, log)
-    assert run("query", "--model", small.name, f"--rest={url}", "a") == 0
-    assert capsys.readouterr().out == "   short 0.900  a\n"
+    assert zoo("query", "--model", small.name, f"--rest={url}", "a").out == "   short 0.900  a\n"
     busy = {"signature_name": "busy", "instances": [10**9]}  # for minutes
     with contextlib.suppress(httpx2.TimeoutException):
         httpx2.post(f"{url}/v1/models/{small.name}:predict", json=busy, timeout=1)
@@ -127,12 +122,11 @@ def test_the_development_server_from_start_to_end(serve, small, tmp_path, capsys
     assert [*(tmp_path / "temporary").iterdir()] == []
 
 
-def test_saved_models_are_exported_to_the_given_folder(tmp_path, monkeypatch, small, capsys):
+def test_saved_models_are_exported_to_the_given_folder(tmp_path, monkeypatch, small, zoo):
     kept, exports, announced, exported = tmp_path / "kept", tmp_path / "exports", [], []
     kept.mkdir()
     (kept / catalogue.CONFIG_NAME).write_text("{}")
-    assert run("serve", "--development", "--model", kept) == 2
-    note, error = capsys.readouterr().err.splitlines()
+    note, error = zoo("serve", "--development", "--model", kept).err.splitlines()
     assert note == "exporting kept"
     assert error.startswith("error: cannot export model 'kept': ")
     assert "not the configuration of a saved model" in error
@@ -161,7 +155,7 @@ def test_saved_models_are_exported_to_the_given_folder(tmp_path, monkeypatch, sm
         (["--model", "{small}", f"--host={'a' * 64}"], ["aaa"]),
     ],
 )
-def test_serve_with_wrong_input(arguments, parts, small, rest_url, tmp_path, capsys):
+def test_serve_with_wrong_input(arguments, parts, small, rest_url, tmp_path, zoo):
     contents = {
         "empty": None,
         "damaged": "model_config_list {",
@@ -175,22 +169,18 @@ def test_serve_with_wrong_input(arguments, parts, small, rest_url, tmp_path, cap
         if content is not None:
             (values[name] / configuration.MODELS_NAME).write_text(content)
     words = [word.format(**values) for word in arguments]
-    line = refusal(capsys, "serve", "--development", *words)
-    for part in parts:
-        assert part.format(**values) in line
+    parts = [part.format(**values) for part in parts]
+    assert_refused(zoo("serve", "--development", *words), *parts)
 
 
-def test_tensorflow_serving_that_cannot_be_started(
-    rest_url, small, fake_server, monkeypatch, capsys, tmp_path
-):
+def test_a_server_that_cannot_start(rest_url, small, fake_server, monkeypatch, zoo, tmp_path):
     words, taken = ("serve", "--model", small), rest_url.rpartition(":")[2]
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    line = refusal(capsys, *words)
-    for part in ("tensorflow_model_server is not on PATH", "tensorflow/serving", "--development"):
-        assert part in line
+    parts = ("tensorflow_model_server is not on PATH", "tensorflow/serving", "--development")
+    assert_refused(zoo(*words), *parts)
     monkeypatch.setenv("PATH", fake_server("SIGTERM")[0])
-    assert "in use" in refusal(capsys, *words, "--port", taken, "--rest-port", free_ports()[0])
-    assert "every interface" in refusal(capsys, *words, "--host", "127.0.0.1")
+    assert_refused(zoo(*words, "--port", taken, "--rest-port", free_ports()[0]), "in use")
+    assert_refused(zoo(*words, "--host", "127.0.0.1"), "every interface")
 
 
 def test_tensorflow_serving_gets_its_flags_files_and_signals(serve, fake_server, small, tmp_path):
@@ -229,31 +219,23 @@ def test_stopped_by_a_signal_tensorflow_serving_ends_well(serve, fake_server, sm
     assert stop(process) == 0
 
 
-def test_query_prints_labels_or_what_there_is(rest_url, grpc_address, capsys):
-    def query(*arguments):
-        assert run("query", "--model=small", *arguments) == 0
-        out, err = capsys.readouterr()
-        assert err == ""
-        return out
-
-    out = query(f"--rest={rest_url}", "a", "much\tlonger")
-    assert out == "   short 0.900  a\n    long 0.800  much longer\n"
-    row = json.loads(query(f"--rest={rest_url}", "--signature=echo", "é"))
+def test_query_prints_labels_or_what_there_is(rest_url, grpc_address, zoo):
+    query = functools.partial(zoo, "query", "--model=small")
+    result = query(f"--rest={rest_url}", "a", "much\tlonger")
+    assert (result.out, result.err) == ("   short 0.900  a\n    long 0.800  much longer\n", "")
+    row = query(f"--rest={rest_url}", "--signature=echo", "é").json
     assert row == {"content_bytes": {"b64": "w6k="}, "size": 2, "text": "é!"}
     for address in (f"--address={grpc_address}", f"--rest={rest_url}"):
-        (prediction,) = json.loads(query(address, "--json", "a"))["predictions"]
+        (prediction,) = query(address, "--json", "a").json["predictions"]
         label = (prediction["input"], prediction["label"], prediction["version"])
         assert label == ("a", "short", 2)
 
 
-def test_query_reads_standard_input(rest_url, monkeypatch, capsys):
+def test_query_reads_standard_input(rest_url, standard_input, zoo):
     lines = [f"line {i}" for i in range(70)]  # of several requests
-    stdin = io.TextIOWrapper(io.BytesIO("\n".join(lines).encode()))
-    monkeypatch.setattr(sys, "stdin", stdin)
-    words = ["query", "--model=small", f"--rest={rest_url}", "--json", "-"]
-    assert execute(zoo_command.listing, "zoo", words) == 0
-    predictions = json.loads(capsys.readouterr().out)["predictions"]
-    assert [prediction["input"] for prediction in predictions] == lines
+    standard_input("\n".join(lines).encode())
+    found = zoo("query", "--model=small", f"--rest={rest_url}", "--json", "-").json["predictions"]
+    assert [prediction["input"] for prediction in found] == lines
 
 
 @pytest.mark.parametrize(
@@ -268,5 +250,5 @@ def test_query_reads_standard_input(rest_url, monkeypatch, capsys):
         (["--model=small", "a\udcff"], "not UTF-8"),
     ],
 )
-def test_query_with_wrong_input(rest_url, capsys, arguments, part):
-    assert part in refusal(capsys, "query", f"--rest={rest_url}", *arguments)
+def test_query_with_wrong_input(rest_url, zoo, arguments, part):
+    assert_refused(zoo("query", f"--rest={rest_url}", *arguments), part)

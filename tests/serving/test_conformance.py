@@ -1,25 +1,28 @@
-"""The development server, and TensorFlow Serving where it is installed, answer alike."""
+"""The development server, TensorFlow Serving if it is installed, and its C++ calls answer alike."""
 
 import base64
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx2
+import numpy as np
 import pytest
 import tensorflow as tf
-from support.exports import assert_alike
+from support.predictor_case import assert_alike
 from support.servers import development_server, free_ports, wait_until
 from tensorflow.core.framework import types_pb2
+from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from zoo.serving.arrays import nested, to_array
 from zoo.serving.client import Client
+from zoo.serving.export.warmup import to_tensor_proto
 
 BINARY = shutil.which("tensorflow_model_server")
-SERVERS = ("development", "each alone", "batching")
 
 
-@pytest.fixture(scope="module", params=SERVERS)
+@pytest.fixture(scope="module", params=["development", "each alone", "batching"])
 def server(request, served, tmp_path_factory):
     """URL of REST and address of gRPC, or None, of a server of the classifier, "tiny"."""
     if request.param == "development":
@@ -166,3 +169,56 @@ def test_metrics_of_tensorflow_serving(server):
         metrics = httpx2.get(f"{server[0]}/monitoring/prometheus/metrics", timeout=60)
         assert metrics.status_code == 200
         assert "tensorflow" in metrics.text
+
+
+SOURCE = Path(__file__).with_name("probe.cc")
+
+
+@pytest.fixture(scope="module")
+def probe(tmp_path_factory):
+    """The compiled `probe.cc`: the C++ calls of TensorFlow Serving, XLA turned off as it does."""
+    if shutil.which("g++") is None:
+        pytest.skip("g++ is not installed")
+    binary = tmp_path_factory.mktemp("probe") / "probe"
+    libraries = tf.sysconfig.get_lib()
+    flags = [*tf.sysconfig.get_compile_flags(), *tf.sysconfig.get_link_flags()]
+    flags += ["-l:libtensorflow_cc.so.2", f"-Wl,-rpath,{libraries}", "-O0", "-w"]
+    command = ["g++", SOURCE, "-o", binary, *flags]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    return binary
+
+
+def probed(probe, folder, signature, inputs, scratch):
+    """The outputs that the probe gives."""
+    answers = scratch / "answers"
+    answers.mkdir(parents=True)
+    command = [probe, folder, signature, answers]
+    for name, array in inputs.items():
+        path = scratch / f"{name}.input"
+        path.write_bytes(to_tensor_proto(array).SerializeToString())
+        command += [name, path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return {
+        path.name: tf.make_ndarray(TensorProto.FromString(path.read_bytes()))
+        for path in answers.iterdir()
+    }
+
+
+@pytest.mark.long
+def test_every_signature_answers_in_cpp_as_keras_does(probe, served, exchanges, tmp_path):
+    for i, (signature, inputs, outputs) in enumerate(exchanges):
+        found = probed(probe, served.version, signature, inputs, tmp_path / str(i))
+        assert_alike(found, outputs)
+
+
+@pytest.mark.long
+def test_a_graph_that_demands_xla_fails_in_cpp(probe, tmp_path):
+    """As in TensorFlow Serving: so the probe would notice such an export."""
+    module, x = tf.Module(), tf.TensorSpec([None], tf.float32, "x")
+    module.function = tf.function(lambda x: {"y": 2 * x}, [x], autograph=False, jit_compile=True)
+    tf.saved_model.save(module, str(tmp_path / "model"), {"serving_default": module.function})
+    inputs = {"x": np.ones(3, "float32")}
+    with pytest.raises(AssertionError, match="XLA compilation disabled"):
+        probed(probe, tmp_path / "model", "serving_default", inputs, tmp_path)

@@ -13,8 +13,8 @@ import onnxruntime
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from support.classifiers import EVERY_KIND, TEXTS, assert_answers_alike, classifier
+from support.refusals import refused
 
-from zoo.errors import UserError
 from zoo.predictors import TextClassifier
 from zoo.serving import ExportError, export
 from zoo.serving.export import litert, single_file
@@ -142,8 +142,8 @@ def test_what_a_format_cannot_express_is_refused(tmp_path):
 )
 def test_a_missing_package_is_named(name, package, predictor, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(UserError, match=rf"{package.partition('.')[0]} is missing.*zoo\[formats\]"):
-        export(predictor, "tiny", tmp_path, name)
+    message = rf"{package.partition('.')[0]} is missing.*zoo\[formats\]"
+    refused(message, export, predictor, "tiny", tmp_path, name)
     assert not list(tmp_path.iterdir())
 
 
@@ -167,15 +167,13 @@ def test_what_lies_in_the_folder_stays_unless_it_is_to_be_overwritten(write, tmp
     assert "at most 3e-08" in readme
     assert "$" not in readme
     (folder / "notes").write_text("mine")
-    with pytest.raises(UserError, match="is there already"):
-        write(b"second")
+    refused("is there already", write, b"second")
     assert (folder / "model.onnx").read_bytes() == b"first"
     write(b"second", overwrite=True)
     assert (folder / "model.onnx").read_bytes() == b"second"
     assert sorted(path.name for path in folder.iterdir()) == FILES
     (folder / "model.onnx").unlink()
-    with pytest.raises(UserError, match="is not an export, so it stays"):
-        write(overwrite=True)
+    refused("is not an export, so it stays", write, overwrite=True)
 
 
 @pytest.mark.parametrize(
@@ -194,22 +192,20 @@ def test_a_failure_leaves_the_earlier_export(method, at, write, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, method, fails_once)
-        with pytest.raises(UserError, match="No space left on device"):
-            write(b"second", overwrite=True)
+        refused("No space left on device", write, b"second", overwrite=True)
     assert (folder / "model.onnx").read_bytes() == b"first"
     assert [*folder.parent.iterdir()] == [folder]
     assert sorted(path.name for path in folder.iterdir()) == FILES
 
 
 def test_predictors_and_folders_that_do_not_fit(write, tmp_path):
-    with pytest.raises(UserError, match="export it as a saved_model"):
-        write(predictor=SimpleNamespace(kind="entity_tagger"))
-    with pytest.raises(UserError, match=r"'a\\nb' does not fit on a line"):
-        write(predictor=SimpleNamespace(kind="text_classifier", label_names=["a\nb", "c"]))
+    other = SimpleNamespace(kind="entity_tagger")
+    refused("export it as a saved_model", write, predictor=other)
+    odd = SimpleNamespace(kind="text_classifier", label_names=["a\nb", "c"])
+    refused(r"'a\\nb' does not fit on a line", write, predictor=odd)
     assert [*tmp_path.iterdir()] == []
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(UserError, match=r"cannot write .*: give another folder"):
-        write(folder=tmp_path / "file")
+    refused(r"cannot write .*: give another folder", write, folder=tmp_path / "file")
 
 
 def test_another_answer_is_noticed(predictor):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from support.processors import skip_without
+from support.sequences import randomize
 from zoo.cells import CELLS
 from zoo.networks import many_to_one
 from zoo.predictors import TextClassifier
@@ -14,8 +15,11 @@ TEXTS = [
     "",
     "a bad and long and slow and altogether much too long film, with a bad end",
     "Don’t miss it!<br />GOOD\u00a0film\u200b ½ \u0130stanbul, e\u0301te\u0301 ΟΔΟΣ <EOS>",
+    "  ",
     "good film!",
+    "bad",
 ]
+LABELS = ("bad", "fair", "good")
 SHAPES = [(True, 1, "max"), (False, 2, "last"), (True, 2, "mean"), (True, 1, "last")]
 EVERY_KIND = [
     {"cell": cell, "bidirectional": bidirectional, "layers": layers, "pooling": pooling}
@@ -35,10 +39,16 @@ def classifier(labels=("bad", "good"), policy="float32", max_length=None, **opti
         model = many_to_one(len(tokenizer.vocabulary), len(labels), **options)
     finally:
         keras.config.set_dtype_policy(before)
-    generator = np.random.default_rng(2)
-    for weight in model.trainable_variables:
-        weight.assign(generator.normal(size=weight.shape))
+    randomize(model, seed=2, scale=1)
     return TextClassifier(model, tokenizer, labels)
+
+
+def balanced(labels=LABELS, **options):
+    """One that gives several labels to `TEXTS`."""
+    predictor = classifier(labels, **options)
+    bias = predictor.model.get_layer("logits").bias
+    bias.assign(bias - keras.ops.mean(predictor.model(predictor.tokenizer(TEXTS)), axis=0))
+    return predictor
 
 
 def assert_answers_alike(run, predictor, batches, atol=1e-5):

@@ -44,12 +44,8 @@ def options_of(task, *arguments):
 def clean_environment(**changes):
     """The environment of a user: without what keeps TensorFlow quiet in tests, or sets up pip."""
     ours = ("TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS", "KERAS_BACKEND")
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ours and not name.startswith("PIP_")
-    }
-    return inherited | {"PIP_CONFIG_FILE": os.devnull} | changes
+    kept = {n: v for n, v in os.environ.items() if n not in ours and not n.startswith("PIP_")}
+    return kept | {"PIP_CONFIG_FILE": os.devnull} | changes
 
 
 def assert_refused(result, *parts):

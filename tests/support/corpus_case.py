@@ -93,7 +93,7 @@ CASES = {
 KINDS = {name: case.kind for name, case in CASES.items()} | {"plain_text": plain_text}
 
 
-def tfds_corpus(class_name: str, features: Any, examples: dict[str, list], keys=None) -> None:
+def tfds_corpus(class_name, features, examples, keys=None, prepare=lambda manager: None):
     """Registers a corpus with TFDS under its name in snake case."""
     if isinstance(features, dict):
         features = tfds.features.FeaturesDict(features)
@@ -107,6 +107,7 @@ def tfds_corpus(class_name: str, features: Any, examples: dict[str, list], keys=
             )
 
         def _split_generators(self, dl_manager):
+            prepare(dl_manager)
             return {split: self._generate_examples(split) for split in examples}
 
         def _generate_examples(self, split):

@@ -10,30 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import pytest
 
 import zoo
-from support import language_modelling, music_pieces, translation_pairs
+from support import classifiers, language_modelling, music_pieces, translation_pairs
+from support.sequences import randomize
 from zoo.datasets.sequence_tagging import TaggedSentences
-from zoo.networks import many_to_many, many_to_one
-from zoo.predictors import EntityTagger, TextClassifier
+from zoo.networks import many_to_many
+from zoo.predictors import EntityTagger
 from zoo.predictors.base import Predictor
 from zoo.text import tags
 from zoo.text.token_features import SHAPES, TokenEncoder
-from zoo.text.words import WordTokenizer
 
-FILMS = [
-    "good",
-    "",
-    "a bad and long and slow and altogether much too long film, with a bad end",
-    "wörds unheard of",
-    "  ",
-    "good film!",
-    "bad",
-]
-LABELS = ("bad", "fair", "good")
 ODD_TEXTS = [
     "Ann Lee met Bob in Rome, and Bob met Ann.",
     "",
@@ -54,23 +43,6 @@ SENTENCES = [
 PAIRS = ["the cat.", "the big dog sees the old cat.", "", "the dog hears the cat. the cat hears."]
 
 
-def randomized(model, scale=1.0, seed=3):
-    """A network with weights that let its answers differ."""
-    generator = np.random.default_rng(seed)
-    for weight in model.trainable_variables:
-        weight.assign(scale * generator.normal(size=weight.shape))
-    return model
-
-
-def classifier(classes):
-    """A classifier that gives several labels."""
-    tokenizer = WordTokenizer.from_texts(FILMS)
-    model = many_to_one(len(tokenizer.vocabulary), classes, embedding_dim=5, units=3, layers=2)
-    bias = randomized(model, seed=2).get_layer("logits").bias
-    bias.assign(bias - keras.ops.mean(model(tokenizer(FILMS).numpy()), axis=0))
-    return TextClassifier(model, tokenizer, LABELS[:classes])
-
-
 def tagger(head="crf"):
     """A tagger whose tags differ from token to token."""
     encoder = TokenEncoder.from_sentences(SENTENCES, longest_word=5)
@@ -87,7 +59,8 @@ def tagger(head="crf"):
         head=head,
         allowed=tags.allowed_transitions(TAGS),
     )
-    return EntityTagger(randomized(model), encoder, TAGS)
+    randomize(model, seed=3, scale=1)
+    return EntityTagger(model, encoder, TAGS)
 
 
 def tagged(tokens, seed=4):
@@ -106,59 +79,41 @@ class PredictorCase(NamedTuple):
     data: tuple[Any, ...]
 
 
-def _case(make, *arguments, inputs, data):
-    return PredictorCase(functools.partial(make, *arguments), inputs, data)
+def _case(inputs, data, make, *arguments, **options):
+    return PredictorCase(functools.partial(make, *arguments, **options), inputs, data)
 
 
 _CHORDS = ["C5 G4 E4 C3 | D5 G4 D4 B2", "", "C5 G4 E4 C3"]
 _STORIES = ["The king is dead.\n", "A", "", "Köln? xyz!", "Nobody loves the sea. " * 8]
+_DOCUMENTS = [language_modelling.text(10), "The sea.\n"]
+_FILMS = classifiers.TEXTS
 
 
 def _pieces(kind):
-    piece_of = music_pieces.piece_of
-    return ([piece_of(kind, steps=5 + 4 * i, seed=i, first=4 * i) for i in range(3)],)
+    return [music_pieces.piece_of(kind, steps=5 + 4 * i, seed=i, first=4 * i) for i in range(3)]
 
 
-CASES = {
-    **{
-        f"classifier of {n}": _case(
-            classifier, n, inputs=FILMS, data=(FILMS, np.arange(len(FILMS)) % n)
-        )
-        for n in (2, 3)
-    },
-    **{
-        f"tagger, {head}": _case(tagger, head, inputs=ODD_TEXTS, data=(tagged(SENTENCES),))
-        for head in ("crf", "softmax")
-    },
-    **{
-        f"language model of {level}s": _case(
-            language_modelling.predictor_of,
-            level,
-            inputs=_STORIES,
-            data=([language_modelling.text(10), "The sea.\n"],),
-        )
-        for level in ("character", "word")
-    },
-    **{
-        f"music, {kind}": _case(music_pieces.predictor_of, kind, inputs=_CHORDS, data=_pieces(kind))
-        for kind in ("ranked", "parts")
-    },
-    **{
-        f"translator of {level}s": _case(
-            translation_pairs.predictor_of,
-            level,
-            inputs=PAIRS,
-            data=(translation_pairs.pairs(6),),
-        )
-        for level in ("subword", "word")
-    },
-}
+def _cases():
+    for n in (2, 3):
+        data, labels = (_FILMS, np.arange(len(_FILMS)) % n), classifiers.LABELS[:n]
+        yield f"classifier of {n}", _case(_FILMS, data, classifiers.balanced, labels, layers=2)
+    for head in ("crf", "softmax"):
+        yield f"tagger, {head}", _case(ODD_TEXTS, (tagged(SENTENCES),), tagger, head)
+    for level in ("character", "word"):
+        make = language_modelling.predictor_of
+        yield f"language model of {level}s", _case(_STORIES, (_DOCUMENTS,), make, level)
+    for kind in ("ranked", "parts"):
+        make = music_pieces.predictor_of
+        yield f"music, {kind}", _case(_CHORDS, (_pieces(kind),), make, kind)
+    for level, kind in (("subword", "multiplicative"), ("word", "additive")):
+        data, make = (translation_pairs.pairs(6),), translation_pairs.predictor_of
+        yield f"translator of {level}s", _case(PAIRS, data, make, level, attention=kind)
+
+
+CASES = dict(_cases())
 # One of each kind, where each costs seconds.
 FIRST_OF_EACH = (
-    "classifier of 3",
-    "tagger, crf",
-    "language model of words",
-    "music, parts",
+    *("classifier of 3", "tagger, crf", "language model of words", "music, parts"),
     "translator of words",
 )
 

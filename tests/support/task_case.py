@@ -5,8 +5,10 @@ A new task gets them by a line in `CASES` and one in its test file.
 
 import contextlib
 import dataclasses
+import functools
 import io
 import json
+import os
 import re
 import shlex
 import shutil
@@ -14,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import click
 import numpy as np
@@ -35,8 +38,8 @@ from zoo.application import workflow
 from zoo.application.options import training_command
 from zoo.training import checkpoints
 
-FILES = {"README.md", "baseline.npz", "config.json", "metrics.json", "model.keras", "run"}
-FILES |= {"learning_curves.png"}
+FILES = {"README.md", "baseline.npz", "config.json", "learning_curves.png", "metrics.json"}
+FILES |= {"model.keras", "run"}
 
 
 @dataclass(frozen=True)
@@ -186,14 +189,24 @@ REFUSED = {
     "predict --model nowhere x": "unknown model 'nowhere': give the folder of one",
     "evaluate --model nowhere": "unknown model 'nowhere'",
     "export --model nowhere --out out": "unknown model 'nowhere'",
+    "export": "Missing option '--out'",
+    "export --out=out --name=a/b": "'a/b' cannot name an exported model",
+    "export --out=out --name=": "--name",
+    "export --out=out --format=pickle": "'saved_model', 'onnx', 'litert'",
+    "export --out=": "--out",
+    "export --out=empty.json": "cannot write to",
 }
 
 
 @pytest.mark.usefixtures("load_once")
 class TaskTests:
-    """The tests of every task; a subclass names its `case`."""
+    """The tests of every task; a subclass names its `case`, and what it refuses beside `REFUSED`.
+
+    There "{data}" is the training data, and verbs that take a model get the trained one.
+    """
 
     case: TaskCase
+    refused: ClassVar = {}
 
     @pytest.fixture
     def trained(self, trained_models):
@@ -203,6 +216,19 @@ class TaskTests:
     def verb(self, call, trained):
         """Calls a verb with the trained model."""
         return lambda name, *words: call(self.case.task, name, "--model", trained.model, *words)
+
+    @pytest.fixture
+    def built(self, trained):
+        """Makes the untrained predictor of options, and its batches."""
+
+        def build(*words):
+            words = (*trained.given, *self.case.tiny, *words)
+            options, task = options_of(self.case.task, *words), self.case.task()
+            options.resolve()
+            predictor, _, batches = workflow._build(task, task.load_data(options), options)
+            return predictor, batches
+
+        return build
 
     def options(self, trained):
         """Those of the training."""
@@ -309,7 +335,8 @@ class TaskTests:
         assert verb("predict", "-", "--json").json == {"predictions": []}
 
     def test_export_is_of_the_model_that_was_asked_for(self, trained, verb, monkeypatch, tmp_path):
-        """What an export holds is told apart in `tests/serving`."""
+        """On TensorFlow, whatever is set. What it holds is told apart in `tests/serving`."""
+        monkeypatch.setenv("KERAS_BACKEND", "jax")
         asked = []
 
         def export(predictor, *words):
@@ -319,6 +346,7 @@ class TaskTests:
         monkeypatch.setattr(workflow.serving, "export", export)
         found = verb("export", "--out", tmp_path, "--json").json
         assert found == {"model": str(trained.model), "format": "saved_model", "folder": "where"}
+        assert os.environ["KERAS_BACKEND"] == "tensorflow"
         verb("export", "--out", tmp_path, "--name=other", "--format=onnx", "--overwrite")
         kind, out = type(zoo.load(trained.model)), str(tmp_path)
         assert asked == [
@@ -349,13 +377,19 @@ class TaskTests:
                 np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-7)
 
     def test_wrong_input_is_refused_and_nothing_is_touched(
-        self, trained, call, verb, tmp_path, monkeypatch
+        self, trained, call, verb, standard_input, tmp_path, monkeypatch
     ):
-        monkeypatch.chdir(tmp_path)
-        (tmp_path / "empty.json").touch()
-        for words, problem in REFUSED.items():
-            assert_refused(call(self.case.task, *words.split()), problem)
-            assert [*tmp_path.iterdir()] == [tmp_path / "empty.json"], words
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        standard_input(b"")
+        (folder / "empty.json").touch()
+        for words, problem in (REFUSED | self.refused).items():
+            name, *others = shlex.split(words.format(**trained.files))
+            asked = name in ("generate", "score", "predict", "export") and "--model" not in others
+            ask = verb if asked else functools.partial(call, self.case.task)
+            assert_refused(ask(name, *others), problem)
+            assert [*folder.iterdir()] == [folder / "empty.json"], words
         before = contents(trained.model)
         result = call(self.case.task, *trained.given, "--out", trained.model, *self.case.tiny)
         assert_refused(result, trained.model, "already holds a model", "--overwrite")

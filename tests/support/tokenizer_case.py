@@ -1,9 +1,5 @@
 """Tokenizers as the shared tests see them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
-
 from zoo.text.characters import CharacterTokenizer
 from zoo.text.sentences import SentenceTokenizer
 from zoo.text.subwords import SubwordTokenizer
@@ -26,20 +22,10 @@ def decoded(strings):
     return [string.decode() for string in strings.numpy()]
 
 
-@dataclass(frozen=True)
-class Case:
-    """A tokenizer, and how it is made of texts."""
-
-    kind: type
-    make: Callable[[list[str]], Any]
-    options: dict[str, Any] = field(default_factory=dict)  # to be kept beside the vocabulary
-
-
 CASES = {
-    "characters": Case(CharacterTokenizer, CharacterTokenizer.from_documents),
-    "sentences": Case(SentenceTokenizer, SentenceTokenizer.from_documents, {"lowercase": False}),
-    "subwords": Case(
-        SubwordTokenizer, lambda texts: SubwordTokenizer.from_texts(texts * 2, vocabulary_size=200)
-    ),
-    "words": Case(WordTokenizer, WordTokenizer.from_texts, {"lowercase": False, "max_length": 4}),
+    "characters": CharacterTokenizer.from_documents,
+    "sentences": lambda texts: SentenceTokenizer.from_documents(texts, lowercase=False),
+    "subwords": lambda texts: SubwordTokenizer.from_texts(texts * 2, vocabulary_size=200),
+    "words": WordTokenizer.from_texts,
 }
+"""How each is made of texts."""

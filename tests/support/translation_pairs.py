@@ -17,15 +17,8 @@ TINY = shlex.split(
     "--label-smoothing=0.1"
 )
 
-_WORDS = {
-    "the": "le",
-    "cat": "chat",
-    "dog": "chien",
-    "sees": "voit",
-    "hears": "entend",
-    "big": "grand",
-    "old": "vieux",
-}
+_ENGLISH, _FRENCH = "the cat dog sees hears big old", "le chat chien voit entend grand vieux"
+_WORDS = dict(zip(_ENGLISH.split(), _FRENCH.split(), strict=True))
 
 
 @functools.cache

@@ -2,15 +2,14 @@
 
 import json
 import shutil
+from typing import ClassVar
 
 import pytest
 from support.command_lines import assert_refused, options_of
 from support.task_case import CASES, TaskTests
-from support.translation_pairs import TINY, pairs
 
 import zoo
 from tasks.translation import Translation
-from zoo.datasets.parallel_text import ParallelData
 from zoo.evaluation.translation import translation_metrics
 
 TEXTS = ("the old cat.", "the dog sees the cat.")
@@ -18,6 +17,10 @@ TEXTS = ("the old cat.", "the dog sees the cat.")
 
 class TestTranslation(TaskTests):
     case = CASES["translation"]
+    refused: ClassVar = {
+        "predict cat --n-best=6": "give --beams 6",
+        "train --data=x.tsv --input-feeding --attention=none": "give an --attention",
+    }
 
     def test_the_card_has_samples_of_the_test_split(self, trained):
         metrics, card = trained.metrics, (trained.model / "README.md").read_text()
@@ -29,34 +32,33 @@ class TestTranslation(TaskTests):
             assert row in card
         assert f'model.predict(["{metrics["samples"][0]["source"]}"])' in card
 
-    def test_beams_and_their_scores(self, trained, verb):
-        """By the same program in the same process, so that rounding is the same too."""
-        words = ("predict", TEXTS[0], "--n-best=3", "--beams=4", "--length-penalty=0.5")
-        (prediction,) = verb(*words, "--json").json["predictions"]
-        predictor = zoo.load(trained.model)
-        (expected,) = predictor.predict([TEXTS[0]], beams=4, n_best=3, length_penalty=0.5)
-        found, wanted = prediction["hypotheses"], expected["hypotheses"]
-        assert [h["text"] for h in found] == [h["text"] for h in wanted]
-        scores = [h["log_probability"] for h in found]
-        assert scores == pytest.approx([h["log_probability"] for h in wanted], rel=1e-5)
-        lines = verb(*words).out.splitlines()
-        assert [line.split(maxsplit=1)[1:] for line in lines] == [
-            [h["text"]] if h["text"] else [] for h in found
-        ]
-
-    def test_words_that_the_model_does_not_know(self, trained, verb, monkeypatch):
+    def test_beams_and_words_that_the_model_does_not_know(self, trained, verb, monkeypatch):
         asked, predictor = [], zoo.load(trained.model)
-        found = [{"translation": "", "hypotheses": []}]
+        scored = [{"text": text, "log_probability": -len(text)} for text in ("un chat", "", "le")]
+        found = [{"translation": "un chat", "hypotheses": scored}]
         monkeypatch.setattr(predictor, "predict", lambda texts, **k: asked.append(k) or found)
-        for words in ((), ("--copy-unknown",)):
-            verb("predict", *words, "--json", "xyz")
-        assert [options["copy_unknown"] for options in asked] == [False, True]
+        words = ("predict", "xyz", "--n-best=3", "--beams=4", "--length-penalty=0.5")
+        lines = [line.split(maxsplit=1) for line in verb(*words).out.splitlines()]
+        assert lines == [["-7.000", "un chat"], ["0.000"], ["-2.000", "le"]]
+        verb("predict", "xyz", "--copy-unknown")
+        beams = {"beams": 4, "n_best": 3, "length_penalty": 0.5, "copy_unknown": False}
+        assert (asked[0], asked[1]["copy_unknown"]) == (beams, True)
 
     def test_a_picture_of_the_first_text(self, verb, tmp_path):
         picture = tmp_path / "attention.png"
         assert len(verb("predict", *TEXTS, "--attention", picture).out.splitlines()) == 2
         assert picture.read_bytes().startswith(b"\x89PNG")
-        assert_refused(verb("predict", "the cat.", "--n-best=6"), "give --beams 6")
+
+    @pytest.mark.parametrize("attention", ["additive", "none"])
+    def test_the_network_is_that_of_the_options(self, attention, built):
+        words = ("--cell=rnn", "--layers=2", "--no-bidirectional", "--level=subword")
+        predictor, _ = built(*words, f"--attention={attention}", "--share-embeddings")
+        decoder = predictor.model.get_layer("decoder")
+        assert decoder.recurrence.cell == "rnn"
+        assert decoder.recurrence.number_of_layers == 2
+        assert predictor.attends == (attention != "none")
+        assert predictor.source_tokenizer is predictor.target_tokenizer
+        assert not predictor.model.get_layer("encoder").bidirectional
 
     def test_lengths_of_two_models(self, trained, call, tmp_path):
         """What both recorded when they were tested, as a picture, a table and JSON."""
@@ -110,24 +112,6 @@ def test_defaults_by_level(words, level, share):
     options = options_of(Translation, *words.split())
     options.resolve()
     assert (options.level, options.share_embeddings) == (level, share)
-
-
-@pytest.mark.parametrize("attention", ["additive", "none"])
-def test_the_network_is_that_of_the_options(attention):
-    words = (*TINY, "--cell=rnn", "--layers=2", "--no-bidirectional", "--level=subword")
-    options = options_of(Translation, *words, f"--attention={attention}", "--share-embeddings")
-    predictor = Translation().build(ParallelData("mine", pairs(), pairs(), pairs()), options)
-    decoder = predictor.model.get_layer("decoder")
-    assert decoder.recurrence.cell == "rnn"
-    assert decoder.recurrence.number_of_layers == 2
-    assert predictor.attends == (attention != "none")
-    assert predictor.source_tokenizer is predictor.target_tokenizer
-    assert not predictor.model.get_layer("encoder").bidirectional
-
-
-def test_input_feeding_needs_attention(call):
-    result = call(Translation, "--data=x.tsv", "--input-feeding", "--attention=none")
-    assert_refused(result, "give an --attention")
 
 
 def test_each_length_of_sources_has_the_bleu_of_its_own_sentences():

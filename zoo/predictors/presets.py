@@ -72,7 +72,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(kind, str) or kind not in PREDICTORS:
         raise UserError(
-            f"{path}: {str(kind):.60} is not a kind of model that this version of the zoo knows "
+            f"{path}: {kind!s:.60} is not a kind of model that this version of the zoo knows "
             f"({', '.join(PREDICTORS)}): update the zoo"
         )
     return config
