@@ -146,14 +146,17 @@ def test_xla_is_eager(variant):
 
 
 def test_fit_is_that_of_keras():
-    """In the graph of a training, masks coming from a layer before."""
+    """In the graph of a training, masks coming from a layer before, the inputs dropped alike."""
     x, _ = sample(build_cell("rnn"), batch=12, dtype="float32")
     x = np.where(np.resize(MASK, x.shape[:2])[..., None], x, np.float32(9))
     weights = []
     for layer_class in (Recurrence, keras.layers.RNN):
         inputs = keras.Input((None, INPUT_DIM))
         masked = keras.layers.Masking(mask_value=9.0)(inputs)
-        outputs = [layer_class(build_cell(variant))(masked) for variant in ("gru", "lstm")]
+        outputs = [
+            layer_class(build_cell(variant, dropout=0.5, seed=2))(masked)
+            for variant in ("gru", "lstm")
+        ]
         top = keras.layers.Dense(3, kernel_initializer="ones", activation="softmax")
         model = keras.Model(inputs, top(keras.layers.add(outputs)))
         model.compile(keras.optimizers.SGD(0.5), "sparse_categorical_crossentropy")

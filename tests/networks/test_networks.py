@@ -1,7 +1,6 @@
-"""What holds of every network: padding, gradients, steps, files, precision, seeds, backends."""
+"""What holds of every network: padding, gradients, steps, files, precision, seeds."""
 
 import functools
-import importlib.util
 import itertools
 import random
 import warnings
@@ -11,8 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support import network_case
-from support.network_case import CASES, FIRST_OF_EACH, LENGTHS, MASK, numbers, steps_of
-from support.processes import run_script
+from support.network_case import CASES, FIRST_OF_EACH, LENGTHS, MASK, steps_of
 from support.processors import skip_without
 
 from zoo.cells import CELLS
@@ -213,21 +211,3 @@ def test_wrong_sizes_are_refused():
         network_case.many_to_one(1).make()
     with pytest.raises(ValueError, match="one vocabulary"):
         network_case.networks.encoder_decoder(9, 10, share_embeddings=True)
-
-
-@pytest.fixture(scope="module")
-def on_tensorflow():
-    return numbers()
-
-
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_other_backends(backend, on_tensorflow, tmp_path):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    path = tmp_path / "numbers.npz"
-    environment = {"KERAS_BACKEND": backend, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    run_script(network_case.__file__, path, **environment)
-    with np.load(path) as found:
-        assert set(found) == set(on_tensorflow)
-        for name, expected in on_tensorflow.items():
-            np.testing.assert_allclose(found[name], expected, atol=1e-4, rtol=1e-4, err_msg=name)
