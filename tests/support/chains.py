@@ -65,6 +65,11 @@ def build_crf(allowed=None, dtype="float64", of=None):
     return crf
 
 
+def potentials(allowed=None, dtype="float64", mask=MASK):
+    """Of `logits()`, by a layer of `weights()`."""
+    return build_crf(allowed, dtype)(logits().astype(dtype), mask=mask)
+
+
 def logits(batch=BATCH, timesteps=TIMESTEPS):
     return np.random.default_rng(2).normal(size=(batch, timesteps, TAGS))
 
