@@ -8,8 +8,10 @@ import pytest
 import tensorflow as tf
 from support.network_case import UNITS, WORDS, array, language_model
 from support.processors import skip_without
+from support.reference import crossentropies
 
 from zoo.cells import CELLS
+from zoo.datasets.batches.streams import StreamBatches
 from zoo.errors import UserError
 from zoo.networks import StreamModel, initial_states
 from zoo.training import ClippedAdam, Perplexity, SequenceCrossentropy, fit
@@ -23,38 +25,19 @@ def network(**options):
 
 def stream(rows=ROWS, seed=0):
     """Ids and the ids after them, (rows, steps) each; no padding."""
-    ids = np.random.default_rng(seed).integers(1, WORDS, size=(rows, STEPS + 1), dtype="int32")
-    return ids[:, :-1], ids[:, 1:]
+    ids = np.random.default_rng(seed).integers(1, WORDS, size=rows * STEPS + 1, dtype="int32")
+    return ids[:-1].reshape(rows, STEPS), ids[1:].reshape(rows, STEPS)
+
+
+def batches(timesteps, rows=ROWS, seed=0):
+    """Those of `stream`; the last are filled up with padding, whose weights are 0."""
+    ids, targets = stream(rows, seed)
+    return StreamBatches(targets.ravel(), rows, timesteps, start_id=ids[0, 0])
 
 
 def pieces(timesteps, **options):
-    """Inputs, targets and weights as `zoo.datasets.StreamBatches` gives them."""
-    ids, targets = stream(**options)
-    for start in range(0, STEPS, timesteps):
-        part, missing = slice(start, start + timesteps), max(0, start + timesteps - STEPS)
-        weights = np.ones_like(ids[:, part], "float32")
-        padded = (np.pad(a, ((0, 0), (0, missing))) for a in (ids[:, part], targets[:, part]))
-        inputs, labels = padded
-        inputs = {"token_ids": inputs, "fresh": np.full(len(ids), start == 0)}
-        yield inputs, labels, np.pad(weights, ((0, 0), (0, missing)))
-
-
-def dataset(timesteps, **options):
-    batches = list(pieces(timesteps, **options))
-    spec = tf.nest.map_structure(lambda a: tf.TensorSpec(a.shape, a.dtype), batches[0])
-    return tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=spec).apply(
-        tf.data.experimental.assert_cardinality(len(batches))
-    )
-
-
-class Batches:
-    """The protocol of `zoo.training.fit`."""
-
-    def __len__(self):
-        return 3
-
-    def dataset(self, epoch=0):
-        return dataset(5)
+    """Inputs, targets and weights of each."""
+    return list(batches(timesteps, **options).dataset().as_numpy_iterator())
 
 
 def compiled(network, optimizer="sgd"):
@@ -72,15 +55,12 @@ def logits_and_states(model, ids):
 
 
 def crossentropy(logits, targets, weights=1.0):
-    """Sum of the losses of the steps that count, in float64."""
-    log_sums = np.logaddexp.reduce(np.float64(logits), axis=-1)
-    right = np.take_along_axis(np.float64(logits), targets[..., None], axis=-1)[..., 0]
-    return ((log_sums - right) * weights).sum()
+    """Sum of the losses of the steps that count."""
+    return (crossentropies(targets, logits) * weights).sum()
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_pieces_have_the_loss_of_the_whole(cell):
-    """The last piece is filled up with padding; its weights are 0."""
     whole = network(cell=cell, layers=2)
     model = StreamModel(whole, ROWS)
     ids, targets = stream()
@@ -95,7 +75,7 @@ def test_only_fresh_rows_start_from_zero():
     model = StreamModel(network(), ROWS)
     (first, *_), (second, *_), _ = pieces(5)
     model(first)
-    second["fresh"][1] = True
+    second["fresh"] = np.array([False, True, False])
     logits, (ids, _) = np.array(model(second)), stream()
     whole, _ = logits_and_states(model.network, ids)
     alone, _ = logits_and_states(model.network, ids[:, 5:10])
@@ -109,8 +89,9 @@ def test_nothing_leaks_between_training_and_validation():
     results = {}
     for validated in (False, True):
         model = compiled(network(), keras.optimizers.SGD(0.3))
-        data = {"validation_data": dataset(4, seed=2)} if validated else {}
-        history = [model.fit(dataset(4), **data, shuffle=False, verbose=0) for _ in range(2)][1]
+        data = {"validation_data": batches(4, seed=2).dataset()} if validated else {}
+        data |= {"x": batches(4).dataset(), "shuffle": False, "verbose": 0}
+        history = [model.fit(**data) for _ in range(2)][1]
         results[validated] = model.network.get_weights()
     for one, same in zip(*results.values(), strict=True):
         np.testing.assert_allclose(one, same, rtol=1e-5, atol=1e-6)
@@ -118,7 +99,7 @@ def test_nothing_leaks_between_training_and_validation():
     total = crossentropy(logits_and_states(model.network, ids)[0], targets)
     perplexity = np.exp(total / targets.size)
     np.testing.assert_allclose(history.history["val_perplexity"], [perplexity], rtol=1e-5)
-    found = model.evaluate(dataset(5, seed=2), verbose=0, return_dict=True)
+    found = model.evaluate(batches(5, seed=2).dataset(), verbose=0, return_dict=True)
     np.testing.assert_allclose(found["perplexity"], perplexity, rtol=1e-5)
 
 
@@ -128,7 +109,7 @@ def test_the_gradient_ends_where_the_piece_begins():
     model = StreamModel(whole, ROWS)
     loss = SequenceCrossentropy(reduction="mean_per_step")
     ids, targets = stream()
-    batches = list(pieces(6))
+    of_batches = pieces(6)
     zeros = {name: tf.zeros_like(state) for name, state in model.states.items()}
     middle = logits_and_states(whole, ids[:, :6])[1]
 
@@ -145,8 +126,8 @@ def test_the_gradient_ends_where_the_piece_begins():
     def of_stream(inputs):
         return model(inputs, training=True)
 
-    of_ids = [({"token_ids": inputs["token_ids"]}, y) for inputs, y, _ in batches]
-    found = gradients([(inputs, y, of_stream) for inputs, y, _ in batches])
+    of_ids = [({"token_ids": inputs["token_ids"]}, y) for inputs, y, _ in of_batches]
+    found = gradients([(inputs, y, of_stream) for inputs, y, _ in of_batches])
     starts = (zeros, middle)
     expected = gradients([(*p, from_states(s)) for p, s in zip(of_ids, starts, strict=True)])
     untruncated = gradients([({"token_ids": ids}, targets, from_states(zeros))])
@@ -159,8 +140,8 @@ def test_a_resumed_training_ends_as_an_unbroken_one(tmp_path):
     def train(folder, epochs, resume=False):
         model = compiled(network(dropout=0.3, seed=1), ClippedAdam(0.05))
         where = {"run_folder": tmp_path / folder, "monitor": "val_perplexity", "mode": "min"}
-        validation = dataset(4, seed=2)
-        history = fit(model, Batches(), validation, epochs=epochs, seed=3, resume=resume, **where)
+        data = batches(5), batches(4, seed=2).dataset()
+        history = fit(model, *data, epochs=epochs, seed=3, resume=resume, **where)
         return model.get_weights(), history.history
 
     unbroken, history = train("unbroken", 2)
@@ -201,7 +182,7 @@ def test_the_network_is_shared_and_the_states_are_no_weights_of_it():
 
 def test_another_batch_and_several_replicas_are_refused(monkeypatch):
     model = StreamModel(network(), ROWS)
-    inputs, *_ = next(pieces(4, rows=ROWS + 1))
+    inputs, *_ = pieces(4, rows=ROWS + 1)[0]
     with pytest.raises(ValueError, match=r"states are those of 3 rows.*\(4, 4\)"):
         model(inputs)
     two = SimpleNamespace(num_replicas_in_sync=2)

@@ -1,24 +1,21 @@
-"""The equations of the cells in NumPy, read a second time and kept apart from `zoo.cells`.
+"""The equations of the cells in NumPy, read a second time and kept apart from `zoo.cells`; losses.
 
 As on the blackboard: one matrix per gate, acting on the stacked vector [a<t-1>, x<t>]; examples are
 columns. Everything in float64.
 """
 
 import numpy as np
-
-
-def _sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
+import scipy.special
+from scipy.special import expit as sigmoid
 
 ACTIVATIONS = {
     "linear": lambda z: z,
     "tanh": np.tanh,
-    "sigmoid": _sigmoid,
+    "sigmoid": sigmoid,
     "relu": lambda z: np.maximum(z, 0),
     "softplus": lambda z: np.log1p(np.exp(z)),
     "hard_sigmoid": lambda z: np.clip(z / 6 + 0.5, 0, 1),
-    "silu": lambda z: z * _sigmoid(z),
+    "silu": lambda z: z * sigmoid(z),
 }
 
 
@@ -136,6 +133,12 @@ class Equations:
             output = np.where(mask[:, t], new[0], output)
             outputs.append(output.T)
         return [np.stack(outputs, axis=1), *(state.T for state in states)]
+
+
+def crossentropies(targets, logits):
+    """-log ŷ of each target, where ŷ is the softmax of the last axis, in float64."""
+    log_probabilities = scipy.special.log_softmax(np.asarray(logits, np.float64), axis=-1)
+    return -np.take_along_axis(log_probabilities, targets[..., None], axis=-1)[..., 0]
 
 
 def central_differences(function, array, step=1e-5):

@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.special import log_expit, log_softmax
 from support import tiny_training as tiny
+from support.reference import crossentropies
 
 from zoo.training import BinarySequenceCrossentropy, SequenceCrossentropy
 
@@ -16,15 +18,8 @@ TARGETS = GENERATOR.integers(0, CLASSES, size=(BATCH, TIMESTEPS))
 REDUCTIONS = pytest.mark.parametrize("reduction", ["sum_over_time", "mean_per_step"])
 
 
-def softmax_steps(targets, logits):
-    """-log ŷ of the target class at each step."""
-    probabilities = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
-    return -np.log(np.take_along_axis(probabilities, targets[..., None], axis=-1))[..., 0]
-
-
 def binary_steps(targets, logits):
-    probabilities = 1 / (1 + np.exp(-logits))
-    losses = -targets * np.log(probabilities) - (1 - targets) * np.log(1 - probabilities)
+    losses = -targets * log_expit(logits) - (1 - targets) * log_expit(-logits)
     return losses.sum(axis=-1)
 
 
@@ -38,7 +33,7 @@ def test_softmax(reduction):
     """Of logits and of probabilities, whatever pads the targets, with any weights."""
     loss = SequenceCrossentropy(reduction)
     of_probabilities = SequenceCrossentropy(reduction, from_logits=False)
-    steps = softmax_steps(TARGETS, LOGITS)
+    steps = crossentropies(TARGETS, LOGITS)
     of_examples = np.array([2.0, 0.0, 0.5])
     for given, weights in (
         (MASK, MASK),
@@ -98,7 +93,7 @@ def test_a_mask_carried_by_the_predictions_counts_once_in_every_batch():
     model = keras.Model(inputs, keras.layers.Dense(tiny.CLASSES)(hidden))
     model.compile(loss=SequenceCrossentropy())
     tokens = (tokens + 1) * mask.astype("int32")
-    steps = softmax_steps(targets, model.predict(tokens, verbose=0))
+    steps = crossentropies(targets, model.predict(tokens, verbose=0))
     expected = (steps * mask).sum() / len(tokens)  # over batches of unequal size
     for weights in (None, mask):
         found = model.evaluate(tokens, targets, sample_weight=weights, batch_size=4, verbose=0)
@@ -115,8 +110,7 @@ def test_half_precision_predictions_are_reduced_in_single_precision():
 
 def test_label_smoothing_is_the_loss_against_softened_targets():
     soft = 0.8 * np.eye(CLASSES)[TARGETS] + 0.2 / CLASSES
-    log_softmax = LOGITS - np.logaddexp.reduce(LOGITS, axis=-1)[..., None]
-    expected = -(soft * log_softmax).sum(axis=-1).mean()
+    expected = -(soft * log_softmax(LOGITS, axis=-1)).sum(axis=-1).mean()
     loss = SequenceCrossentropy("mean_per_step", label_smoothing=0.2)
     np.testing.assert_allclose(loss(TARGETS, LOGITS), expected, rtol=1e-5)
 
