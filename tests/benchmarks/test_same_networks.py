@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 from support import chains
-from support.benchmarking import PAIRS, SENTENCES, TEXT, TORCH, lstm_weights, randomize, torch_lstm
+from support.benchmarking import PAIRS, SENTENCES, TEXT, TORCH, lstm_weights, torch_lstm
+from support.sequences import randomize
 
 from benchmarks import keras_language_model, keras_tagger, language_model, tagging, translation
 from tasks.language_model import LanguageModelling
@@ -165,6 +166,6 @@ def test_translator(monkeypatch):
     """Of all that are installed; the benchmark compares their logits and translations itself."""
     settings = PAIRS.patch(monkeypatch)()
     predictor = Translation().build(PAIRS.data, settings)
-    randomize(predictor.model, 1.5, 5)  # no choice between two tokens is a matter of rounding
+    randomize(predictor.model, scale=1.5)  # no choice between two tokens is a matter of rounding
     candidates = translation.build(predictor, PAIRS.data.train, settings)
     translation.require_same_work(candidates, list(PAIRS.data.train.sources))
