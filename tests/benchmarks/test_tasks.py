@@ -49,8 +49,7 @@ of_fewer_batches = changed("batches", lambda case, batches: list(batches)[:-1])
 of_spared_work = changed("work", lambda case, done: case.spare(done))
 of_other_logits = changed("logits", lambda case, logits: logits + 0.01)
 of_unshifted_targets = changed(
-    "batches",
-    lambda case, batches: (batch | {"target_ids": batch["targets"]} for batch in batches),
+    "batches", lambda case, batches: (batch | {"target_ids": batch["targets"]} for batch in batches)
 )
 
 

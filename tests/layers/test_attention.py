@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from support.sequences import MASK, randomize
 
-from zoo.cells import CELLS
 from zoo.layers import Attention, AttentionDecoder
 
 KINDS = ("additive", "multiplicative")
@@ -92,22 +91,6 @@ def test_decoder_by_hand(kind, input_feeding):
         np.testing.assert_allclose(found[:, t], fed, atol=1e-12)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize(
-    "options", [{"attention": None}, {"input_feeding": True, "residual": True}], ids=str
-)
-def test_steps_of_the_decoder_are_its_sequence(cell, options):
-    layer, (x, states, *memory) = decoder(cell=cell, layers=2, dropout=0.5, **options)
-    whole = layer(x, states, *memory, memory_mask=MASK if memory else None)
-    source = (layer.attention.keys(*memory), *memory, MASK) if memory else ()
-    fed = np.zeros((BATCH, UNITS)) if layer.input_feeding else None
-    for t in range(STEPS):
-        output, states, weights = layer.step(x[:, t], states, *source, fed=fed)
-        fed = output if layer.input_feeding else None
-        np.testing.assert_allclose(output, whole[:, t], atol=1e-12)
-        assert (weights is None) == (not memory)
-
-
 def test_every_option_is_in_the_configuration():
     options = {
         "cell": "peephole_lstm",
@@ -124,12 +107,8 @@ def test_every_option_is_in_the_configuration():
     assert AttentionDecoder.from_config(config).get_config() == config
 
 
-def test_wrong_arguments_are_refused():
-    with pytest.raises(ValueError, match="one of additive, multiplicative"):
-        Attention("dot")
+def test_queries_of_another_size_are_refused():
     layer, memory = Attention("multiplicative", QUERY + 1), sample(BATCH, SOURCE, MEMORY)
     keys = layer.keys(memory)
     with pytest.raises(ValueError, match="size of the queries"):
         layer(sample(BATCH, QUERY), keys, memory)
-    with pytest.raises(ValueError, match="needs `attention`"):
-        AttentionDecoder(attention=None, input_feeding=True)

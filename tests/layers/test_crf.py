@@ -39,7 +39,9 @@ def assert_as_enumerated(found, x, mask, allowed, tolerance):
 @ALLOWED
 @pytest.mark.parametrize("dtype", EXACT)
 def test_inference_is_that_of_all_paths(allowed, dtype):
-    psi = chains.potentials(allowed, dtype)
+    """Whatever stands in the padding, be it no number at all."""
+    x = np.where(chains.MASK[..., None], chains.logits(), np.nan).astype(dtype)
+    psi = chains.build_crf(allowed, dtype)(x, mask=chains.MASK)
     assert psi.dtype == dtype
     found = infer(psi, chains.MASK)
     assert_as_enumerated(found, chains.logits(), chains.MASK, allowed, EXACT[dtype])
@@ -47,37 +49,19 @@ def test_inference_is_that_of_all_paths(allowed, dtype):
 
 def test_log_partition_of_prefixes():
     """Each step adds what makes the sum over the tags of one step more."""
-    psi = chains.potentials(mask=None)
     start, transitions, end = chains.weights()
-    so_far = np.cumsum(log_partition_steps(psi), axis=1)
-    for length in range(1, chains.TIMESTEPS + 1):
-        is_whole = length == chains.TIMESTEPS
-        weights = [start, transitions, end if is_whole else 0 * end]
-        rows = chains.enumerations(chains.logits(), [length] * chains.BATCH, of=weights)
-        expected = [row.log_partition for row in rows]
-        np.testing.assert_allclose(so_far[:, length - 1], expected, rtol=1e-9)
+    so_far = np.cumsum(log_partition_steps(chains.potentials()), axis=1)
+    for row, last in enumerate(chains.LENGTHS):
+        for length in range(1, last + 1):
+            weights = [start, transitions, end if length == last else 0 * end]
+            (prefix,) = chains.enumerations(chains.logits()[[row]], [length], of=weights)
+            np.testing.assert_allclose(so_far[row, length - 1], prefix.log_partition, rtol=1e-9)
+        np.testing.assert_allclose(so_far[row, last:], so_far[row, last - 1], rtol=1e-12)
 
 
 def test_ties_go_to_the_lowest_tags():
     tags, _ = viterbi(np.zeros((1, 4, 3, 3)))
     np.testing.assert_array_equal(tags, [[0] * 4])
-
-
-@ALLOWED
-def test_a_row_alone_is_the_row_in_its_batch(allowed):
-    """Whatever stands in the padding, be it no number at all."""
-    crf = chains.build_crf(allowed)
-    x = np.where(chains.MASK[..., None], chains.logits(), np.nan)
-    psi = crf(x, mask=chains.MASK)
-    together = [log_partition_steps(psi), marginals(psi, chains.MASK), *viterbi(psi, chains.MASK)]
-    for row, length in enumerate(chains.LENGTHS):
-        alone = crf(x[row : row + 1, :length])
-        np.testing.assert_allclose(psi[row, :length], alone[0], rtol=1e-12)
-        alone = [log_partition_steps(alone), marginals(alone), *viterbi(alone)]
-        for whole, part in zip(together, alone, strict=True):
-            steps = slice(None, length) if len(part.shape) > 1 else ...
-            np.testing.assert_allclose(whole[row][steps], part[0], rtol=1e-12)
-    assert not np.any(together[0].numpy()[~chains.MASK])
 
 
 def test_a_row_without_steps():

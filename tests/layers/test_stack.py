@@ -105,12 +105,6 @@ def test_states_carry_a_sequence_over_its_pieces_and_steps(cell):
     assert_all_close([plain(x, initial_state=zeros)], [plain(x)], 1e-6)
     assert not np.allclose(plain(x, initial_state=initial), plain(x))
 
-    # A step is a sequence of one.
-    stack = built(**options, return_state=True, dropout=0.5)
-    outputs, final = stack(x[:, :1], initial_state=initial)
-    output, states = stack.step(x[:, 0], initial)
-    assert_all_close([output, *states], [outputs[:, 0], *final], 1e-6)
-
 
 def test_states_need_one_direction():
     with pytest.raises(ValueError, match=r"return_state.*backwards"):
@@ -132,10 +126,3 @@ def test_options_reach_the_cells_and_older_configurations_are_read():
     assert RecurrentStack.from_config(without).get_config() == config
     kernels = [weight for weight in stack.weights if weight.name == "peephole_kernel"]
     assert [kernel.shape for kernel in kernels] == [(3 * UNITS,)] * 2  # one a direction
-
-
-def test_wrong_arguments_are_refused():
-    with pytest.raises(ValueError, match="one of rnn, "):
-        RecurrentStack(cell="elman")
-    with pytest.raises(ValueError, match="at least 1"):
-        RecurrentStack(layers=0)

@@ -183,17 +183,17 @@ def test_nothing_but_padding_gives_numbers(name):
 
 WRONG = {
     "": [({"cell": "elman"}, "one of rnn"), ({"layers": 0}, "at least 1")],
-    "many_to_one": [({"pooling": "sum"}, "sum")],
+    "many_to_one": [({"pooling": "sum"}, "one of max.*'sum'")],
     "many_to_many": [
         ({"head": "hmm"}, "crf, softmax.*'hmm'"),
-        ({"character_kind": "words"}, "'words'"),
-        ({"word_dropout": 1}, "rate"),
+        ({"character_kind": "words"}, "recurrent, convolutional.*'words'"),
+        *(({"word_dropout": rate}, "`rate` must be") for rate in (-0.1, 1)),
         ({"allowed": ([1], [[1]], [1])}, "allowed"),
     ],
     "language_model": [({"embedding_dim": None, "tie_weights": True}, "one-hot")],
     "encoder_decoder": [
         ({"input_feeding": True, "attention": None}, "needs `attention`"),
-        ({"attention": "dot"}, "one of additive"),
+        ({"attention": "dot"}, "one of additive, multiplicative"),
     ],
     "chord_model": [],
 }
