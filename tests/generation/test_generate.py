@@ -1,12 +1,12 @@
-"""Generation against a loop in plain Python."""
+"""Generation against a loop in plain Python; in graphs of any size it is eager generation."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.step_models import END, VOCABULARY, Recurrent, kept, take
+from support.step_models import END, MEMORY, UNITS, VOCABULARY, Recurrent, kept, take
 
-from zoo.generation import generate, uniforms
+from zoo.generation import beam_search, generate, uniforms
 
 BATCH, STEPS = 8, 15
 MODEL = Recurrent()
@@ -159,6 +159,38 @@ def test_settings_of_each_row_are_tensors_of_a_graph():
         for t, k, p, limit in zip(temperature, top_k, top_p, limits, strict=True)
     ]
     assert_rows(result, [reference(row, u[row], **settings[row]) for row in range(BATCH)])
+
+
+STATE = {
+    "lstm": [tf.TensorSpec((None, UNITS))],
+    "memory": tf.TensorSpec((None, MEMORY, UNITS)),
+    "read": tf.TensorSpec((None,), tf.int32),
+}
+INTEGERS = tf.TensorSpec((None,), tf.int32)
+
+
+@tf.function(
+    input_signature=[INTEGERS, STATE, INTEGERS, tf.TensorSpec((), tf.int32)], autograph=False
+)
+def samples_and_beams(token_ids, state, top_k, steps):
+    start, options = (MODEL.step, token_ids, state), {"end_id": END}
+    u = uniforms(top_k, 0, steps)
+    samples = generate(*start, uniforms=u, top_k=top_k, top_p=0.9, **options)
+    return samples, beam_search(*start, beams=3, length=9, length_penalty=1.0, **options)
+
+
+def test_a_graph_serves_every_size_of_batch_and_number_of_steps():
+    for batch in (1, 5):
+        top_k = np.arange(batch, dtype="int32") % 4
+        inputs = START[:batch], MODEL.state(batch), top_k, np.int32(10 + batch)
+        inputs = tf.nest.map_structure(tf.constant, inputs)
+        found, expected = samples_and_beams(*inputs), samples_and_beams.python_function(*inputs)
+        for one, other in zip(*map(tf.nest.flatten, (found, expected)), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
+    samples, beams = samples_and_beams(START[:0], MODEL.state(0), top_k[:0], 12)
+    assert samples.tokens.shape == (0, 12)
+    assert beams.tokens.shape == (0, 3, 9)
+    assert samples_and_beams.experimental_get_tracing_count() == 1
 
 
 @pytest.mark.parametrize(

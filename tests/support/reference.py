@@ -52,15 +52,16 @@ class Equations:
             self.b[gate] = bias[:, None]
         self.P = {}  # what multiplies the memory
         if "peephole_kernel" in weights:
-            blocks = np.split(weights["peephole_kernel"].T, 3)
-            self.P = dict(zip(("update", "forget", "output"), blocks, strict=True))
+            for gate, block in zip(
+                ("update", "forget", "output"),
+                np.split(weights["peephole_kernel"].T, 3),
+                strict=True,
+            ):
+                self.P[gate] = np.diag(block) if self.diagonal else block
 
     def matrix(self, gate):
-        """W of one gate, acting on [a<t-1>, x<t>] or, with full peepholes, [a, x, c]<t-1>."""
-        blocks = [self.U[gate], self.W[gate]]
-        if gate in self.P:
-            blocks.append(self.P[gate])
-        return np.concatenate(blocks, axis=1)
+        """W of one gate, acting on [a<t-1>, x<t>]."""
+        return np.concatenate([self.U[gate], self.W[gate]], axis=1)
 
     def RNNCell(self, x, a):
         a = self.f(self.matrix("activation") @ stack(a, x) + self.b["activation"])
@@ -86,26 +87,16 @@ class Equations:
         return (z * h + (1 - z) * candidate,)
 
     def LSTMCell(self, x, a, c):
-        seen = stack(a, x, c) if self.P else stack(a, x)
-        candidate = self.f(self.matrix("candidate") @ stack(a, x) + self.b["candidate"])
-        update = self.sigma(self.matrix("update") @ seen + self.b["update"])
-        forget = self.sigma(self.matrix("forget") @ seen + self.b["forget"])
-        output = self.sigma(self.matrix("output") @ seen + self.b["output"])
-        c = update * candidate + forget * c
-        return output * self.g(c), c
-
-    def PeepholeLSTMCell(self, x, a, c):
-        return self._diagonal(x, a, c) if self.diagonal else self.LSTMCell(x, a, c)
-
-    def _diagonal(self, x, a, c):
         def gate(name, memory):
-            z = self.W[name] @ x + self.U[name] @ a + np.diag(self.P[name]) @ memory
-            return self.sigma(z + self.b[name])
+            z = self.matrix(name) @ stack(a, x) + self.b[name]
+            return self.sigma(z + self.P[name] @ memory if self.P else z)
 
-        candidate = self.f(self.W["candidate"] @ x + self.U["candidate"] @ a + self.b["candidate"])
-        update, forget = gate("update", c), gate("forget", c)
-        c = update * candidate + forget * c
-        return gate("output", c) * self.g(c), c
+        candidate = self.f(self.matrix("candidate") @ stack(a, x) + self.b["candidate"])
+        memory = gate("update", c) * candidate + gate("forget", c) * c
+        output = gate("output", memory if self.diagonal else c)
+        return output * self.g(memory), memory
+
+    PeepholeLSTMCell = LSTMCell
 
     def over_time(self, x, initial=None, mask=None):
         """The recurrence over whole sequences.
