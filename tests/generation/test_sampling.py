@@ -64,24 +64,6 @@ def test_a_nucleus_of_what_sums_to_it_exactly():
         assert np.isfinite(truncated(x, top_p=top_p)).sum() == number
 
 
-def test_nobody_sorts_unasked():
-    def graph(*dtypes):
-        signature = [tf.TensorSpec((None, 9)), *(tf.TensorSpec((None,), d) for d in dtypes)]
-        function = tf.function(lambda x, *s: truncated(x, 0.5, *s), input_signature=signature)
-        return function.get_concrete_function().graph.as_graph_def()
-
-    def sorts(nodes):
-        return "TopKV2" in {node.op for node in nodes}
-
-    alone = graph()
-    assert not sorts(alone.node)
-    assert not alone.library.function
-    asked = graph(tf.int32, tf.float32)
-    assert not sorts(asked.node)
-    branches = [sorts(branch.node_def) for branch in asked.library.function]
-    assert sorted(branches) == [False, True]
-
-
 @pytest.mark.parametrize(
     "settings",
     [

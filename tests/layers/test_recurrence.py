@@ -39,17 +39,8 @@ WAYS = {
 }
 
 
-# By default every cell in one way of these and `masked`, and every way with a cell at least.
-@pytest.mark.parametrize(
-    ("variant", "way"),
-    [
-        pytest.param(
-            variant, way, marks=[] if way == "masked" or (i - j) % 5 == 0 else pytest.mark.long
-        )
-        for i, variant in enumerate(VARIANTS)
-        for j, way in enumerate(WAYS)
-    ],
-)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_same_as_keras(variant, way):
     mask, options = WAYS[way]
     cell = build_cell(variant, use_bias=way != "without bias")
