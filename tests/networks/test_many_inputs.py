@@ -1,12 +1,15 @@
-"""Many-to-one: its logits and pooling. Many-to-many: what its tags hang on, which may follow."""
+"""Many-to-one: its logits and pooling; many-to-many: which tags follow; adversarial training."""
 
 import keras
 import numpy as np
 import pytest
 from support.network_case import CASES, MASK, TAGS, array, many_to_one
 
-from zoo.layers import RecurrentStack
+from zoo.errors import UserError
+from zoo.layers import Perturbation, RecurrentStack
 from zoo.layers.crf import marginals, viterbi
+from zoo.layers.perturbation import adversarial_offset
+from zoo.networks import AdversarialModel
 from zoo.text.tags import may_follow
 
 
@@ -29,19 +32,6 @@ def test_the_last_state_of_each_direction_is_that_of_keras():
     np.testing.assert_allclose(pooled, keras.ops.concatenate(states, axis=-1), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["many_to_many", "many_to_many, softmax"])
-def test_every_input_counts_where_it_stands_and_elsewhere(name):
-    case = CASES[name]
-    model = case.make()
-    output = array(model(case.inputs))
-    assert output.shape == (*MASK.shape, *[len(TAGS)] * (1 if "softmax" in name else 2))
-    for name, ids in case.inputs.items():
-        others = {**case.inputs, name: np.where(ids > 0, ids % 4 + 1, 0)}
-        assert (others[name] != ids).any()
-        changed = np.abs(array(model(others)) - output).max(axis=tuple(range(2, output.ndim)))
-        assert (changed[MASK] > 1e-6).all()
-
-
 def test_only_legal_sequences():
     case = CASES["many_to_many"]
     inputs = {name: np.random.default_rng(3).permutation(ids) for name, ids in case.inputs.items()}
@@ -58,3 +48,41 @@ def test_only_legal_sequences():
     probabilities = array(marginals(model(inputs), MASK))
     np.testing.assert_allclose(probabilities.sum(axis=-1), MASK, atol=1e-4)
     assert not probabilities[:, 0, [tag.startswith("I-") for tag in TAGS]].any()
+
+
+def test_the_change_has_the_size_and_direction_of_the_equation():
+    generator = np.random.default_rng(0)
+    x, g = generator.normal(size=(2, 5, 4, 3)).astype("float32")
+    g[2] = 0
+    r = keras.ops.convert_to_numpy(adversarial_offset(x, g, 0.02))
+    for example in (0, 1, 3, 4):
+        expected = 0.02 * np.linalg.norm(x[example]) * g[example] / np.linalg.norm(g[example])
+        np.testing.assert_allclose(r[example], expected, rtol=1e-5)
+    np.testing.assert_array_equal(r[2], 0)
+
+
+@pytest.mark.parametrize("name", ["many_to_one", "many_to_many", "many_to_many, softmax"])
+def test_the_trained_loss_is_that_of_the_changed_vectors(name):
+    """Greater the more they change; a change of almost nothing trains like none."""
+    case, losses, weights = CASES[name], {}, {}
+    for size in (0, 1e-7, 0.3):
+        dropout = {"embedding_dropout": 0} if name == "many_to_one" else {}
+        model = case.make(adversarial=size, dropout=0, **dropout)
+        model.compile("sgd", case.loss(), run_eagerly=True)
+        before = model.get_weights()
+        losses[size] = model.train_on_batch(case.inputs, case.targets, case.weights())
+        weights[size] = model.get_weights()
+    assert losses[0.3] > losses[0] + 1e-4
+    assert losses[1e-7] == pytest.approx(losses[0], rel=1e-4)
+    for plain, nearby in zip(weights[0], weights[1e-7], strict=True):
+        np.testing.assert_allclose(plain, nearby, atol=1e-4)
+    assert not any(map(np.array_equal, before, weights[0.3]))
+    (place,) = (layer for layer in model.layers if isinstance(layer, Perturbation))
+    assert place.offset is None
+
+
+def test_another_backend_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    inputs = keras.Input((2,))
+    with pytest.raises(UserError, match="TensorFlow"):
+        AdversarialModel(inputs, inputs)

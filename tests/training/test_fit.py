@@ -1,13 +1,16 @@
-"""The training loop: what it keeps, when it stops, what it says."""
+"""The training loop: what it keeps, when it stops, what it says, on several devices."""
 
 import csv
+import json
 import math
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from support import tiny_training as tiny
+from support.processes import run_script
 from support.processors import skip_without
 from tensorflow.core.util.event_pb2 import Event
 
@@ -240,3 +243,15 @@ def test_a_bar_is_shown_on_a_terminal(tmp_path, capsys, monkeypatch):
     out, err = capsys.readouterr()
     assert out == ""
     assert all(part in err for part in ("6/6", "epoch 2/2", "\x1b[?25h"))  # the cursor is back
+
+
+def test_training_on_two_replicas(tmp_path):
+    """The weights and losses are those of one; in mixed precision it learns and can be resumed."""
+    run_script(Path(__file__).parents[1] / "support" / "replicas_script.py", tmp_path)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["replicas"] == 2
+    assert results["weights"] < 1e-5
+    assert results["losses"] < 1e-5
+    first, second = results["float16"]
+    assert second < first
+    assert results["resume"] < 1e-6
