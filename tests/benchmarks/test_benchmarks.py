@@ -1,13 +1,11 @@
 """The benchmarks run, and report what they promise; how fast anything is, no test can say."""
 
 import importlib.util
-import itertools
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from support.benchmarking import TORCH, assert_measured, lstm_weights, report
-from support.sequences import randomize
+from support.benchmarking import TORCH, assert_measured, report
 
 import zoo
 from benchmarks import inference, recurrence, sentiment
@@ -86,17 +84,6 @@ def test_joined_texts_have_the_length_asked_for():
     as_they_are = sentiment.choose(TEXTS, 7).texts
     assert len(set(as_they_are)) == 7
     assert set(as_they_are) <= set(TEXTS.texts)
-
-
-def test_the_sentiment_networks_are_the_same():
-    ours, theirs = sentiment.zoo_network(30), sentiment.keras_network(30)
-    randomize(ours, scale=0.1)
-    embedding, *_, kernel, bias = ours.get_weights()
-    cells = [layer.cell for layer in ours.get_layer("recurrence").directions()]
-    of_lstms = itertools.chain(*map(lstm_weights, cells))
-    theirs.set_weights([embedding, *of_lstms, kernel, bias])
-    ids = np.random.default_rng(0).integers(1, 30, size=(4, 9)).astype("int32")
-    np.testing.assert_allclose(ours(ids), theirs(ids), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("real", [False, pytest.param(True, marks=pytest.mark.long)])

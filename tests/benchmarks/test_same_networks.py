@@ -1,13 +1,22 @@
 """The candidates of a benchmark are one network, whichever library they are written with."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 from support import chains
-from support.benchmarking import PAIRS, SENTENCES, TEXT, TORCH, lstm_weights, torch_lstm
+from support.benchmarking import PAIRS, SENTENCES, TEXT, TORCH
 from support.sequences import randomize
 
-from benchmarks import keras_language_model, keras_tagger, language_model, tagging, translation
+from benchmarks import (
+    keras_language_model,
+    keras_tagger,
+    language_model,
+    sentiment,
+    tagging,
+    translation,
+)
 from tasks.language_model import LanguageModelling
 from tasks.ner import NamedEntities
 from tasks.translation import Translation
@@ -18,6 +27,36 @@ PEERS = pytest.mark.parametrize("peer", ["keras", pytest.param("torch", marks=ne
 
 def assert_same(found, expected, counted):
     np.testing.assert_allclose(found[counted], expected[counted], rtol=1e-4, atol=1e-5)
+
+
+def lstm_weights(cell):
+    """The weights of an LSTM, its gates in the order of Keras and PyTorch."""
+    gates = ("update", "forget", "candidate", "output")
+    order = np.concatenate([np.r_[cell.columns(gate)] for gate in gates])
+    return [weight.numpy()[..., order] for weight in cell.trainable_variables]
+
+
+def load_torch(network, arrays, cells):
+    """Gives a PyTorch network its weights; `cells` by the names of weights, as in "lstm.{}_l0"."""
+    import torch
+
+    for name, cell in cells.items():
+        kernel, recurrent, bias = lstm_weights(cell)
+        arrays |= {name.format("weight_ih"): kernel.T, name.format("weight_hh"): recurrent.T}
+        arrays |= {name.format("bias_ih"): bias, name.format("bias_hh"): np.zeros_like(bias)}
+    network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
+    return network.eval()
+
+
+def test_sentiment():
+    ours, theirs = sentiment.zoo_network(30), sentiment.keras_network(30)
+    randomize(ours, scale=0.1)
+    embedding, *_, kernel, bias = ours.get_weights()
+    cells = [layer.cell for layer in ours.get_layer("recurrence").directions()]
+    of_lstms = itertools.chain(*map(lstm_weights, cells))
+    theirs.set_weights([embedding, *of_lstms, kernel, bias])
+    ids = np.random.default_rng(0).integers(1, 30, size=(4, 9)).astype("int32")
+    np.testing.assert_allclose(ours(ids), theirs(ids), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("level", ["character", "word"])  # a word's vectors are tied
@@ -71,12 +110,10 @@ def torch_steps(predictor, settings):
 
     from benchmarks.torch_language_model import LanguageModel
 
-    network = LanguageModel(language_model.sizes_of(predictor, settings)).eval()
+    network = LanguageModel(language_model.sizes_of(predictor, settings))
     embedding, kernel, bias, cells = language_model_weights(predictor.model)
     weights = {"embedding.weight": embedding, "logits.weight": kernel.T, "logits.bias": bias}
-    for i, cell in enumerate(cells):
-        weights |= torch_lstm(cell, f"lstm.{{}}_l{i}")
-    network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
+    load_torch(network, weights, {f"lstm.{{}}_l{i}": cell for i, cell in enumerate(cells)})
     states = [None]
 
     def step(token_ids):
@@ -131,12 +168,10 @@ def torch_tags(sizes, ids, vectors, cells, logits):
 
     names = ("words.weight", "characters.weight", "shapes.weight")
     weights = dict(zip(names, vectors, strict=True))
-    for lstm, two in zip(("character_lstm", "lstm"), cells, strict=True):
-        for cell, suffix in zip(two, ("", "_reverse"), strict=True):
-            weights |= torch_lstm(cell, f"{lstm}.{{}}_l0{suffix}")
     weights |= {"logits.weight": logits[0].T, "logits.bias": logits[1]}
-    network = Tagger(sizes, "softmax").eval()
-    network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
+    lstms = [f"{n}.{{}}_l0{way}" for n in ("character_lstm", "lstm") for way in ("", "_reverse")]
+    cells = dict(zip(lstms, itertools.chain(*cells), strict=True))
+    network = load_torch(Tagger(sizes, "softmax"), weights, cells)
     inputs = {name: torch.tensor(array).long() for name, array in ids.items()}
     return network(inputs)[0].detach().numpy()
 

@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
 from click.testing import CliRunner
 
 import zoo
@@ -148,22 +147,3 @@ PAIRS = BenchmarkCase(
     spared="0% of the translations",
     phases=("train", "translate"),
 )
-
-
-def lstm_weights(cell):
-    """The weights of an LSTM, its gates in the order of Keras and PyTorch."""
-    gates = ("update", "forget", "candidate", "output")
-    order = np.concatenate([np.r_[cell.columns(gate)] for gate in gates])
-    return [weight.numpy()[..., order] for weight in cell.trainable_variables]
-
-
-def torch_lstm(cell, name):
-    """The same as PyTorch names them, a dict; its second biases are 0."""
-    kernel, recurrent, bias = lstm_weights(cell)
-    arrays = kernel.T, recurrent.T, bias, np.zeros_like(bias)
-    return {
-        name.format(part): array
-        for part, array in zip(
-            ("weight_ih", "weight_hh", "bias_ih", "bias_hh"), arrays, strict=True
-        )
-    }
