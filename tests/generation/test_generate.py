@@ -104,17 +104,6 @@ def test_in_two_pieces_or_at_once(cut):
         np.testing.assert_allclose(one, same, atol=1e-5)
 
 
-def test_limits_of_rows():
-    limits = np.array([0, 1, 2, 3, 5, 8, 13, 30])
-    result = run(limits=limits)
-    u = uniforms(SEEDS, 0, STEPS).numpy()
-    references = [reference(row, u[row], min(STEPS, limits[row])) for row in range(BATCH)]
-    assert_rows(result, references)
-    ended = [tokens[-1:] == [END] for tokens, *_ in references]
-    np.testing.assert_array_equal(result.finished, ended)
-    assert 0 < sum(ended) < BATCH
-
-
 @pytest.mark.parametrize("inactive", [{"finished": np.ones(BATCH, bool)}, {"limits": [0] * BATCH}])
 def test_nothing_to_do(inactive):
     result = run(**inactive)
@@ -139,7 +128,7 @@ def test_the_loop_ends_with_the_last_row():
     assert calls.numpy() == lengths.max() < 200
 
 
-def test_settings_of_each_row_are_tensors_of_a_graph():
+def test_settings_and_limits_of_each_row_are_tensors_of_a_graph():
     dtypes = ("float32", "int32", "float32", "int32")
     signature = [tf.TensorSpec((None,), dtype) for dtype in dtypes]
 
@@ -151,14 +140,18 @@ def test_settings_of_each_row_are_tensors_of_a_graph():
     temperature = [1, 0.5, 2, 1, 1, 3, 1, 1]
     top_k = [0, 2, 0, 1, 5, 3, 0, 0]
     top_p = [1, 0.5, 0.9, 1, 0.7, 0.8, 0.3, 1]
-    limits = [15, 15, 3, 15, 15, 1, 15, 15]
+    limits = [0, 15, 3, 30, 15, 1, 5, 15]
     result = graph(temperature, top_k, top_p, limits)
     u = uniforms(SEEDS, 0, STEPS).numpy()
     settings = [
-        {"temperature": t, "top_k": k, "top_p": p, "limit": limit, "forbidden": (0, 1)}
-        for t, k, p, limit in zip(temperature, top_k, top_p, limits, strict=True)
+        {"temperature": t, "top_k": k, "top_p": p, "limit": min(STEPS, n), "forbidden": (0, 1)}
+        for t, k, p, n in zip(temperature, top_k, top_p, limits, strict=True)
     ]
-    assert_rows(result, [reference(row, u[row], **settings[row]) for row in range(BATCH)])
+    references = [reference(row, u[row], **settings[row]) for row in range(BATCH)]
+    assert_rows(result, references)
+    ended = [tokens[-1:] == [END] for tokens, *_ in references]
+    np.testing.assert_array_equal(result.finished, ended)
+    assert 0 < sum(ended) < BATCH
 
 
 STATE = {

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.differentiation import differentiate, outputs_and_gradients, random_like
+from support.differentiation import differentiate, outputs_and_gradients
 from support.sequences import INPUT_DIM, MASK, UNITS, VARIANTS, assert_all_close, build_cell, sample
 
 from zoo.layers import Recurrence, recurrence
@@ -130,8 +130,7 @@ def test_xla_is_eager(variant):
         x, states = sample(cell, batch, timesteps, dtype="float32")
         mask = np.resize(MASK, (batch, timesteps))
         expected = outputs_and_gradients(layer, x, states, mask)
-        cotangents = [c.astype("float32") for c in random_like(expected[0])]
-        found = compiled(*map(tf.constant, [x]), list(map(tf.constant, states)), mask, cotangents)
+        found = compiled(*tf.nest.map_structure(tf.constant, (x, states, mask)))
         for one, other in zip(found, expected, strict=True):
             assert_all_close(one, other, 1e-5)
 
