@@ -9,20 +9,12 @@ from support import chains
 from support.benchmarking import PAIRS, SENTENCES, TEXT, TORCH
 from support.sequences import randomize
 
-from benchmarks import (
-    keras_language_model,
-    keras_tagger,
-    language_model,
-    sentiment,
-    tagging,
-    translation,
-)
+from benchmarks import keras_language_model, keras_tagger, language_model, sentiment, tagging
 from tasks.language_model import LanguageModelling
 from tasks.ner import NamedEntities
 from tasks.translation import Translation
 
 needs_torch = pytest.mark.skipif(not TORCH, reason="PyTorch is not installed")
-PEERS = pytest.mark.parametrize("peer", ["keras", pytest.param("torch", marks=needs_torch)])
 
 
 def assert_same(found, expected, counted):
@@ -57,23 +49,6 @@ def test_sentiment():
     theirs.set_weights([embedding, *of_lstms, kernel, bias])
     ids = np.random.default_rng(0).integers(1, 30, size=(4, 9)).astype("int32")
     np.testing.assert_allclose(ours(ids), theirs(ids), rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("level", ["character", "word"])  # a word's vectors are tied
-@PEERS
-def test_language_model(peer, level, monkeypatch):
-    """Piece by piece of a stream, the states carried."""
-    settings = TEXT.patch(monkeypatch)(level)
-    predictor = LanguageModelling().build(TEXT.data, settings)
-    randomize(predictor.model)
-    ids = np.resize(predictor.tokenizer.stream(TEXT.data.train.texts), 33)
-    batches = language_model.batches_of(predictor, ids, settings)
-    model = predictor.compile("sgd", batches.batch_size)
-    expected = [(model(inputs).numpy(), w.numpy() > 0) for inputs, _, w in batches.dataset()]
-    assert len(expected) > 1  # or no state is carried
-    step = STEPS_OF_LANGUAGE_MODELS[peer](predictor, settings)
-    for (token_ids, _), of_zoo in zip(language_model.pieces_of(batches), expected, strict=True):
-        assert_same(step(token_ids), *of_zoo)
 
 
 def language_model_weights(model):
@@ -123,27 +98,21 @@ def torch_steps(predictor, settings):
     return step
 
 
-STEPS_OF_LANGUAGE_MODELS = {"keras": keras_steps, "torch": torch_steps}
-
-
-@PEERS
-def test_tagger(peer, monkeypatch):
-    settings = SENTENCES.patch(monkeypatch)("softmax")
-    tagger = NamedEntities().build(SENTENCES.data, settings)
-    randomize(tagger.model)
-    batches = tagger.batches(SENTENCES.data.train, batch_size=len(SENTENCES.data.train))
-    ((ids, _, counted),) = batches.dataset().as_numpy_iterator()
-    layers = map(tagger.model.get_layer, ("embedding", "character_features", "shape_embedding"))
-    vectors = [getattr(layer, "embedding", layer).embeddings.numpy() for layer in layers]
-    stacks = (
-        tagger.model.get_layer("character_features").stack,
-        tagger.model.get_layer("recurrence"),
-    )
-    cells = [[one.cell for one in stack.directions()] for stack in stacks]
-    logits = tagger.model.get_layer("logits").get_weights()
-    sizes = tagging.sizes_of(tagger, settings)
-    found = TAGGERS[peer](sizes, ids, vectors, cells, logits)
-    assert_same(found, tagger.model(ids).numpy(), counted > 0)
+@pytest.mark.parametrize("level", ["character", "word"])  # a word's vectors are tied
+@pytest.mark.parametrize("steps_of", [keras_steps, pytest.param(torch_steps, marks=needs_torch)])
+def test_language_model(steps_of, level, monkeypatch):
+    """Piece by piece of a stream, the states carried."""
+    settings = TEXT.patch(monkeypatch)(level)
+    predictor = LanguageModelling().build(TEXT.data, settings)
+    randomize(predictor.model)
+    ids = np.resize(predictor.tokenizer.stream(TEXT.data.train.texts), 33)
+    batches = language_model.batches_of(predictor, ids, settings)
+    model = predictor.compile("sgd", batches.batch_size)
+    expected = [(model(inputs).numpy(), w.numpy() > 0) for inputs, _, w in batches.dataset()]
+    assert len(expected) > 1  # or no state is carried
+    step = steps_of(predictor, settings)
+    for (token_ids, _), of_zoo in zip(language_model.pieces_of(batches), expected, strict=True):
+        assert_same(step(token_ids), *of_zoo)
 
 
 def keras_tags(sizes, ids, vectors, cells, logits):
@@ -176,7 +145,24 @@ def torch_tags(sizes, ids, vectors, cells, logits):
     return network(inputs)[0].detach().numpy()
 
 
-TAGGERS = {"keras": keras_tags, "torch": torch_tags}
+@pytest.mark.parametrize("tags_of", [keras_tags, pytest.param(torch_tags, marks=needs_torch)])
+def test_tagger(tags_of, monkeypatch):
+    settings = SENTENCES.patch(monkeypatch)("softmax")
+    tagger = NamedEntities().build(SENTENCES.data, settings)
+    randomize(tagger.model)
+    batches = tagger.batches(SENTENCES.data.train, batch_size=len(SENTENCES.data.train))
+    ((ids, _, counted),) = batches.dataset().as_numpy_iterator()
+    layers = map(tagger.model.get_layer, ("embedding", "character_features", "shape_embedding"))
+    vectors = [getattr(layer, "embedding", layer).embeddings.numpy() for layer in layers]
+    stacks = (
+        tagger.model.get_layer("character_features").stack,
+        tagger.model.get_layer("recurrence"),
+    )
+    cells = [[one.cell for one in stack.directions()] for stack in stacks]
+    logits = tagger.model.get_layer("logits").get_weights()
+    sizes = tagging.sizes_of(tagger, settings)
+    found = tags_of(sizes, ids, vectors, cells, logits)
+    assert_same(found, tagger.model(ids).numpy(), counted > 0)
 
 
 @needs_torch
@@ -202,5 +188,5 @@ def test_translator(monkeypatch):
     settings = PAIRS.patch(monkeypatch)()
     predictor = Translation().build(PAIRS.data, settings)
     randomize(predictor.model, scale=1.5)  # no choice between two tokens is a matter of rounding
-    candidates = translation.build(predictor, PAIRS.data.train, settings)
-    translation.require_same_work(candidates, list(PAIRS.data.train.sources))
+    candidates = PAIRS.module.build(predictor, PAIRS.data.train, settings)
+    PAIRS.module.require_same_work(candidates, list(PAIRS.data.train.sources))

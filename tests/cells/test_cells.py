@@ -1,12 +1,35 @@
-"""The dropout of a cell's inputs; what some cells have; those that Keras has too."""
+"""What holds for every cell, as `support.cell_case` says; dropout, options, those of Keras."""
 
 import keras
 import numpy as np
 import pytest
-from support.sequences import BATCH, INPUT_DIM, UNITS, assert_all_close, build_cell, sample
+from support.cell_case import CHECKS, IN_LAYERS
+from support.sequences import (
+    BATCH,
+    INPUT_DIM,
+    UNITS,
+    VARIANTS,
+    assert_all_close,
+    build_cell,
+    sample,
+)
 
 from zoo.cells import CELLS, PeepholeLSTMCell, RNNCell
 from zoo.layers import Recurrence
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_cell(variant, check):
+    check(variant)
+
+
+@pytest.mark.parametrize("layer_class", [Recurrence, keras.layers.RNN])
+@pytest.mark.parametrize("check", IN_LAYERS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_cell_in_a_layer(variant, check, layer_class):
+    check(variant, layer_class)
+
 
 WIDTH, RATE = 200, 0.4
 X = np.ones((BATCH, 5, WIDTH), "float32")

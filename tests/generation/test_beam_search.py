@@ -1,5 +1,7 @@
 """Beam search against exhaustive search, and against a slow one in plain Python."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -131,16 +133,12 @@ def steps_until_stopped(model, **arguments):
     """The calls of `step`, and the result."""
     calls = tf.Variable(0)
 
-    class Counted:
-        state = model.state
+    def step(token_ids, state):
+        calls.assign_add(1)
+        return model.step(token_ids, state)
 
-        @staticmethod
-        def step(token_ids, state):
-            calls.assign_add(1)
-            return model.step(token_ids, state)
-
-    graph = tf.function(lambda: run(Counted, **arguments), autograph=False)
-    result = graph()
+    counted = SimpleNamespace(step=step, state=model.state)
+    result = tf.function(lambda: run(counted, **arguments), autograph=False)()
     return calls.numpy(), result
 
 

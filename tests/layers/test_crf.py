@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support import chains
-from support.processors import skip_without
+from support.processors import made_in
 
 from zoo.layers import LinearChainCRF
 from zoo.layers.crf import log_partition_steps, marginals, viterbi
@@ -118,17 +118,13 @@ def test_long_sequences_and_great_logits_in_single_precision():
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_single_precision_whatever_the_policy(policy):
-    skip_without(policy)
-    keras.config.set_dtype_policy(policy)
-    try:
+    x = chains.logits().astype("float32")
+    with made_in(policy):
         inputs = keras.Input((None, chains.TAGS))
         half = keras.layers.Dense(chains.TAGS, kernel_initializer="identity")(inputs)
         model = keras.Model(inputs, LinearChainCRF(chains.ALLOWED)(half))
-        x = chains.logits().astype("float32")
-        psi = model(x)
-        assert half.dtype == policy.removeprefix("mixed_")
-    finally:
-        keras.config.set_dtype_policy("float32")
+    psi = model(x)
+    assert half.dtype == policy.removeprefix("mixed_")
     assert psi.dtype == "float32"
     assert np.isfinite(psi).all()
     expected = chains.build_crf(chains.ALLOWED, "float32", [np.zeros(s) for s in (3, (3, 3), 3)])(x)

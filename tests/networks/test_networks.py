@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from support import network_case
 from support.network_case import CASES, FIRST_OF_EACH, LENGTHS, MASK, steps_of
-from support.processors import skip_without
+from support.processors import made_in
 
 from zoo.cells import CELLS
 from zoo.networks import decode_step_model, encode_model, step_model
@@ -124,14 +124,9 @@ def test_saved_and_loaded(name, tmp_path):
 
 @EACH_KIND
 def test_mixed_precision(name, tmp_path):
-    skip_without("mixed_bfloat16")
     case, single = CASES[name], made(name)
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with made_in("mixed_bfloat16"):
         model = case.make()
-    finally:
-        keras.config.set_dtype_policy(before)
     assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
     assert "bfloat16" in {layer.compute_dtype for layer in model.layers}
     found, expected = case.outputs(model), case.outputs(single)

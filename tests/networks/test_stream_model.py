@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support.network_case import UNITS, WORDS, array, language_model
-from support.processors import skip_without
+from support.processors import made_in
 from support.reference import crossentropies
 
 from zoo.cells import CELLS
@@ -154,13 +154,8 @@ def test_a_resumed_training_ends_as_an_unbroken_one(tmp_path):
 
 
 def test_states_keep_their_digits_in_mixed_precision():
-    skip_without("bfloat16")
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with made_in("mixed_bfloat16"):
         model = StreamModel(network(layers=2), ROWS)
-    finally:
-        keras.config.set_dtype_policy(before)
     logits, states = logits_and_states(model.network, stream()[0])
     found = [np.array(model(inputs)) for inputs, *_ in pieces(4)]
     np.testing.assert_allclose(np.concatenate(found, axis=1), logits, atol=0.05)

@@ -1,7 +1,7 @@
 """What every cell of `zoo.cells.CELLS` has to do: a new one gets all these tests by its name there.
 
 It needs its equations in `support.reference`, read from the paper and not from `zoo.cells`.
-`tests/cells/test_every_cell.py` runs each check on each variant of `support.sequences.VARIANTS`.
+`tests/cells/test_cells.py` runs each check on each variant of `support.sequences.VARIANTS`.
 """
 
 import json

@@ -11,8 +11,7 @@ import pytest
 import tensorflow as tf
 from support import tiny_training as tiny
 from support.processes import run_script
-from support.processors import skip_without
-from tensorflow.core.util.event_pb2 import Event
+from support.processors import made_in
 
 from zoo.errors import UserError
 from zoo.training import ClippedAdam, Interrupted, checkpoints, fit
@@ -82,8 +81,7 @@ def events(folder):
     """The scalars named epoch_loss, in order of their steps."""
     scalars = {}
     for file in folder.iterdir():
-        for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
-            event = Event.FromString(record)
+        for event in tf.compat.v1.train.summary_iterator(str(file)):
             for value in event.summary.value:
                 assert value.tag == "epoch_loss"
                 assert value.metadata.plugin_data.plugin_name == "scalars"
@@ -107,12 +105,8 @@ def test_it_trains_as_keras_fit_does(tmp_path):
     "policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.long)]
 )
 def test_in_mixed_precision_its_whole_state_is_kept(policy, tmp_path):
-    skip_without(policy)
-    keras.config.set_dtype_policy(policy)
-    try:
+    with made_in(policy):
         model = tiny.network(optimizer=ClippedAdam(0.05, clip_norm=0.5))
-    finally:
-        keras.config.set_dtype_policy("float32")
     loss = train(tmp_path, model, epochs=3).history["loss"]
     assert loss[2] < loss[1] < loss[0]
     assert model(tiny.corpus()[0]).dtype == policy.removeprefix("mixed_")
