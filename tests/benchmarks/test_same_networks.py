@@ -152,14 +152,13 @@ def test_tagger(tags_of, monkeypatch):
     randomize(tagger.model)
     batches = tagger.batches(SENTENCES.data.train, batch_size=len(SENTENCES.data.train))
     ((ids, _, counted),) = batches.dataset().as_numpy_iterator()
-    layers = map(tagger.model.get_layer, ("embedding", "character_features", "shape_embedding"))
-    vectors = [getattr(layer, "embedding", layer).embeddings.numpy() for layer in layers]
-    stacks = (
-        tagger.model.get_layer("character_features").stack,
-        tagger.model.get_layer("recurrence"),
-    )
+    layer = tagger.model.get_layer
+    reader = layer("character_features")
+    tables = layer("embedding"), reader.embedding, layer("shape_embedding")
+    vectors = [table.embeddings.numpy() for table in tables]
+    stacks = reader.stack, layer("recurrence")
     cells = [[one.cell for one in stack.directions()] for stack in stacks]
-    logits = tagger.model.get_layer("logits").get_weights()
+    logits = layer("logits").get_weights()
     sizes = tagging.sizes_of(tagger, settings)
     found = tags_of(sizes, ids, vectors, cells, logits)
     assert_same(found, tagger.model(ids).numpy(), counted > 0)

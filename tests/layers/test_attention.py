@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.layer_case import normal
 from support.sequences import MASK, randomize
 
 from zoo.layers import Attention, AttentionDecoder
@@ -12,14 +13,10 @@ BATCH, SOURCE = MASK.shape
 STEPS, QUERY, UNITS, MEMORY = 4, 3, 3, 2
 
 
-def sample(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
-
-
 def attention(kind, dtype="float64"):
     """A layer with random weights, queries and a memory."""
     layer = Attention(kind, UNITS, dtype=dtype)
-    query, memory = sample(BATCH, STEPS, QUERY), sample(BATCH, SOURCE, MEMORY, seed=1)
+    query, memory = normal(BATCH, STEPS, QUERY), normal(BATCH, SOURCE, MEMORY, seed=1)
     layer(query, layer.keys(memory), memory)
     randomize(layer)
     return layer, query, memory
@@ -64,8 +61,8 @@ def test_large_energies_do_not_overflow():
 
 def decoder(**options):
     layer = AttentionDecoder(units=UNITS, dtype="float64", **options)
-    memory, x = sample(BATCH, SOURCE, MEMORY, seed=1), sample(BATCH, STEPS, 2)
-    states = [sample(BATCH, size, seed=i) for i, size in enumerate(layer.recurrence.state_sizes)]
+    memory, x = normal(BATCH, SOURCE, MEMORY, seed=1), normal(BATCH, STEPS, 2)
+    states = [normal(BATCH, size, seed=i) for i, size in enumerate(layer.recurrence.state_sizes)]
     arguments = (x, states) if options.get("attention", 1) is None else (x, states, memory)
     layer(*arguments)
     randomize(layer)
@@ -99,7 +96,7 @@ def test_options_that_no_output_shows_are_in_the_configuration():
 
 
 def test_queries_of_another_size_are_refused():
-    layer, memory = Attention("multiplicative", QUERY + 1), sample(BATCH, SOURCE, MEMORY)
+    layer, memory = Attention("multiplicative", QUERY + 1), normal(BATCH, SOURCE, MEMORY)
     keys = layer.keys(memory)
     with pytest.raises(ValueError, match="size of the queries"):
-        layer(sample(BATCH, QUERY), keys, memory)
+        layer(normal(BATCH, QUERY), keys, memory)

@@ -14,16 +14,10 @@ from zoo.layers import Recurrence, recurrence
 ALL_OUTPUTS = {"return_sequences": True, "return_state": True}
 
 
-def both(cell, **options):
-    """The layer under test and the one it stands in for, around the same cell."""
-    return Recurrence(cell, **options), keras.layers.RNN(cell, **options)
-
-
 def assert_same(cell, x, states=None, mask=None, tolerance=1e-5, training=True, **options):
-    """Both layers agree in outputs and in the gradients of inputs, states and weights."""
-    ours, of_keras = (
-        outputs_and_gradients(layer, x, states, mask, training) for layer in both(cell, **options)
-    )
+    """It agrees with the layer of Keras in outputs, and in gradients of all that goes in."""
+    layers = Recurrence(cell, **options), keras.layers.RNN(cell, **options)
+    ours, of_keras = (outputs_and_gradients(layer, x, states, mask, training) for layer in layers)
     assert_all_close(ours[0], of_keras[0], tolerance)
     assert_all_close(ours[1], of_keras[1], tolerance)
     return ours
@@ -86,11 +80,10 @@ def test_gradients_of_every_activation(variant):
 
 
 def test_only_long_steps_are_worth_two_loops(monkeypatch):
-    (lstm, of_lstm), (gru, of_gru) = (
-        (cell, sample(cell, dtype="float32")) for cell in map(build_cell, ("lstm", "gru"))
-    )
     monkeypatch.setattr(recurrence, "_WEIGHTS_FOR_HALVES", 4 * UNITS * UNITS)
-    for cell, (x, states), loops in ((lstm, of_lstm, 2), (gru, of_gru, 1)):
+    for variant, loops in (("lstm", 2), ("gru", 1)):
+        cell = build_cell(variant)
+        x, states = sample(cell, dtype="float32")
         layer = Recurrence(cell, **ALL_OUTPUTS)
         layer.build(x.shape)
         assert len(layer._streams(x.swapaxes(0, 1), states, None)) == loops
@@ -109,10 +102,10 @@ def test_a_loop_that_writes_in_order():
 
 
 def test_cells_of_keras_run_in_its_loop():
-    for cell in (keras.layers.LSTMCell(UNITS), keras.layers.GRUCell(UNITS)):
+    for of_keras, like in ((keras.layers.LSTMCell, "lstm"), (keras.layers.GRUCell, "gru")):
+        cell = of_keras(UNITS)
         cell.build((None, INPUT_DIM))
-        x, states = sample(build_cell("lstm" if cell.state_size != UNITS else "gru"))
-        x, states = x.astype("float32"), [state.astype("float32") for state in states]
+        x, states = sample(build_cell(like), dtype="float32")
         assert_same(cell, x, states, MASK, tolerance=1e-6, **ALL_OUTPUTS)
 
 

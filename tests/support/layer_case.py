@@ -100,10 +100,6 @@ def call_unmasked(layer, x, **masks):
     return layer(x)
 
 
-def cell_of(name, dtype, **options):
-    return CELLS[name](UNITS, dtype=dtype, **options)
-
-
 def with_states(layer, x, *states, **masks):
     return layer(x, initial_state=list(states), **masks)
 
@@ -137,11 +133,11 @@ CHARACTERS = np.array(  # words of every length, and one without characters
 
 def recurrence(name, **options):
     options = {"return_sequences": True, "return_state": True} | options
-    return lambda dtype: layers.Recurrence(cell_of(name, dtype), dtype=dtype, **options)
+    return lambda dtype: layers.Recurrence(CELLS[name](UNITS, dtype=dtype), dtype=dtype, **options)
 
 
 def bidirectional(dtype):
-    inner = layers.Recurrence(cell_of("gru", dtype), return_sequences=True, dtype=dtype)
+    inner = layers.Recurrence(CELLS["gru"](UNITS, dtype=dtype), return_sequences=True, dtype=dtype)
     return layers.Bidirectional(inner, dtype=dtype)
 
 

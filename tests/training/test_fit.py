@@ -36,19 +36,17 @@ class Monitored(keras.callbacks.Callback):
         self.weights.append(self.model.get_weights())
 
 
-class ControlC(keras.callbacks.Callback):
+def control_c(epoch):
     """Presses Control-C in the middle of an epoch."""
+    begun = []
 
-    def __init__(self, epoch):
-        super().__init__()
-        self.epoch = epoch
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.now = epoch == self.epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.now and batch == 2:
+    def press(batch, logs):
+        if begun[-1] == epoch and batch == 2:
             raise KeyboardInterrupt
+
+    return keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: begun.append(epoch), on_train_batch_end=press
+    )
 
 
 def test_record_of_a_run(tmp_path, capsys):
@@ -195,12 +193,12 @@ def test_a_monitor_that_says_nothing_is_an_error(tmp_path, values, message):
 
 def test_control_c_keeps_the_last_finished_epoch(tmp_path):
     with pytest.raises(Interrupted, match="nothing to resume") as interrupted:
-        train(tmp_path, callbacks=[ControlC(epoch=0)])
+        train(tmp_path, callbacks=[control_c(0)])
     assert interrupted.value.finished_epochs == 0
     assert checkpoints.load(tmp_path) is None
     train(tmp_path)
     with pytest.raises(Interrupted, match="holds 1 finished") as interrupted:
-        train(tmp_path, epochs=4, callbacks=[ControlC(epoch=1)])  # in place of one that is finished
+        train(tmp_path, epochs=4, callbacks=[control_c(1)])  # in place of one that is finished
     assert interrupted.value.run_folder == tmp_path
     assert interrupted.value.finished_epochs == 1
     assert checkpoints.load(tmp_path).finished_epochs == 1
