@@ -1,39 +1,54 @@
 """The candidates of a benchmark are one network, whichever library they are written with."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 from support import chains
-from support.benchmarking import PAIRS, SENTENCES, TEXT, TORCH, lstm_weights, randomize, torch_lstm
+from support.benchmarking import PAIRS, SENTENCES, TEXT, TORCH
+from support.sequences import randomize
 
-from benchmarks import keras_language_model, keras_tagger, language_model, tagging, translation
+from benchmarks import keras_language_model, keras_tagger, language_model, sentiment, tagging
 from tasks.language_model import LanguageModelling
 from tasks.ner import NamedEntities
 from tasks.translation import Translation
 
 needs_torch = pytest.mark.skipif(not TORCH, reason="PyTorch is not installed")
-PEERS = pytest.mark.parametrize("peer", ["keras", pytest.param("torch", marks=needs_torch)])
 
 
 def assert_same(found, expected, counted):
     np.testing.assert_allclose(found[counted], expected[counted], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("level", ["character", "word"])  # a word's vectors are tied
-@PEERS
-def test_language_model(peer, level, monkeypatch):
-    """Piece by piece of a stream, the states carried."""
-    settings = TEXT.patch(monkeypatch)(level)
-    predictor = LanguageModelling().build(TEXT.data, settings)
-    randomize(predictor.model)
-    ids = np.resize(predictor.tokenizer.stream(TEXT.data.train.texts), 33)
-    batches = language_model.batches_of(predictor, ids, settings)
-    model = predictor.compile("sgd", batches.batch_size)
-    expected = [(model(inputs).numpy(), w.numpy() > 0) for inputs, _, w in batches.dataset()]
-    assert len(expected) > 1  # or no state is carried
-    step = STEPS_OF_LANGUAGE_MODELS[peer](predictor, settings)
-    for (token_ids, _), of_zoo in zip(language_model.pieces_of(batches), expected, strict=True):
-        assert_same(step(token_ids), *of_zoo)
+def lstm_weights(cell):
+    """The weights of an LSTM, its gates in the order of Keras and PyTorch."""
+    gates = ("update", "forget", "candidate", "output")
+    order = np.concatenate([np.r_[cell.columns(gate)] for gate in gates])
+    return [weight.numpy()[..., order] for weight in cell.trainable_variables]
+
+
+def load_torch(network, arrays, cells):
+    """Gives a PyTorch network its weights; `cells` by the names of weights, as in "lstm.{}_l0"."""
+    import torch
+
+    for name, cell in cells.items():
+        kernel, recurrent, bias = lstm_weights(cell)
+        arrays |= {name.format("weight_ih"): kernel.T, name.format("weight_hh"): recurrent.T}
+        arrays |= {name.format("bias_ih"): bias, name.format("bias_hh"): np.zeros_like(bias)}
+    network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
+    return network.eval()
+
+
+def test_sentiment():
+    ours, theirs = sentiment.zoo_network(30), sentiment.keras_network(30)
+    randomize(ours, scale=0.1)
+    embedding, *_, kernel, bias = ours.get_weights()
+    cells = [layer.cell for layer in ours.get_layer("recurrence").directions()]
+    of_lstms = itertools.chain(*map(lstm_weights, cells))
+    theirs.set_weights([embedding, *of_lstms, kernel, bias])
+    ids = np.random.default_rng(0).integers(1, 30, size=(4, 9)).astype("int32")
+    np.testing.assert_allclose(ours(ids), theirs(ids), rtol=1e-4, atol=1e-5)
 
 
 def language_model_weights(model):
@@ -70,12 +85,10 @@ def torch_steps(predictor, settings):
 
     from benchmarks.torch_language_model import LanguageModel
 
-    network = LanguageModel(language_model.sizes_of(predictor, settings)).eval()
+    network = LanguageModel(language_model.sizes_of(predictor, settings))
     embedding, kernel, bias, cells = language_model_weights(predictor.model)
     weights = {"embedding.weight": embedding, "logits.weight": kernel.T, "logits.bias": bias}
-    for i, cell in enumerate(cells):
-        weights |= torch_lstm(cell, f"lstm.{{}}_l{i}")
-    network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
+    load_torch(network, weights, {f"lstm.{{}}_l{i}": cell for i, cell in enumerate(cells)})
     states = [None]
 
     def step(token_ids):
@@ -85,27 +98,21 @@ def torch_steps(predictor, settings):
     return step
 
 
-STEPS_OF_LANGUAGE_MODELS = {"keras": keras_steps, "torch": torch_steps}
-
-
-@PEERS
-def test_tagger(peer, monkeypatch):
-    settings = SENTENCES.patch(monkeypatch)("softmax")
-    tagger = NamedEntities().build(SENTENCES.data, settings)
-    randomize(tagger.model)
-    batches = tagger.batches(SENTENCES.data.train, batch_size=len(SENTENCES.data.train))
-    ((ids, _, counted),) = batches.dataset().as_numpy_iterator()
-    layers = map(tagger.model.get_layer, ("embedding", "character_features", "shape_embedding"))
-    vectors = [getattr(layer, "embedding", layer).embeddings.numpy() for layer in layers]
-    stacks = (
-        tagger.model.get_layer("character_features").stack,
-        tagger.model.get_layer("recurrence"),
-    )
-    cells = [[one.cell for one in stack.directions()] for stack in stacks]
-    logits = tagger.model.get_layer("logits").get_weights()
-    sizes = tagging.sizes_of(tagger, settings)
-    found = TAGGERS[peer](sizes, ids, vectors, cells, logits)
-    assert_same(found, tagger.model(ids).numpy(), counted > 0)
+@pytest.mark.parametrize("level", ["character", "word"])  # a word's vectors are tied
+@pytest.mark.parametrize("steps_of", [keras_steps, pytest.param(torch_steps, marks=needs_torch)])
+def test_language_model(steps_of, level, monkeypatch):
+    """Piece by piece of a stream, the states carried."""
+    settings = TEXT.patch(monkeypatch)(level)
+    predictor = LanguageModelling().build(TEXT.data, settings)
+    randomize(predictor.model)
+    ids = np.resize(predictor.tokenizer.stream(TEXT.data.train.texts), 33)
+    batches = language_model.batches_of(predictor, ids, settings)
+    model = predictor.compile("sgd", batches.batch_size)
+    expected = [(model(inputs).numpy(), w.numpy() > 0) for inputs, _, w in batches.dataset()]
+    assert len(expected) > 1  # or no state is carried
+    step = steps_of(predictor, settings)
+    for (token_ids, _), of_zoo in zip(language_model.pieces_of(batches), expected, strict=True):
+        assert_same(step(token_ids), *of_zoo)
 
 
 def keras_tags(sizes, ids, vectors, cells, logits):
@@ -130,17 +137,31 @@ def torch_tags(sizes, ids, vectors, cells, logits):
 
     names = ("words.weight", "characters.weight", "shapes.weight")
     weights = dict(zip(names, vectors, strict=True))
-    for lstm, two in zip(("character_lstm", "lstm"), cells, strict=True):
-        for cell, suffix in zip(two, ("", "_reverse"), strict=True):
-            weights |= torch_lstm(cell, f"{lstm}.{{}}_l0{suffix}")
     weights |= {"logits.weight": logits[0].T, "logits.bias": logits[1]}
-    network = Tagger(sizes, "softmax").eval()
-    network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
+    lstms = [f"{n}.{{}}_l0{way}" for n in ("character_lstm", "lstm") for way in ("", "_reverse")]
+    cells = dict(zip(lstms, itertools.chain(*cells), strict=True))
+    network = load_torch(Tagger(sizes, "softmax"), weights, cells)
     inputs = {name: torch.tensor(array).long() for name, array in ids.items()}
     return network(inputs)[0].detach().numpy()
 
 
-TAGGERS = {"keras": keras_tags, "torch": torch_tags}
+@pytest.mark.parametrize("tags_of", [keras_tags, pytest.param(torch_tags, marks=needs_torch)])
+def test_tagger(tags_of, monkeypatch):
+    settings = SENTENCES.patch(monkeypatch)("softmax")
+    tagger = NamedEntities().build(SENTENCES.data, settings)
+    randomize(tagger.model)
+    batches = tagger.batches(SENTENCES.data.train, batch_size=len(SENTENCES.data.train))
+    ((ids, _, counted),) = batches.dataset().as_numpy_iterator()
+    layer = tagger.model.get_layer
+    reader = layer("character_features")
+    tables = layer("embedding"), reader.embedding, layer("shape_embedding")
+    vectors = [table.embeddings.numpy() for table in tables]
+    stacks = reader.stack, layer("recurrence")
+    cells = [[one.cell for one in stack.directions()] for stack in stacks]
+    logits = layer("logits").get_weights()
+    sizes = tagging.sizes_of(tagger, settings)
+    found = tags_of(sizes, ids, vectors, cells, logits)
+    assert_same(found, tagger.model(ids).numpy(), counted > 0)
 
 
 @needs_torch
@@ -165,6 +186,6 @@ def test_translator(monkeypatch):
     """Of all that are installed; the benchmark compares their logits and translations itself."""
     settings = PAIRS.patch(monkeypatch)()
     predictor = Translation().build(PAIRS.data, settings)
-    randomize(predictor.model, 1.5, 5)  # no choice between two tokens is a matter of rounding
-    candidates = translation.build(predictor, PAIRS.data.train, settings)
-    translation.require_same_work(candidates, list(PAIRS.data.train.sources))
+    randomize(predictor.model, scale=1.5)  # no choice between two tokens is a matter of rounding
+    candidates = PAIRS.module.build(predictor, PAIRS.data.train, settings)
+    PAIRS.module.require_same_work(candidates, list(PAIRS.data.train.sources))

@@ -1,12 +1,12 @@
-"""Generation against a loop in plain Python."""
+"""Generation against a loop in plain Python; in graphs of any size it is eager generation."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.step_models import END, VOCABULARY, Recurrent, kept, take
+from support.step_models import END, MEMORY, UNITS, VOCABULARY, Recurrent, kept, take
 
-from zoo.generation import generate, uniforms
+from zoo.generation import beam_search, generate, uniforms
 
 BATCH, STEPS = 8, 15
 MODEL = Recurrent()
@@ -104,17 +104,6 @@ def test_in_two_pieces_or_at_once(cut):
         np.testing.assert_allclose(one, same, atol=1e-5)
 
 
-def test_limits_of_rows():
-    limits = np.array([0, 1, 2, 3, 5, 8, 13, 30])
-    result = run(limits=limits)
-    u = uniforms(SEEDS, 0, STEPS).numpy()
-    references = [reference(row, u[row], min(STEPS, limits[row])) for row in range(BATCH)]
-    assert_rows(result, references)
-    ended = [tokens[-1:] == [END] for tokens, *_ in references]
-    np.testing.assert_array_equal(result.finished, ended)
-    assert 0 < sum(ended) < BATCH
-
-
 @pytest.mark.parametrize("inactive", [{"finished": np.ones(BATCH, bool)}, {"limits": [0] * BATCH}])
 def test_nothing_to_do(inactive):
     result = run(**inactive)
@@ -139,7 +128,7 @@ def test_the_loop_ends_with_the_last_row():
     assert calls.numpy() == lengths.max() < 200
 
 
-def test_settings_of_each_row_are_tensors_of_a_graph():
+def test_settings_and_limits_of_each_row_are_tensors_of_a_graph():
     dtypes = ("float32", "int32", "float32", "int32")
     signature = [tf.TensorSpec((None,), dtype) for dtype in dtypes]
 
@@ -151,14 +140,50 @@ def test_settings_of_each_row_are_tensors_of_a_graph():
     temperature = [1, 0.5, 2, 1, 1, 3, 1, 1]
     top_k = [0, 2, 0, 1, 5, 3, 0, 0]
     top_p = [1, 0.5, 0.9, 1, 0.7, 0.8, 0.3, 1]
-    limits = [15, 15, 3, 15, 15, 1, 15, 15]
+    limits = [0, 15, 3, 30, 15, 1, 5, 15]
     result = graph(temperature, top_k, top_p, limits)
     u = uniforms(SEEDS, 0, STEPS).numpy()
     settings = [
-        {"temperature": t, "top_k": k, "top_p": p, "limit": limit, "forbidden": (0, 1)}
-        for t, k, p, limit in zip(temperature, top_k, top_p, limits, strict=True)
+        {"temperature": t, "top_k": k, "top_p": p, "limit": min(STEPS, n), "forbidden": (0, 1)}
+        for t, k, p, n in zip(temperature, top_k, top_p, limits, strict=True)
     ]
-    assert_rows(result, [reference(row, u[row], **settings[row]) for row in range(BATCH)])
+    references = [reference(row, u[row], **settings[row]) for row in range(BATCH)]
+    assert_rows(result, references)
+    ended = [tokens[-1:] == [END] for tokens, *_ in references]
+    np.testing.assert_array_equal(result.finished, ended)
+    assert 0 < sum(ended) < BATCH
+
+
+STATE = {
+    "lstm": [tf.TensorSpec((None, UNITS))],
+    "memory": tf.TensorSpec((None, MEMORY, UNITS)),
+    "read": tf.TensorSpec((None,), tf.int32),
+}
+INTEGERS = tf.TensorSpec((None,), tf.int32)
+
+
+@tf.function(
+    input_signature=[INTEGERS, STATE, INTEGERS, tf.TensorSpec((), tf.int32)], autograph=False
+)
+def samples_and_beams(token_ids, state, top_k, steps):
+    start, options = (MODEL.step, token_ids, state), {"end_id": END}
+    u = uniforms(top_k, 0, steps)
+    samples = generate(*start, uniforms=u, top_k=top_k, top_p=0.9, **options)
+    return samples, beam_search(*start, beams=3, length=9, length_penalty=1.0, **options)
+
+
+def test_a_graph_serves_every_size_of_batch_and_number_of_steps():
+    for batch in (1, 5):
+        top_k = np.arange(batch, dtype="int32") % 4
+        inputs = START[:batch], MODEL.state(batch), top_k, np.int32(10 + batch)
+        inputs = tf.nest.map_structure(tf.constant, inputs)
+        found, expected = samples_and_beams(*inputs), samples_and_beams.python_function(*inputs)
+        for one, other in zip(*map(tf.nest.flatten, (found, expected)), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
+    samples, beams = samples_and_beams(START[:0], MODEL.state(0), top_k[:0], 12)
+    assert samples.tokens.shape == (0, 12)
+    assert beams.tokens.shape == (0, 3, 9)
+    assert samples_and_beams.experimental_get_tracing_count() == 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""What may be drawn from logits, and the draw."""
+"""What may be drawn from logits, the draw, and the numbers that choose."""
+
+import itertools
 
 import numpy as np
 import pytest
@@ -8,8 +10,10 @@ import tensorflow as tf
 from keras import ops
 from support.step_models import kept
 
-from zoo.generation import draw, permitted, truncated
+from zoo.generation import draw, permitted, truncated, uniforms
+from zoo.generation.random_numbers import BLOCK
 
+SEEDS = np.array([7, 0, -3, 2**62 + 7, 7 + 2**32], "int64")
 LARGEST = np.float32(1 - 2.0**-24)  # below 1 in single precision
 
 
@@ -64,24 +68,6 @@ def test_a_nucleus_of_what_sums_to_it_exactly():
         assert np.isfinite(truncated(x, top_p=top_p)).sum() == number
 
 
-def test_nobody_sorts_unasked():
-    def graph(*dtypes):
-        signature = [tf.TensorSpec((None, 9)), *(tf.TensorSpec((None,), d) for d in dtypes)]
-        function = tf.function(lambda x, *s: truncated(x, 0.5, *s), input_signature=signature)
-        return function.get_concrete_function().graph.as_graph_def()
-
-    def sorts(nodes):
-        return "TopKV2" in {node.op for node in nodes}
-
-    alone = graph()
-    assert not sorts(alone.node)
-    assert not alone.library.function
-    asked = graph(tf.int32, tf.float32)
-    assert not sorts(asked.node)
-    branches = [sorts(branch.node_def) for branch in asked.library.function]
-    assert sorted(branches) == [False, True]
-
-
 @pytest.mark.parametrize(
     "settings",
     [
@@ -100,20 +86,11 @@ def test_numbers_out_of_range(settings):
         truncated(logits(), **settings)
 
 
-def test_forbidding_is_drawing_again():
-    x = logits(1)
-    forbidden = (0, int(x.argmax()))
-    generator = np.random.default_rng(0)
-    draws = generator.choice(x.shape[1], p=probabilities(x)[0], size=20_000)
-    draws = draws[~np.isin(draws, forbidden)]
-    p = probabilities(permitted(x, forbidden))[0]
-    assert (p[list(forbidden)] == 0).all()
-    assert goodness_of_fit(draws, p) > 1e-3
-    assert goodness_of_fit(draws, probabilities(x)[0]) < 1e-6
-
-
-def test_what_cannot_be_forbidden():
-    x = logits()
+def test_what_is_forbidden_leaves_its_probability_to_the_rest():
+    x, expected = logits(), probabilities(logits())
+    expected[:, [0, 3]] = 0
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probabilities(permitted(x, (0, 3))), expected, atol=1e-6)
     np.testing.assert_array_equal(permitted(x, ()), x)
     for forbidden in ((12,), (-1,), range(12)):
         with pytest.raises(ValueError, match="forbidden"):
@@ -156,9 +133,53 @@ def test_where_the_intervals_end():
     np.testing.assert_array_equal(draw(x, u), [0, 0, 1, 1, 3, 4])
 
 
-def goodness_of_fit(draws, p):
-    """The p-value of Pearson's chi-square test; 0 if there is a draw of probability 0."""
-    counts = np.bincount(draws, minlength=len(p))
-    if counts[p == 0].any():
-        return 0.0
-    return scipy.stats.chisquare(counts[p > 0], p[p > 0] * len(draws)).pvalue
+def test_a_row_does_not_depend_on_the_others():
+    together = uniforms(SEEDS, 5, 20).numpy()
+    for row, seed in enumerate(SEEDS):
+        np.testing.assert_array_equal(uniforms([seed], 5, 20).numpy()[0], together[row])
+    np.testing.assert_array_equal(uniforms(SEEDS[::-1], 5, 20).numpy(), together[::-1])
+
+
+def test_it_does_not_matter_where_a_stream_is_cut():
+    whole = uniforms(SEEDS, 0, 3 * BLOCK).numpy()
+    for cuts in ([1, 2, 3], [BLOCK - 1], [BLOCK], [BLOCK + 1, 2 * BLOCK], [10]):
+        borders = [0, *cuts, 3 * BLOCK]
+        pieces = [uniforms(SEEDS, a, b - a) for a, b in itertools.pairwise(borders)]
+        np.testing.assert_array_equal(np.concatenate(pieces, axis=1), whole)
+
+
+def test_the_same_in_a_graph_of_any_size():
+    signature = (tf.TensorSpec((None,), tf.int64), *[tf.TensorSpec((), tf.int32)] * 2)
+
+    @tf.function(input_signature=signature)
+    def graph(seeds, first_step, steps):
+        return uniforms(seeds, first_step, steps)
+
+    for rows, first_step, steps in ((5, 0, 7), (2, BLOCK - 3, BLOCK + 6), (0, 3, 4), (1, 9, 0)):
+        result = graph(SEEDS[:rows], first_step, steps)
+        assert result.shape == (rows, steps)
+        assert result.dtype == tf.float32
+        np.testing.assert_array_equal(result, uniforms(SEEDS[:rows], first_step, steps))
+    of_known_width = tf.function(lambda seeds: uniforms(seeds, 0, 12))
+    of_known_width = of_known_width.get_concrete_function(tf.TensorSpec((None,), tf.int64))
+    assert of_known_width.output_shapes == (None, 12)
+
+
+def test_uniform_and_independent():
+    numbers = uniforms(np.arange(2000), 0, BLOCK + 6).numpy().astype("float64")
+    assert numbers.min() >= 0
+    assert numbers.max() < 1
+    np.testing.assert_array_equal(numbers * 2**23, np.round(numbers * 2**23))
+    assert scipy.stats.kstest(numbers.ravel(), "uniform").pvalue > 1e-3
+    neighbours = {
+        "steps": (numbers[:, :-1], numbers[:, 1:]),
+        "blocks": (numbers[:, :6], numbers[:, BLOCK:]),
+        "seeds": (numbers[:-1], numbers[1:]),
+    }
+    for name, (one, other) in neighbours.items():
+        squares, *_ = np.histogram2d(one.ravel(), other.ravel(), bins=8, range=[[0, 1]] * 2)
+        assert scipy.stats.chisquare(squares.ravel()).pvalue > 1e-3, name
+
+
+def test_seeds_count_with_all_their_bits():
+    assert len(np.unique(uniforms(SEEDS, 0, 1))) == len(SEEDS)

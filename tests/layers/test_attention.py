@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from support.layer_case import normal
 from support.sequences import MASK, randomize
 
-from zoo.cells import CELLS
 from zoo.layers import Attention, AttentionDecoder
 
 KINDS = ("additive", "multiplicative")
@@ -13,14 +13,10 @@ BATCH, SOURCE = MASK.shape
 STEPS, QUERY, UNITS, MEMORY = 4, 3, 3, 2
 
 
-def sample(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
-
-
 def attention(kind, dtype="float64"):
     """A layer with random weights, queries and a memory."""
     layer = Attention(kind, UNITS, dtype=dtype)
-    query, memory = sample(BATCH, STEPS, QUERY), sample(BATCH, SOURCE, MEMORY, seed=1)
+    query, memory = normal(BATCH, STEPS, QUERY), normal(BATCH, SOURCE, MEMORY, seed=1)
     layer(query, layer.keys(memory), memory)
     randomize(layer)
     return layer, query, memory
@@ -65,8 +61,8 @@ def test_large_energies_do_not_overflow():
 
 def decoder(**options):
     layer = AttentionDecoder(units=UNITS, dtype="float64", **options)
-    memory, x = sample(BATCH, SOURCE, MEMORY, seed=1), sample(BATCH, STEPS, 2)
-    states = [sample(BATCH, size, seed=i) for i, size in enumerate(layer.recurrence.state_sizes)]
+    memory, x = normal(BATCH, SOURCE, MEMORY, seed=1), normal(BATCH, STEPS, 2)
+    states = [normal(BATCH, size, seed=i) for i, size in enumerate(layer.recurrence.state_sizes)]
     arguments = (x, states) if options.get("attention", 1) is None else (x, states, memory)
     layer(*arguments)
     randomize(layer)
@@ -92,44 +88,15 @@ def test_decoder_by_hand(kind, input_feeding):
         np.testing.assert_allclose(found[:, t], fed, atol=1e-12)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize(
-    "options", [{"attention": None}, {"input_feeding": True, "residual": True}], ids=str
-)
-def test_steps_of_the_decoder_are_its_sequence(cell, options):
-    layer, (x, states, *memory) = decoder(cell=cell, layers=2, dropout=0.5, **options)
-    whole = layer(x, states, *memory, memory_mask=MASK if memory else None)
-    source = (layer.attention.keys(*memory), *memory, MASK) if memory else ()
-    fed = np.zeros((BATCH, UNITS)) if layer.input_feeding else None
-    for t in range(STEPS):
-        output, states, weights = layer.step(x[:, t], states, *source, fed=fed)
-        fed = output if layer.input_feeding else None
-        np.testing.assert_allclose(output, whole[:, t], atol=1e-12)
-        assert (weights is None) == (not memory)
-
-
-def test_every_option_is_in_the_configuration():
-    options = {
-        "cell": "peephole_lstm",
-        "units": 7,
-        "layers": 2,
-        "residual": True,
-        "attention": "multiplicative",
-        "input_feeding": True,
-        "dropout": 0.2,
-        "cell_options": {"peephole": "diagonal"},
-    }
+def test_options_that_no_output_shows_are_in_the_configuration():
+    options = {"cell": "peephole_lstm", "cell_options": {"peephole": "diagonal"}, "dropout": 0.2}
     config = AttentionDecoder(**options).get_config()
     assert config | options == config
     assert AttentionDecoder.from_config(config).get_config() == config
 
 
-def test_wrong_arguments_are_refused():
-    with pytest.raises(ValueError, match="one of additive, multiplicative"):
-        Attention("dot")
-    layer, memory = Attention("multiplicative", QUERY + 1), sample(BATCH, SOURCE, MEMORY)
+def test_queries_of_another_size_are_refused():
+    layer, memory = Attention("multiplicative", QUERY + 1), normal(BATCH, SOURCE, MEMORY)
     keys = layer.keys(memory)
     with pytest.raises(ValueError, match="size of the queries"):
-        layer(sample(BATCH, QUERY), keys, memory)
-    with pytest.raises(ValueError, match="needs `attention`"):
-        AttentionDecoder(attention=None, input_feeding=True)
+        layer(normal(BATCH, QUERY), keys, memory)

@@ -1,33 +1,27 @@
-"""`CharacterFeatures` against Keras and NumPy, word by word, and what padding must not do."""
+"""`CharacterFeatures` against Keras and NumPy, word by word, and padding; `WordDropout`."""
 
 import keras
 import numpy as np
 import pytest
+from support.layer_case import CHARACTERS
 from support.sequences import randomize
 
-from zoo.layers import CharacterFeatures
+from zoo.layers import CharacterFeatures, WordDropout
 from zoo.layers.characters import KINDS
+from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 
-CHARACTERS, DIMENSION, UNITS = 9, 3, 2
-# (2, 3, 5): words of every length, and one without characters.
-IDS = np.array(
-    [
-        [[3, 4, 5, 6, 7], [8, 1, 0, 0, 0], [2, 0, 0, 0, 0]],
-        [[7, 7, 7, 0, 0], [5, 4, 3, 8, 0], [0, 0, 0, 0, 0]],
-    ],
-    "int32",
-)
+DIMENSION, UNITS = 3, 2
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)
 
 
 def build(kind, **options):
-    layer = CharacterFeatures(CHARACTERS, DIMENSION, UNITS, kind, **options)
+    layer = CharacterFeatures(9, DIMENSION, UNITS, kind, **options)
     layer.build((None, None, None))
     randomize(layer)
     return layer
 
 
-def of_words(layer, ids=IDS):
+def of_words(layer, ids=CHARACTERS):
     """Features by the words alone, {characters: (2 * units,)}."""
     features = np.array(layer(ids)).reshape(-1, 2 * UNITS)
     words = (tuple(word[word > 0]) for word in ids.reshape(-1, ids.shape[-1]))
@@ -61,10 +55,10 @@ def test_convolutional_features_are_the_greatest_of_each_filter():
 @EACH_KIND
 def test_padding_changes_nothing(kind):
     layer = build(kind)
-    features = np.array(layer(IDS))
-    more_characters = np.pad(IDS, ((0, 0), (0, 0), (0, 3)))
+    features = np.array(layer(CHARACTERS))
+    more_characters = np.pad(CHARACTERS, ((0, 0), (0, 0), (0, 3)))
     np.testing.assert_allclose(layer(more_characters), features, atol=1e-6)
-    more_words = np.array(layer(np.pad(IDS, ((0, 1), (0, 2), (0, 0)))))
+    more_words = np.array(layer(np.pad(CHARACTERS, ((0, 1), (0, 2), (0, 0)))))
     np.testing.assert_allclose(more_words[:2, :3], features, atol=1e-6)
     assert not more_words[2].any()
     assert not more_words[:, 3:].any()
@@ -76,13 +70,19 @@ def test_padding_changes_nothing(kind):
 @EACH_KIND
 def test_dropout_is_in_training_only(kind):
     layer = build(kind, dropout=0.5)
-    assert not np.allclose(layer(IDS, training=True), layer(IDS, training=True))
+    assert not np.allclose(layer(CHARACTERS, training=True), layer(CHARACTERS, training=True))
     without = build(kind)
-    np.testing.assert_allclose(without(IDS, training=True), without(IDS), atol=1e-6)
+    np.testing.assert_allclose(without(CHARACTERS, training=True), without(CHARACTERS), atol=1e-6)
 
 
-def test_wrong_arguments_are_refused():
-    with pytest.raises(ValueError, match="elman"):
-        build("recurrent", cell="elman")
-    with pytest.raises(ValueError, match=r"recurrent, convolutional.*'words'"):
-        CharacterFeatures(CHARACTERS, kind="words")
+def test_words_and_words_only_are_dropped_at_a_rate_in_training():
+    ids = np.array([[7, 8, 9, END_ID], [5, END_ID, PADDING_ID, PADDING_ID]] * 500, "int32")
+    layer = WordDropout(0.3, seed=1)
+    dropped, again = (np.array(layer(ids, training=True)) for _ in range(2))
+    words = ids > END_ID
+    replaced = dropped[words] == UNKNOWN_ID
+    assert abs(replaced.mean() - 0.3) < 4 * (0.3 * 0.7 / replaced.size) ** 0.5
+    np.testing.assert_array_equal(dropped[words][~replaced], ids[words][~replaced])
+    np.testing.assert_array_equal(dropped[~words], ids[~words])
+    assert (dropped != again).any()
+    np.testing.assert_array_equal(layer(ids), ids)

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support import chains
-from support.processors import skip_without
-from support.reference import central_differences
+from support.processors import made_in
 
 from zoo.layers import LinearChainCRF
 from zoo.layers.crf import log_partition_steps, marginals, viterbi
@@ -15,96 +14,54 @@ EXACT = {"float64": 1e-9, "float32": 1e-5}
 ALLOWED = pytest.mark.parametrize("allowed", [None, chains.ALLOWED], ids=["all", "allowed"])
 
 
-def potentials(allowed=None, dtype="float64", mask=chains.MASK):
-    return chains.build_crf(allowed, dtype)(chains.logits().astype(dtype), mask=mask)
+def infer(psi, mask):
+    """log Z of each row, marginals, the best tags and their scores."""
+    log_z = tf.reduce_sum(log_partition_steps(psi), axis=1)
+    return log_z, marginals(psi, mask), *viterbi(psi, mask)
+
+
+def assert_as_enumerated(found, x, mask, allowed, tolerance):
+    """What `infer` finds is what all paths say, and 0 in the padding."""
+    log_z, probabilities, tags, scores = map(np.array, found)
+    lengths = mask.sum(axis=1)
+    assert tags.shape == mask.shape
+    assert tags.dtype == "int32"
+    for i, row in enumerate(chains.enumerations(np.float64(x), lengths, allowed)):
+        best, best_score = row.best()
+        np.testing.assert_allclose(log_z[i], row.log_partition, rtol=tolerance)
+        np.testing.assert_allclose(probabilities[i, : lengths[i]], row.marginals(), atol=tolerance)
+        np.testing.assert_array_equal(tags[i, : lengths[i]], best)
+        np.testing.assert_allclose(scores[i], best_score, rtol=tolerance)
+    assert not probabilities[~mask].any()
+    assert not tags[~mask].any()
 
 
 @ALLOWED
 @pytest.mark.parametrize("dtype", EXACT)
-def test_log_partition_and_marginals(allowed, dtype):
-    psi = potentials(allowed, dtype)
+def test_inference_is_that_of_all_paths(allowed, dtype):
+    """Whatever stands in the padding, be it no number at all."""
+    x = np.where(chains.MASK[..., None], chains.logits(), np.nan).astype(dtype)
+    psi = chains.build_crf(allowed, dtype)(x, mask=chains.MASK)
     assert psi.dtype == dtype
-    log_z = np.sum(log_partition_steps(psi), axis=1)
-    probabilities = np.array(marginals(psi, chains.MASK))
-    rows = chains.enumerations(chains.logits(), allowed=allowed)
-    np.testing.assert_allclose(log_z, [row.log_partition for row in rows], rtol=EXACT[dtype])
-    for row, probability, length in zip(rows, probabilities, chains.LENGTHS, strict=True):
-        np.testing.assert_allclose(probability[:length], row.marginals(), atol=EXACT[dtype])
-        assert not probability[length:].any()
+    found = infer(psi, chains.MASK)
+    assert_as_enumerated(found, chains.logits(), chains.MASK, allowed, EXACT[dtype])
 
 
 def test_log_partition_of_prefixes():
     """Each step adds what makes the sum over the tags of one step more."""
-    psi = potentials(mask=None)
     start, transitions, end = chains.weights()
-    so_far = np.cumsum(log_partition_steps(psi), axis=1)
-    for length in range(1, chains.TIMESTEPS + 1):
-        is_whole = length == chains.TIMESTEPS
-        weights = [start, transitions, end if is_whole else 0 * end]
-        rows = chains.enumerations(chains.logits(), [length] * chains.BATCH, of=weights)
-        expected = [row.log_partition for row in rows]
-        np.testing.assert_allclose(so_far[:, length - 1], expected, rtol=1e-9)
-
-
-@ALLOWED
-@pytest.mark.parametrize("dtype", EXACT)
-def test_viterbi(allowed, dtype):
-    tags, scores = viterbi(potentials(allowed, dtype), chains.MASK)
-    assert tags.dtype == "int32"
-    rows = chains.enumerations(chains.logits(), allowed=allowed)
-    for row, path, score, length in zip(rows, tags, scores, chains.LENGTHS, strict=True):
-        best, best_score = row.best()
-        np.testing.assert_array_equal(path[:length], best)
-        np.testing.assert_allclose(score, best_score, rtol=EXACT[dtype])
-        assert not np.any(path[length:])
+    so_far = np.cumsum(log_partition_steps(chains.potentials()), axis=1)
+    for row, last in enumerate(chains.LENGTHS):
+        for length in range(1, last + 1):
+            weights = [start, transitions, end if length == last else 0 * end]
+            (prefix,) = chains.enumerations(chains.logits()[[row]], [length], of=weights)
+            np.testing.assert_allclose(so_far[row, length - 1], prefix.log_partition, rtol=1e-9)
+        np.testing.assert_allclose(so_far[row, last:], so_far[row, last - 1], rtol=1e-12)
 
 
 def test_ties_go_to_the_lowest_tags():
     tags, _ = viterbi(np.zeros((1, 4, 3, 3)))
     np.testing.assert_array_equal(tags, [[0] * 4])
-
-
-@ALLOWED
-def test_gradients_are_central_differences(allowed):
-    """Of every log c<t>, each with a weight of its own, through the layer to its weights."""
-    crf = chains.build_crf(allowed)
-    x = tf.constant(chains.logits())
-    cotangents = np.random.default_rng(4).normal(size=chains.MASK.shape)
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        steps = log_partition_steps(crf(x, mask=chains.MASK))
-    sources = [x, *(weight.value for weight in crf.trainable_variables)]
-    gradients = tape.gradient(steps, sources, output_gradients=tf.constant(cotangents))
-    arrays = [chains.logits(), *chains.weights()]
-
-    @tf.function(reduce_retracing=True)
-    def weighted(x):
-        return tf.reduce_sum(log_partition_steps(crf(x, mask=chains.MASK)) * cotangents)
-
-    def loss():
-        crf.set_weights(arrays[1:])
-        return float(weighted(tf.constant(arrays[0])))
-
-    for gradient, array in zip(gradients, arrays, strict=True):
-        np.testing.assert_allclose(gradient, central_differences(loss, array), atol=1e-7)
-    assert not gradients[0].numpy()[~chains.MASK].any()
-
-
-@ALLOWED
-def test_a_row_alone_is_the_row_in_its_batch(allowed):
-    """Whatever stands in the padding, be it no number at all."""
-    crf = chains.build_crf(allowed)
-    x = np.where(chains.MASK[..., None], chains.logits(), np.nan)
-    psi = crf(x, mask=chains.MASK)
-    together = [log_partition_steps(psi), marginals(psi, chains.MASK), *viterbi(psi, chains.MASK)]
-    for row, length in enumerate(chains.LENGTHS):
-        alone = crf(x[row : row + 1, :length])
-        np.testing.assert_allclose(psi[row, :length], alone[0], rtol=1e-12)
-        alone = [log_partition_steps(alone), marginals(alone), *viterbi(alone)]
-        for whole, part in zip(together, alone, strict=True):
-            steps = slice(None, length) if len(part.shape) > 1 else ...
-            np.testing.assert_allclose(whole[row][steps], part[0], rtol=1e-12)
-    assert not np.any(together[0].numpy()[~chains.MASK])
 
 
 def test_a_row_without_steps():
@@ -149,27 +106,25 @@ def test_long_sequences_and_great_logits_in_single_precision():
     x = generator.normal(scale=200, size=(2, 2000, chains.TAGS))
 
     @tf.function
-    def infer(psi):
+    def everything(psi):
         return log_partition_steps(psi), marginals(psi), viterbi(psi)[0]
 
-    results = [infer(chains.build_crf(chains.ALLOWED, dtype)(x.astype(dtype))) for dtype in EXACT]
+    results = [
+        everything(chains.build_crf(chains.ALLOWED, dtype)(x.astype(dtype))) for dtype in EXACT
+    ]
     for single, double in zip(*results, strict=True):
         np.testing.assert_allclose(single, double, rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_single_precision_whatever_the_policy(policy):
-    skip_without(policy)
-    keras.config.set_dtype_policy(policy)
-    try:
+    x = chains.logits().astype("float32")
+    with made_in(policy):
         inputs = keras.Input((None, chains.TAGS))
         half = keras.layers.Dense(chains.TAGS, kernel_initializer="identity")(inputs)
         model = keras.Model(inputs, LinearChainCRF(chains.ALLOWED)(half))
-        x = chains.logits().astype("float32")
-        psi = model(x)
-        assert half.dtype == policy.removeprefix("mixed_")
-    finally:
-        keras.config.set_dtype_policy("float32")
+    psi = model(x)
+    assert half.dtype == policy.removeprefix("mixed_")
     assert psi.dtype == "float32"
     assert np.isfinite(psi).all()
     expected = chains.build_crf(chains.ALLOWED, "float32", [np.zeros(s) for s in (3, (3, 3), 3)])(x)
@@ -206,21 +161,13 @@ def test_compiled_for_any_size(jit_compile, sizes):
     def everything(x, mask):
         with tf.GradientTape() as tape:
             tape.watch(x)
-            psi = crf(x, mask=mask)
-            log_z = tf.reduce_sum(log_partition_steps(psi), axis=1)
-        return log_z, tape.gradient(log_z, x), marginals(psi, mask), *viterbi(psi, mask)
+            found = infer(crf(x, mask=mask), mask)
+        return tape.gradient(found[0], x), found
 
     for batch, timesteps in sizes:
         x = chains.logits(batch, timesteps).astype("float32")
         mask = np.arange(timesteps) < np.array([timesteps, 1, 3])[:batch, None]
-        log_z, gradient, probabilities, tags, scores = (y.numpy() for y in everything(x, mask))
-        rows = chains.enumerations(x.astype("float64"), mask.sum(axis=1), chains.ALLOWED)
-        assert tags.shape == mask.shape
-        np.testing.assert_allclose(log_z, [row.log_partition for row in rows], rtol=1e-5)
-        np.testing.assert_allclose(gradient, probabilities, atol=1e-5)
-        np.testing.assert_allclose(scores, [row.best()[1] for row in rows], rtol=1e-5)
-        for i, row in enumerate(rows):
-            length = mask[i].sum()
-            np.testing.assert_allclose(probabilities[i, :length], row.marginals(), atol=1e-5)
-            np.testing.assert_array_equal(tags[i, :length], row.best()[0])
+        gradient, found = everything(x, mask)
+        assert_as_enumerated(found, x, mask, chains.ALLOWED, 1e-5)
+        np.testing.assert_allclose(gradient, found[1], atol=1e-5)
     assert everything.experimental_get_tracing_count() == 1

@@ -1,7 +1,10 @@
 """What holds for every layer; `support.layer_case` says what, and for which."""
 
+from pathlib import Path
+
 import pytest
 from support.layer_case import CASES, CHECKS
+from support.processes import run_script
 
 from zoo import layers
 
@@ -14,3 +17,8 @@ def test_layer(case, check, tmp_path):
 
 def test_every_layer_has_a_case():
     assert {name.split()[0] for name in CASES} == set(layers.__all__)
+
+
+def test_the_layers_bring_all_that_archives_name():
+    """All cells and layers, with the networks what is shipped; no import needs matplotlib."""
+    run_script(Path(__file__).parents[1] / "support" / "load_saved.py")

@@ -42,11 +42,7 @@ def parts(held):
         ("ranked", (40, 30), sets_of_keys),
         ("ranked", (END_ID, END_ID), None),
         ("parts", (40, REST_ID), parts({40 + KEYBOARD: 0})),
-        (
-            "parts",
-            (FIRST_HELD_ID + 7, 50),
-            parts({FIRST_HELD_ID + 7: 0, 50 + KEYBOARD: 1}),
-        ),
+        ("parts", (FIRST_HELD_ID + 7, 50), parts({FIRST_HELD_ID + 7: 0, 50 + KEYBOARD: 1})),
         ("parts", (PADDING_ID, PADDING_ID), parts({})),
         ("parts", (END_ID, END_ID), None),
     ],

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import scipy.special
 
 from zoo.layers import LinearChainCRF
 
@@ -26,16 +27,11 @@ class Enumeration:
     def __init__(self, logits, start, transitions, end):
         steps, tags = logits.shape
         self.paths = np.array(list(itertools.product(range(tags), repeat=steps)))
-        weights = start, transitions, end
-        self.scores = np.array([self._score(path, logits, *weights) for path in self.paths])
-        self.log_partition = np.log(np.exp(self.scores).sum())
+        of_steps = logits[np.arange(steps), self.paths].sum(axis=1)
+        of_pairs = transitions[self.paths[:, :-1], self.paths[:, 1:]].sum(axis=1)
+        self.scores = start[self.paths[:, 0]] + of_steps + of_pairs + end[self.paths[:, -1]]
+        self.log_partition = scipy.special.logsumexp(self.scores)
         self.probabilities = np.exp(self.scores - self.log_partition)
-
-    @staticmethod
-    def _score(path, logits, start, transitions, end):
-        score = start[path[0]] + end[path[-1]]
-        score += sum(logits[t, tag] for t, tag in enumerate(path))
-        return score + sum(transitions[i, j] for i, j in itertools.pairwise(path))
 
     def best(self):
         return self.paths[self.scores.argmax()], self.scores.max()
@@ -63,6 +59,11 @@ def build_crf(allowed=None, dtype="float64", of=None):
     crf.build((None, None, TAGS))
     crf.set_weights(weights() if of is None else of)
     return crf
+
+
+def potentials(allowed=None, dtype="float64", mask=MASK):
+    """Of `logits()`, by a layer of `weights()`."""
+    return build_crf(allowed, dtype)(logits().astype(dtype), mask=mask)
 
 
 def logits(batch=BATCH, timesteps=TIMESTEPS):

@@ -68,10 +68,6 @@ def _counter(calls):
         import jax
 
         return lambda: jax.debug.callback(lambda: calls.append(1), ordered=True)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return lambda: calls.append(1) if tf.executing_eagerly() else None
     return lambda: calls.append(1)
 
 

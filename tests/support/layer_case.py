@@ -16,7 +16,7 @@ from keras import ops
 
 from support import chains
 from support.processors import skip_without
-from support.sequences import BATCH, INPUT_DIM, MASK, TIMESTEPS, UNITS, randomize
+from support.sequences import BATCH, INPUT_DIM, MASK, TIMESTEPS, UNITS, assert_all_close, randomize
 from zoo import layers
 from zoo.cells import CELLS
 
@@ -100,10 +100,6 @@ def call_unmasked(layer, x, **masks):
     return layer(x)
 
 
-def cell_of(name, dtype, **options):
-    return CELLS[name](UNITS, dtype=dtype, **options)
-
-
 def with_states(layer, x, *states, **masks):
     return layer(x, initial_state=list(states), **masks)
 
@@ -137,11 +133,11 @@ CHARACTERS = np.array(  # words of every length, and one without characters
 
 def recurrence(name, **options):
     options = {"return_sequences": True, "return_state": True} | options
-    return lambda dtype: layers.Recurrence(cell_of(name, dtype), dtype=dtype, **options)
+    return lambda dtype: layers.Recurrence(CELLS[name](UNITS, dtype=dtype), dtype=dtype, **options)
 
 
 def bidirectional(dtype):
-    inner = layers.Recurrence(cell_of("gru", dtype), return_sequences=True, dtype=dtype)
+    inner = layers.Recurrence(CELLS["gru"](UNITS, dtype=dtype), return_sequences=True, dtype=dtype)
     return layers.Bidirectional(inner, dtype=dtype)
 
 
@@ -216,13 +212,6 @@ CASES = {
 }
 
 
-def assert_alike(outputs, expected, tolerance):
-    assert len(outputs) == len(expected)
-    for one, other in zip(outputs, expected, strict=True):
-        one, other = (np.array(tf.cast(y, "float64")) for y in (one, other))
-        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
-
-
 def as_json(config):
     return json.loads(json.dumps(config))
 
@@ -237,7 +226,7 @@ def check_configuration(case, folder):
     case.call(again, *case.symbols())
     again.set_weights(layer.get_weights())
     assert as_json(again.get_config()) == as_json(layer.get_config())
-    assert_alike(case.outputs(again), case.outputs(layer), 1e-6)
+    assert_all_close(case.outputs(again), case.outputs(layer), 1e-6)
 
 
 def check_saved_model(case, folder):
@@ -264,7 +253,7 @@ def check_saved_model(case, folder):
     model.save(folder / "model.keras")
     for each in (model, keras.saving.load_model(folder / "model.keras")):
         outputs = keras.tree.flatten(each(inputs))
-        assert_alike(*shown(case, outputs, expected), 1e-5)
+        assert_all_close(*shown(case, outputs, expected), 1e-5)
 
 
 def shown(case, *results):
@@ -283,11 +272,8 @@ def check_any_size(case, folder):
     """One graph, traced once, serves every size of batch and time."""
     layer = case.build()
     arrays = [*case.typed("float32"), *case.mask_arguments().values()]
-    specs = [
-        tf.TensorSpec([None, None, *a.shape[2:]] if case.has_time(a.numpy()) or a.dtype == tf.bool
-                      else [None, *a.shape[1:]], a.dtype)
-        for a in arrays
-    ]  # fmt: skip
+    specs = [tf.TensorSpec(symbol.shape, symbol.dtype) for symbol in case.symbols()]
+    specs += [tf.TensorSpec((None, None), tf.bool)] * len(case.masks)
 
     def run(*arguments):
         inputs, masks = arguments[: len(case.inputs)], arguments[len(case.inputs) :]
@@ -299,7 +285,7 @@ def check_any_size(case, folder):
             a[:rows, :steps] if spec.shape.rank > 1 and spec.shape[1] is None else a[:rows]
             for a, spec in zip(arrays, specs, strict=True)
         ]
-        assert_alike(graph(*part), run(*part), 1e-5)
+        assert_all_close(graph(*part), run(*part), 1e-5)
     assert graph.experimental_get_tracing_count() == 1
 
 
@@ -311,13 +297,13 @@ def check_padding(case, folder):
     layer = case.build("float64")
     expected = case.outputs(layer, dtype="float64")
     numbers = {name: ops.cast(mask, "float32") for name, mask in case.mask_arguments().items()}
-    assert_alike(case.outputs(layer, dtype="float64", masks=numbers), expected, 1e-9)
+    assert_all_close(case.outputs(layer, dtype="float64", masks=numbers), expected, 1e-9)
     for mask, place in case.masks.values():
         at_steps = np.reshape(mask, (*mask.shape, 1))
         spoilt = list(case.inputs)
         spoilt[place] = np.where(at_steps, spoilt[place], 1e3)
         found = case.outputs(layer, spoilt, "float64")
-        assert_alike(*shown(case, found, expected), 1e-9)
+        assert_all_close(*shown(case, found, expected), 1e-9)
         gradient = differentiate(case, layer)[1][place]
         assert np.isfinite(gradient).all()
         np.testing.assert_allclose(gradient[~mask], 0, atol=1e-12)

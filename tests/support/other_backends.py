@@ -1,6 +1,6 @@
-"""Numbers of cells, layers and losses on the backend in use: python other_backends.py FOLDER.
+"""Numbers of cells, layers and losses on the backend in use: python other_backends.py FILE.npz.
 
-They are written to numbers.npz, for a comparison with those of TensorFlow, after a check that a
+They are compared with those of TensorFlow by `tests/test_backends.py`. Here it is checked that a
 training that was broken off can be resumed.
 """
 
@@ -154,6 +154,6 @@ def check_resume(folder):
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    np.savez(folder / "numbers.npz", **numbers())
-    check_resume(folder)
+    path = Path(sys.argv[1])
+    np.savez(path, **numbers())
+    check_resume(path.parent)

@@ -1,7 +1,9 @@
-"""What TensorFlow cannot do on some processors."""
+"""Precisions, and what TensorFlow cannot do on some processors."""
 
+import contextlib
 import os
 
+import keras
 import pytest
 
 NO_BFLOAT16 = (
@@ -14,3 +16,15 @@ def skip_without(dtype):
     """Ends a test that is about to multiply in a precision, where that ends the process."""
     if NO_BFLOAT16 and "bfloat16" in dtype:
         pytest.skip("TensorFlow crashes in products of bfloat16 with oneDNN for AVX2")
+
+
+@contextlib.contextmanager
+def made_in(policy):
+    """Within it layers are made in a precision, unless that would end the process."""
+    skip_without(policy)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

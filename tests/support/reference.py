@@ -1,24 +1,21 @@
-"""The equations of the cells in NumPy, read a second time and kept apart from `zoo.cells`.
+"""The equations of the cells in NumPy, read a second time and kept apart from `zoo.cells`; losses.
 
 As on the blackboard: one matrix per gate, acting on the stacked vector [a<t-1>, x<t>]; examples are
 columns. Everything in float64.
 """
 
 import numpy as np
-
-
-def _sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
+import scipy.special
+from scipy.special import expit as sigmoid
 
 ACTIVATIONS = {
     "linear": lambda z: z,
     "tanh": np.tanh,
-    "sigmoid": _sigmoid,
+    "sigmoid": sigmoid,
     "relu": lambda z: np.maximum(z, 0),
     "softplus": lambda z: np.log1p(np.exp(z)),
     "hard_sigmoid": lambda z: np.clip(z / 6 + 0.5, 0, 1),
-    "silu": lambda z: z * _sigmoid(z),
+    "silu": lambda z: z * sigmoid(z),
 }
 
 
@@ -55,15 +52,16 @@ class Equations:
             self.b[gate] = bias[:, None]
         self.P = {}  # what multiplies the memory
         if "peephole_kernel" in weights:
-            blocks = np.split(weights["peephole_kernel"].T, 3)
-            self.P = dict(zip(("update", "forget", "output"), blocks, strict=True))
+            for gate, block in zip(
+                ("update", "forget", "output"),
+                np.split(weights["peephole_kernel"].T, 3),
+                strict=True,
+            ):
+                self.P[gate] = np.diag(block) if self.diagonal else block
 
     def matrix(self, gate):
-        """W of one gate, acting on [a<t-1>, x<t>] or, with full peepholes, [a, x, c]<t-1>."""
-        blocks = [self.U[gate], self.W[gate]]
-        if gate in self.P:
-            blocks.append(self.P[gate])
-        return np.concatenate(blocks, axis=1)
+        """W of one gate, acting on [a<t-1>, x<t>]."""
+        return np.concatenate([self.U[gate], self.W[gate]], axis=1)
 
     def RNNCell(self, x, a):
         a = self.f(self.matrix("activation") @ stack(a, x) + self.b["activation"])
@@ -89,26 +87,16 @@ class Equations:
         return (z * h + (1 - z) * candidate,)
 
     def LSTMCell(self, x, a, c):
-        seen = stack(a, x, c) if self.P else stack(a, x)
-        candidate = self.f(self.matrix("candidate") @ stack(a, x) + self.b["candidate"])
-        update = self.sigma(self.matrix("update") @ seen + self.b["update"])
-        forget = self.sigma(self.matrix("forget") @ seen + self.b["forget"])
-        output = self.sigma(self.matrix("output") @ seen + self.b["output"])
-        c = update * candidate + forget * c
-        return output * self.g(c), c
-
-    def PeepholeLSTMCell(self, x, a, c):
-        return self._diagonal(x, a, c) if self.diagonal else self.LSTMCell(x, a, c)
-
-    def _diagonal(self, x, a, c):
         def gate(name, memory):
-            z = self.W[name] @ x + self.U[name] @ a + np.diag(self.P[name]) @ memory
-            return self.sigma(z + self.b[name])
+            z = self.matrix(name) @ stack(a, x) + self.b[name]
+            return self.sigma(z + self.P[name] @ memory if self.P else z)
 
-        candidate = self.f(self.W["candidate"] @ x + self.U["candidate"] @ a + self.b["candidate"])
-        update, forget = gate("update", c), gate("forget", c)
-        c = update * candidate + forget * c
-        return gate("output", c) * self.g(c), c
+        candidate = self.f(self.matrix("candidate") @ stack(a, x) + self.b["candidate"])
+        memory = gate("update", c) * candidate + gate("forget", c) * c
+        output = gate("output", memory if self.diagonal else c)
+        return output * self.g(memory), memory
+
+    PeepholeLSTMCell = LSTMCell
 
     def over_time(self, x, initial=None, mask=None):
         """The recurrence over whole sequences.
@@ -136,6 +124,12 @@ class Equations:
             output = np.where(mask[:, t], new[0], output)
             outputs.append(output.T)
         return [np.stack(outputs, axis=1), *(state.T for state in states)]
+
+
+def crossentropies(targets, logits):
+    """-log ŷ of each target, where ŷ is the softmax of the last axis, in float64."""
+    log_probabilities = scipy.special.log_softmax(np.asarray(logits, np.float64), axis=-1)
+    return -np.take_along_axis(log_probabilities, targets[..., None], axis=-1)[..., 0]
 
 
 def central_differences(function, array, step=1e-5):

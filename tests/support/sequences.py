@@ -45,11 +45,6 @@ def randomize(layer, seed=5, scale=0.7):
         weight.assign(scale * generator.normal(size=weight.shape))
 
 
-def arrays(cell):
-    """The weights of a cell as float64 arrays, by name."""
-    return {w.name: np.array(w, np.float64) for w in cell.trainable_variables}
-
-
 def sample(cell, batch=BATCH, timesteps=TIMESTEPS, input_dim=INPUT_DIM, dtype="float64"):
     """Random inputs (batch, timesteps, input_dim) and initial states for a cell."""
     generator = np.random.default_rng(3)

@@ -56,17 +56,6 @@ def test_resumed_in_a_new_process_it_ends_as_an_unbroken_run(run_folder, tmp_pat
     assert table == (tmp_path / "unbroken" / "history.csv").read_text()
 
 
-def test_every_seed_generator_is_restored(two_epochs):
-    state = checkpoints.load(two_epochs)
-    model = tiny.network(recurrent=True)
-    seeds = [v for v in model.variables if v.name == "seed_generator_state"]
-    assert len(seeds) == 3  # one in each cell, one in the dropout layer
-    fresh = [np.array(seed) for seed in seeds]
-    checkpoints.restore(model, state)
-    assert all((np.array(seed) != old).any() for seed, old in zip(seeds, fresh, strict=True))
-    assert_same(model.get_weights(), [v for v in state.variables if v.dtype == "float32"])
-
-
 def test_patience_goes_on_where_it_was(tmp_path):
     scores = [1.0, 4.0, 3.0, 2.0, 2.0, 2.0]
 
