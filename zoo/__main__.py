@@ -1,6 +1,5 @@
 """Lists what the zoo has, and serves models: `python -m zoo [VERB]`."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,12 @@ from rich.text import Text
 
 from zoo.application.command_line import parameters, serving
 from zoo.application.command_line.commands import command_of, execute
+from zoo.application.command_line.terminal import as_json as to_json
 from zoo.cells import CELLS
 from zoo.datasets.corpora import PACKAGED
 from zoo.errors import UserError
 from zoo.predictors import catalogue
+from zoo.text.normalization import printable
 
 
 @click.group(
@@ -41,9 +42,9 @@ def listing(context: click.Context, as_json: bool) -> None:
         "models": [_describe(name, folder) for name, folder in catalogue.models().items()],
     }
     if as_json:
-        click.echo(json.dumps(sections, ensure_ascii=False))
+        click.echo(to_json(sections))
     else:
-        _print(sections)
+        _print(printable(sections))
 
 
 for verb in serving.VERBS:

@@ -14,6 +14,7 @@ from support.music_pieces import piece_of
 from support.predictor_case import ODD_TEXTS
 
 from zoo.predictors import language_model_endpoints
+from zoo.text.normalization import normalize
 
 STATES = ("state_0", "state_1")  # of a layer of LSTM
 ENTITY = ("type", "text", "start", "end", "probability")
@@ -121,11 +122,12 @@ def assert_entities(answer, predictions):
 
 @of(KINDS[1])
 def test_entities(model, predictor):
-    expected = predictor.predict(ODD_TEXTS)
+    texts = [*map(normalize, ODD_TEXTS)]  # TensorFlow has no NFC
+    expected = predictor.predict(texts)
     assert len({e["type"] for p in expected for e in p["entities"]}) > 1, "or little shows"
-    answer = model.run("serving_default", {"text": ODD_TEXTS})
+    answer = model.run("serving_default", {"text": texts})
     assert_entities(answer, expected)
-    assert_entities(model.run("serving_default", {"text": ODD_TEXTS[:1]}), expected[:1])
+    assert_entities(model.run("serving_default", {"text": texts[:1]}), expected[:1])
     padding = answer["entity_start"] < 0
     assert padding[1].all()
     assert set(answer["entity_type"][padding]) == set(answer["entity_text"][padding]) == {b""}

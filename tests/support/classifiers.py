@@ -14,7 +14,7 @@ TEXTS = [
     "good",
     "",
     "a bad and long and slow and altogether much too long film, with a bad end",
-    "Don’t miss it!<br />GOOD\u00a0film\u200b ½ \u0130stanbul, e\u0301te\u0301 ΟΔΟΣ <EOS>",
+    "Don’t miss it!<br />GOOD\u00a0film\u200b ½ \u0130stanbul, \u00e9t\u00e9 ΟΔΟΣ <EOS>",
     "  ",
     "good film!",
     "bad",

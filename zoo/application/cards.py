@@ -9,6 +9,7 @@ from typing import Any
 from zoo.application.options import training_command
 from zoo.application.task import Task
 from zoo.predictors import catalogue
+from zoo.text.normalization import printable
 
 NAME = "README.md"
 Metrics = dict[str, Any]  # what `metrics.json` holds
@@ -37,7 +38,7 @@ def card(
         f"## Limits\n\n{limits}" if limits else "",
         "\n\n".join(f"![{name.split('.')[0].replace('_', ' ')}]({name})" for name in pictures),
     ]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    return printable("\n\n".join(section for section in sections if section)) + "\n"
 
 
 def _use(task: Task, folder: Path, metrics: Metrics) -> str:

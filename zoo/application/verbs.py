@@ -9,6 +9,7 @@ from zoo.application.options import DataOptions, ModelOptions, argument, fixed, 
 from zoo.application.task import Output, Task, Verb
 from zoo.cells import CELLS
 from zoo.serving import FORMATS
+from zoo.text.normalization import printable
 
 
 @dataclass
@@ -92,7 +93,7 @@ def predict(task: Task, inputs: Inputs, options: Any, output: Output) -> dict[st
     if output.json:
         return {"predictions": list(predictions)}
     for prediction in predictions:
-        output.line(task.show(prediction))
+        output.line(task.show(printable(prediction)))
     return None
 
 

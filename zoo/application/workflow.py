@@ -19,6 +19,7 @@ from zoo.application.task import Baseline, Task
 from zoo.errors import UserError
 from zoo.predictors import catalogue, presets
 from zoo.predictors.folders import atomic_replace
+from zoo.text.normalization import printable
 
 _LOG = logging.getLogger(__name__)
 BASELINE_NAME = "baseline.npz"
@@ -49,13 +50,15 @@ def train(task: Task, options: Any, given: Collection[str], console: Console) ->
 
 
 def _train(task: Task, options: Any, folder: Path, console: Console) -> dict[str, Any]:
+    _LOG.info("reading the data")
     data = task.load_data(options)
+    _LOG.info("measuring the simple baseline, building the network")
     # First, because it takes seconds and may refuse the data.
     baseline = task.fit_baseline(data, options)
     predictor, model, batches = _build(task, data, options)
     splits = ("train", "validation", "test")
     sizes = (f"{name} {len(getattr(data, name)):,}" for name in splits)
-    console.print(f"{data.name}: {', '.join(sizes)}")
+    console.print(printable(f"{data.name}: {', '.join(sizes)}"))
     parameters = predictor.model.count_params()
     console.print(f"{predictor.model.name}: {parameters:,} parameters")
     lower = options.monitor == "loss" or task.metric.lower_is_better
@@ -74,6 +77,7 @@ def _train(task: Task, options: Any, folder: Path, console: Console) -> dict[str
             mode="min" if lower else "max",
             resume=options.resume,
         )
+        _LOG.info("measuring the model on the test data")
         metrics = _measure(task, predictor, baseline, data) | {
             "epochs": len(history.epoch),
             "parameters": parameters,
@@ -87,8 +91,8 @@ def _train(task: Task, options: Any, folder: Path, console: Console) -> dict[str
         (folder / cards.NAME).write_text(card, encoding="utf-8")
     _report(task, metrics, console)
     for prediction in _predictions(task, load(task, folder), task.examples_for(metrics)):
-        console.print(Text.from_ansi(task.show(prediction)))
-    console.print(f"saved: {runs.relative_path(folder)}")
+        console.print(Text.from_ansi(task.show(printable(prediction))))
+    console.print(printable(f"saved: {runs.relative_path(folder)}"))
     return {"model": catalogue.reference(folder), **metrics}
 
 
@@ -140,6 +144,7 @@ def evaluate(task: Task, options: Any, console: Console) -> dict[str, Any]:
     options.require_one_corpus()
     folder = catalogue.find_model(options.model or task.preset)
     predictor = load(task, folder)
+    _LOG.info("reading the data, measuring the model")
     examples, name = task.load_test(predictor, options, catalogue.read_metrics(folder))
     about = {"model": catalogue.reference(folder), "dataset": name}
     metrics = about | task.evaluate(predictor, examples)
@@ -180,7 +185,7 @@ def export(task: Task, options: Any, console: Console) -> dict[str, Any]:
     model, kind = catalogue.find_model(options.model or task.preset), options.file_format
     name = options.name or model.resolve().name
     folder = serving.export(load(task, model), name, options.out, kind, options.overwrite)
-    console.print(f"exported and checked: {folder}")
+    console.print(printable(f"exported and checked: {folder}"))
     return {"model": catalogue.reference(model), "format": kind, "folder": str(folder)}
 
 
@@ -190,6 +195,7 @@ def load(task: Task, model: str | Path | None = None) -> Any:
     A UserError says that the model is unknown or damaged, or of another task.
     """
     model = model or task.preset
+    _LOG.info("loading the model %s", model)
     predictor = presets.load(model)
     if predictor.kind != task.predictor:
         raise UserError(
@@ -233,4 +239,4 @@ def _report(task: Task, metrics: dict[str, Any], console: Console) -> None:
     if f"baseline_{metric}" in metrics:
         console.print(f"baseline {metric:9} {metrics[f'baseline_{metric}']:.4f}")
     if details := task.details(metrics):
-        console.print(details)
+        console.print(printable(details))

@@ -70,7 +70,9 @@ class RecurrentStack(keras.layers.Layer):
         if cell not in CELLS:
             raise ValueError(f"`cell` must be one of {', '.join(CELLS)}. Received: {cell!r}")
         if not 1 <= layers <= _MOST_LAYERS:
-            raise ValueError(f"`layers` must be from 1 to {_MOST_LAYERS}. Received: {layers!r}")
+            raise ValueError(
+                f"`layers` must be at least 1, and at most {_MOST_LAYERS}. Received: {layers!r}"
+            )
         self.supports_masking = True
         self.cell = cell
         self.units = units

@@ -7,6 +7,7 @@ before any weight is read, and a file can be a link to anything.
 import io
 import json
 import math
+import os
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +30,7 @@ def check_files(folder: Path) -> None:
     """Refuses, by a UserError, a folder with a file that lies elsewhere, is none, or is huge."""
     home = folder.resolve()
     for path in folder.iterdir():
-        if not path.resolve().is_relative_to(home):
+        if not Path(os.path.realpath(path)).is_relative_to(home):
             raise UserError(f"{path}: a link out of the folder of the model: put the file there")
         if path.is_dir():
             continue

@@ -1,5 +1,6 @@
 """Saved models: a folder each, loaded by name or path without training code or network."""
 
+import zoo.predictors.quiet  # isort: skip  # before whatever imports TensorFlow
 import copyreg
 import io
 import json
@@ -55,7 +56,7 @@ def load(preset: str | Path) -> Predictor:
     except UserError:
         raise
     except Exception as error:  # Keras, zip and HDF5 each have errors of their own for bad files
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise UserError(
             f"{folder}: the saved model is damaged or incomplete ({reason}): restore or retrain it"
         ) from error

@@ -3,9 +3,11 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from typing import Any
 
 _LINE_END = re.compile("\r\n?")
 _PLACES_TO_CUT = (r"[.!?][\"'”’»)\]]*\s+|\n\s*\n", r"\s+")  # the best first
+_CONTROL = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
@@ -54,6 +56,19 @@ def cut(text: str, longest: int) -> Iterator[str]:
         yield text[:end]
         text = text[end:]
     yield text
+
+
+def printable(value: Any) -> Any:
+    """A text with U+FFFD for each control character that is no tab and ends no line.
+
+    They move the cursor of a terminal, set its title, or hide what is printed next. Of a nest of
+    dicts and lists all texts are made so.
+    """
+    if isinstance(value, str):
+        return _CONTROL.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {key: printable(item) for key, item in value.items()}
+    return [*map(printable, value)] if isinstance(value, list) else value
 
 
 def tidy(text: str) -> str:

@@ -63,7 +63,7 @@ class Vectors:
                 f"none of the {len(words) - 3:,} words of the training text is among the word "
                 f"vectors, {', '.join(map(repr, self.words[:3]))}...: give those of its language"
             )
-        _LOG.info("%d of %d words have a word vector", len(places), len(words) - 3)
+        _LOG.warning("%d of %d words have a word vector", len(places), len(words) - 3)
         indices, chosen = np.transpose(places)
         vectors = self.matrix[chosen]
         if deviation is not None and vectors.std() > 0:

@@ -25,7 +25,7 @@ class Progress(keras.callbacks.Callback):
 
     def say(self, line: str) -> None:
         """Prints one line of plain text."""
-        self._console.print(line, markup=False, soft_wrap=True)
+        self._console.print(line, markup=False, soft_wrap=not self._console.is_terminal)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._begun = time.monotonic()

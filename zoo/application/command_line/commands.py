@@ -14,7 +14,7 @@ from zoo.application.command_line import terminal
 from zoo.application.command_line.parameters import AS_JSON, HELP, as_json, parameters, values_of
 from zoo.application.task import Task, Verb
 from zoo.errors import EXTRAS, MissingPackageError, UserError
-from zoo.serving.export.silence import silence_stderr
+from zoo.predictors.silence import silence_stderr
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -40,7 +40,7 @@ def execute(command: click.Command, prog_name: str, arguments: list[str] | None 
         return result if isinstance(result, int) else 0  # click returns the code of an early exit
     except (UserError, click.ClickException) as error:
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        click.echo(f"error: {' '.join(message.splitlines())}", err=True)
+        terminal.say(f"error: {' '.join(message.splitlines())}")
         return 2
     except click.Abort as abort:  # what click makes of Control-C
         click.echo(str(abort.__cause__ or "") or "interrupted", err=True)
@@ -92,13 +92,13 @@ def command_of(verb: Verb, task: Task | None = None) -> click.Command:
             os.environ["KERAS_BACKEND"] = "tensorflow"
         if task:  # what loads TensorFlow, without its notices
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+            terminal.say_what_takes_long()
             with silence_stderr():
                 importlib.import_module("zoo.application.workflow")
         output = terminal.Output(values.get(AS_JSON, False), _given(values))
-        if task:
-            terminal.show_log(output)
         options = [values_of(one, values) for one in verb.options]
-        result = verb.run(*([task] if task else []), *options, output)
+        with terminal.shown_log(output) if task else contextlib.nullcontext():
+            result = verb.run(*([task] if task else []), *options, output)
         if isinstance(result, dict) and output.json:
             click.echo(terminal.as_json(result))
         return result

@@ -8,12 +8,13 @@ import tempfile
 from dataclasses import dataclass
 from typing import Any
 
+from zoo.application.command_line import terminal
 from zoo.application.command_line.terminal import as_json
 from zoo.application.options import argument, option
 from zoo.application.task import Output, Verb
 from zoo.errors import UserError
+from zoo.predictors.silence import silence_stderr
 from zoo.serving import client
-from zoo.serving.export.silence import silence_stderr
 
 _ROWS = 32  # in a request; a server refuses more than its batching.config allows
 _HOST = "127.0.0.1"
@@ -66,6 +67,7 @@ def serve(options: ServeOptions, output: Output) -> int:
     """Serves models, until it is interrupted; returns the exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # an export is its graph
+    terminal.say_what_takes_long()
     with silence_stderr():
         from zoo.serving.server import model_list, model_server
 

@@ -1,9 +1,14 @@
 """What verbs read from and print to a terminal."""
 
 import base64
+import contextlib
 import json
 import logging
+import os
+import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, TextIO
 
@@ -13,6 +18,9 @@ from rich.console import Console
 
 from zoo.application import task
 from zoo.errors import UserError
+from zoo.text.normalization import printable
+
+_STYLES = re.compile(r"(\x1b\[(?:0|1|3[1-6])m)")  # those of `coloured`
 
 
 class Output(task.Output):
@@ -21,16 +29,23 @@ class Output(task.Output):
     def __init__(self, as_json: bool, given: Collection[str] = ()) -> None:
         self.json = as_json
         self.given = frozenset(given)
+        stream = sys.stderr if as_json else sys.stdout
         self.console = Console(
-            stderr=as_json, markup=False, emoji=False, highlight=False, soft_wrap=True
+            stderr=as_json,
+            markup=False,
+            emoji=False,
+            highlight=False,
+            soft_wrap=not stream.isatty(),  # a terminal gets lines of its width
         )
 
     def line(self, text: str, end: str = "\n") -> None:
         if not self.json:
-            click.echo(text + end, nl=False)
+            pieces = _STYLES.split(text)  # styles at odd places
+            pieces[::2] = map(printable, pieces[::2])
+            click.echo("".join(pieces) + end, nl=False, color=_colour())
 
     def note(self, text: str) -> None:
-        click.echo(text, err=True)
+        say(text)
 
     def inputs(self, words: tuple[str, ...]) -> Iterable[str]:
         if words == ("-",):
@@ -57,11 +72,18 @@ class Output(task.Output):
             yield from bar.track(results, total=total)
 
 
-def show_log(output: Output) -> None:
-    """Shows what modules of the zoo log, such as files that are left out, as notes."""
-    log = logging.getLogger("zoo")
-    log.setLevel(logging.INFO)
-    log.handlers = [_Notes(output)]
+@contextlib.contextmanager
+def shown_log(output: Output) -> Iterator[None]:
+    """Context in which what modules of the zoo log, such as files left out, is shown as notes."""
+    log, notes = logging.getLogger("zoo"), _Notes(output)
+    level = log.level
+    log.setLevel(logging.INFO if sys.stderr.isatty() else logging.WARNING)
+    log.addHandler(notes)
+    try:
+        yield
+    finally:
+        log.removeHandler(notes)
+        log.setLevel(level)
 
 
 class _Notes(logging.Handler):
@@ -73,18 +95,40 @@ class _Notes(logging.Handler):
         self._output.note(record.getMessage())
 
 
+def say(text: str) -> None:
+    """Prints a line on standard error, folded where that is a terminal."""
+    text = printable(text)
+    if sys.stderr.isatty():
+        width = min(80, shutil.get_terminal_size().columns)
+        text = textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+    click.echo(text, err=True)
+
+
+def say_what_takes_long() -> None:
+    """Says, where somebody watches, that TensorFlow is loaded, which takes seconds."""
+    if sys.stderr.isatty() and "tensorflow" not in sys.modules:
+        say("loading TensorFlow ...")
+
+
 def coloured(text: str, colour: str) -> str:
     """Bold text in a colour, which `Output.line` leaves out where the terminal has none."""
-    return click.style(text, fg=colour, bold=True)
+    return click.style(printable(text), fg=colour, bold=True)
+
+
+def _colour() -> bool | None:
+    """False where the user wants no colours or the terminal has none; None where click decides."""
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
 
 
 def as_json(result: dict[str, Any]) -> str:
     """A result as one line of JSON, bytes in it as base64."""
-    return json.dumps(
+    text = json.dumps(
         result,
         ensure_ascii=False,
         default=lambda content: {"b64": base64.b64encode(content).decode("ascii")},
     )
+    # JSON escapes control characters itself, but for these.
+    return re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _lines_of_standard_input() -> Iterator[str]:

@@ -6,9 +6,9 @@ from types import ModuleType
 import numpy as np
 import tensorflow as tf
 
+from zoo.predictors.silence import silence_stderr
 from zoo.serving.export import single_file
 from zoo.serving.export.network import INPUT, OUTPUT, Network, Run
-from zoo.serving.export.silence import silence_stderr
 
 
 def convert(network: Network, interpreter: ModuleType) -> tuple[bytes, Run]:
