@@ -1,6 +1,7 @@
 """What a terminal shows and sends: progress, Control-C, pipes."""
 
 import io
+import json
 import re
 import shlex
 import signal
@@ -9,8 +10,12 @@ import sys
 
 import pytest
 from support.command_lines import ROOT, clean_environment, terminal
-from support.review_texts import TINY
+from support.review_texts import TINY, reviews, write_reviews
 
+from tasks.sentiment import Sentiment
+from zoo import __main__ as zoo_command
+from zoo.application.command_line import terminal as terminal_module
+from zoo.application.command_line.commands import execute
 from zoo.application.command_line.terminal import Output
 
 
@@ -37,6 +42,56 @@ def test_a_result_for_a_program_is_printed_for_nobody_else(capsys):
         if as_json:
             expected = ["", "a note\n[bold]:smile: words\n"]
         assert [*capsys.readouterr()] == expected
+
+
+ESCAPE = "\x1b]0;title\x07\x1b[2J\x9b1A\r"
+
+
+def test_escapes_of_data_never_reach_a_terminal_or_a_card(call, tmp_path, monkeypatch, capfd):
+    """Not from labels, texts, names of files or of models, nor from errors."""
+    rows = [(text, f"{label}\x1b[8m\x9b") for text, label in reviews()]
+    data = write_reviews(tmp_path / "re\x1b[2Jviews.tsv", rows)
+    out = tmp_path / "m\x1bodel"
+    trained = call(Sentiment, "--data", data, "--out", out, "--epochs=2", *TINY)
+    predicted = call(Sentiment, "predict", "--model", out, f"good {ESCAPE}film")
+    as_json = call(Sentiment, "predict", "--model", out, "--json", f"good {ESCAPE}film")
+    refused = call(Sentiment, "predict", "--model", f"none{ESCAPE}", "good")
+    monkeypatch.setenv("ZOO_MODELS", str(tmp_path))
+    execute(zoo_command.listing, "python -m zoo", [])
+    listed = capfd.readouterr().out
+    assert "model" in listed
+    assert [result.code for result in (trained, predicted, as_json, refused)] == [0, 0, 0, 2]
+    results = (trained, predicted, as_json, refused)
+    texts = [text for result in results for text in (result.out, result.err)]
+    for text in (*texts, listed, (out / "README.md").read_text()):
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text), repr(text)
+    assert json.loads(as_json.out)["predictions"][0]["input"] == f"good {ESCAPE}film"
+
+
+@pytest.mark.parametrize(
+    ("variable", "coloured"), [("NO_COLOR=1", False), ("TERM=dumb", False), ("", True)]
+)
+def test_colours_where_they_are_wanted(monkeypatch, variable, coloured):
+    with terminal(monkeypatch) as (screen, read):
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        if variable:
+            monkeypatch.setenv(*variable.split("="))
+        monkeypatch.setattr(sys, "stdout", screen)
+        Output(False).line("Ann " + terminal_module.coloured("Lee\x1b[2J", "red"))
+        assert ("\x1b[31m" in (text := read())) == coloured
+        assert "Lee\ufffd[2J" in text
+
+
+def test_a_terminal_gets_short_lines_and_something_to_read_at_once(monkeypatch, trained_models):
+    model = trained_models("sentiment").model
+    with terminal(monkeypatch) as (screen, read):
+        words = [sys.executable, "-m", "tasks.sentiment", "evaluate", "--model", str(model)]
+        with subprocess.Popen(words, cwd=ROOT, env=clean_environment(COLUMNS="80"), stderr=screen):
+            pass
+        lines = read().splitlines()
+    assert lines[0] == "loading TensorFlow ..."
+    assert "reading the data" in " ".join(lines)
+    assert max(map(len, lines)) <= 80
 
 
 def test_control_c_keeps_the_last_epoch_and_says_how_to_go_on(data, tmp_path):
