@@ -12,6 +12,7 @@ import onnx
 import onnxruntime
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 from support.classifiers import EVERY_KIND, TEXTS, assert_answers_alike, classifier
 from support.refusals import refused
 
@@ -102,6 +103,12 @@ def test_inputs_and_outputs_of_onnx(written, predictor):
     assert (ids.name, ids.type, ids.shape) == ("token_ids", "tensor(int32)", ["batch", "timesteps"])
     assert (probabilities.name, probabilities.type) == ("probabilities", "tensor(float)")
     assert probabilities.shape == ["batch", len(LABELS)]
+    for rows, timesteps in ((0, 3), (0, 0), (2, 0)):
+        (answer,) = session.run(None, {"token_ids": np.zeros((rows, timesteps), "int32")})
+        assert answer.shape == (rows, len(LABELS))
+    for unknown in (-1, len(predictor.tokenizer.vocabulary)):
+        with pytest.raises(InvalidArgument, match="out of data bounds"):
+            session.run(None, {"token_ids": np.array([[3, unknown]], "int32")})
     model = onnx.load_from_string(content)
     assert {node.domain for node in model.graph.node} == {""}  # standard operators only
 
@@ -120,6 +127,9 @@ def test_inputs_and_outputs_of_litert(written, predictor):
         interpreter.invoke()
         answer = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
         np.testing.assert_allclose(answer, litert_runner(content)(rows), atol=1e-5)
+    for unknown in (-1, len(predictor.tokenizer.vocabulary)):
+        with pytest.raises(RuntimeError, match="out of bounds"):
+            litert_runner(content)(np.array([[3, unknown]], "int32"))
 
 
 def test_what_a_format_cannot_express_is_refused(tmp_path):

@@ -41,7 +41,14 @@ class Network(tf.Module):
 
         @tf.function(input_signature=[ids], autograph=False)
         def function(token_ids: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {OUTPUT: probabilities_of(model(token_ids, training=False))}
+            # Engines count negative ids from the end, and refuse those that are too large.
+            ids = tf.where(token_ids < 0, self.vocabulary_size, token_ids)
+            if batch is None:  # none of any size is too few
+                missing = tf.cast(tf.shape(ids) == 0, tf.int32)
+                padded = tf.pad(ids, tf.stack([tf.zeros_like(missing), missing], axis=1))
+                answer = probabilities_of(model(padded, training=False))
+                return {OUTPUT: answer[: tf.shape(ids)[0]]}
+            return {OUTPUT: probabilities_of(model(ids, training=False))}
 
         self.function = function
 
