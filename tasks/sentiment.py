@@ -95,8 +95,8 @@ class Sentiment(Task):
         limits=(
             "Tested on texts like those it was trained on. Other kinds of text, other languages, "
             "irony and quotations of opinions that are not the writer's are beyond that.",
-            "Every text gets one of the labels, a neutral one too, with a probability that is not "
-            "calibrated.",
+            "Every text gets one of the labels, a neutral one too. Probabilities hold for texts "
+            "like those of the validation data; `familiar` tells which have too many other words.",
             "Not a means of judging people by what they write.",
         ),
         examples=(
@@ -151,7 +151,21 @@ class Sentiment(Task):
         )
 
     def evaluate(self, predictor: Any, examples: Any) -> dict[str, Any]:
-        return predictor.evaluate(examples.texts, examples.labels)
+        metrics = predictor.evaluate(examples.texts, examples.labels)
+        if set(predictor.label_names) == {"neg", "pos"}:
+            challenges = zoo.evaluation.challenges.challenge_metrics(predictor.predict)
+            metrics["challenges"] = challenges
+        return metrics
+
+    def details(self, metrics: dict[str, Any]) -> str:
+        if "challenges" not in metrics:
+            return ""
+        right = metrics["challenges"]
+        return (
+            f"Texts made to be hard, none of them in any corpus: accuracy {right['negation']:.2f} "
+            f"on 20 with a negation, {right['contrast']:.2f} on 10 with a contrast; "
+            f"{right['neutral']:.2f} of 8 neutral ones get no label with 0.75 or more."
+        )
 
     def fit_baseline(self, data: Any, options: Options) -> Any:
         return zoo.evaluation.baselines.LinearTextBaseline.fit(data.train.texts, data.train.labels)

@@ -93,6 +93,12 @@ def test_states_carry_a_sequence_over_its_pieces_and_steps(cell):
     assert_all_close(states, final, 1e-5)
     assert_all_close([state[5] for state in final], [state[5] for state in initial], 0)
 
+    states, steps = initial, []
+    for t in range(x.shape[1]):
+        y, states = stack.step(x[:, t], states)
+        steps.append(y)
+    assert_all_close([np.stack(steps, axis=1)], [stack(x, initial_state=initial)[0]], 1e-5)
+
     plain = built(**options)
     assert_all_close([plain(x, mask=MASK)], [stack(x, mask=MASK)[0]], 1e-6)
     zeros = [np.zeros_like(state) for state in initial]

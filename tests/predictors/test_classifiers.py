@@ -127,7 +127,9 @@ def test_entities_are_the_spans_of_the_tags_with_the_least_probability_of_each(p
 
 
 def test_no_texts_and_no_tokens(predictor):
-    assert predictor.predict([ODD_TEXTS[i] for i in NO_TOKEN]) == [{"entities": []}] * 2
+    assert predictor.predict([ODD_TEXTS[i] for i in NO_TOKEN]) == (
+        [{"entities": [], "familiar": True}] * 2
+    )
     assert predictor.tag(TaggedSentences([], [])) == []
 
 

@@ -16,10 +16,15 @@ from support import predictor_case
 from support.predictor_case import CASES, FIRST_OF_EACH, answers, assert_alike, made
 from support.processes import run_script
 
+import zoo
+from zoo.datasets.text_classification import LabelledTexts
 from zoo.errors import UserError
+from zoo.evaluation.calibration import tempered
 from zoo.predictors import PREDICTORS, presets
 from zoo.predictors import base as module
 from zoo.predictors.base import Predictor, batches_by_length
+from zoo.predictors.calibration import Calibration
+from zoo.text.normalization import normalize
 
 PARTS = {"source_tokenizer", "target_tokenizer", "tokenizer", "encoder", "label_names", "tag_names"}
 EACH = pytest.mark.parametrize("name", CASES)
@@ -99,6 +104,56 @@ def _without_places(name, answer):
     if "tagger" not in name:
         return answer
     return [(entity["type"], entity["probability"]) for entity in answer["entities"]]
+
+
+@pytest.mark.parametrize("name", ["classifier of 2", "tagger, crf", "translator of words"])
+def test_a_calibration_is_kept_and_holds_wherever_the_model_answers(name, tmp_path):
+    """Probabilities at a temperature; of inputs with too many unknown words it is said."""
+    predictor = CASES[name].make()
+    inputs = [normalize(text) for text in CASES[name].inputs if text.strip()]
+    before = list(probabilities_in(made(name).predict(inputs)))
+    predictor.calibration = Calibration(2.0, 0.3, 0.0)
+    presets.save(predictor, tmp_path, {})
+    for one in (predictor, zoo.load(tmp_path)):
+        assert one.calibration == predictor.calibration
+        after = np.array([*probabilities_in(one.predict(inputs))])
+        np.testing.assert_allclose(after, tempered(np.array(before), 2.0), atol=1e-4)
+        assert not one.predict(["zxcv qwer"])[0]["familiar"]
+    (endpoint, *_) = predictor.endpoints()
+    answer = endpoint.function(tf.constant(inputs))
+    if "translator" not in name:  # which gives the logarithm of the model's own
+        served = answer.get("probabilities", answer.get("entity_probability")).numpy()
+        served = served.max(axis=1) if "classifier" in name else served[served > 0]
+        np.testing.assert_allclose(served, after, atol=1e-4)
+
+
+def probabilities_in(answers):
+    for answer in answers:
+        for one in answer.get("entities", [answer]):
+            yield one["probability"]
+
+
+@pytest.mark.parametrize("name", ["classifier of 3", "tagger, softmax", "translator of words"])
+def test_a_calibration_is_learnt_from_what_is_right(name):
+    predictor, data = CASES[name].make(), CASES[name].data
+    examples = data[0] if len(data) == 1 else LabelledTexts(*data)
+    predictor.calibrate(examples, examples)
+    limits = predictor.calibration
+    assert 0 <= limits.most_unknown < 1
+    assert (limits.least_probability > 0) == ("translator" in name)
+    assert 0 <= predictor.evaluate(*data)["calibration_error"] <= 1
+
+
+def test_where_targets_are_of_one_form_another_form_is_not_familiar():
+    predictor = zoo.load("translation_bigru_dates")
+    texts = ["12 May 2019", "29 February 2020", "31 February 2020", "tomorrow", "99 May 2020"]
+    assert [one["familiar"] for one in predictor.predict(texts)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 @EACH

@@ -197,11 +197,11 @@ BAD = "A dull, badly written mess, and a complete waste of time."
 VERSE = "The king went up into the mountain with his servants."
 OTHER = "And he said to them, Give food to my sheep."
 NAMES = "\U0001f600 Theodore Roosevelt met Angela Merkel in New York."
-PEOPLE = (("PER", "Theodore Roosevelt", 0.99941), ("PER", "Angela Merkel", 0.86698))
+PEOPLE = (("PER", "Theodore Roosevelt", 0.98186), ("PER", "Angela Merkel", 0.73246))
 ANSWERS = {
     "sentiment_bilstm_imdb": {GOOD: ("pos", 0.98097), BAD: ("neg", 0.99804)},
     "sentiment_bilstm_movie_snippets": {GOOD: ("pos", 0.99487), BAD: ("neg", 0.99702)},
-    "ner_bilstm_conll2003": {NAMES: (*PEOPLE, ("LOC", "New York", 0.99977))},
+    "ner_bilstm_conll2003": {NAMES: (*PEOPLE, ("LOC", "New York", 0.98905))},
     "language_model_lstm_shakespeare_character": {"The king is dead.": -19.7393},
     "language_model_lstm_shakespeare_word": {"The king is dead.": -17.6185},
     "music_lstm_bach_chorales": {"C5 G4 E4 C4": ("(C5) (G4) (E4) (C4)", 0.99697)},

@@ -132,7 +132,8 @@ def test_blank_texts_and_odd_characters():
     predictor = predictor_of("character")
     texts = ["", " \t ", "the cat.", "\u200b\x00 the\u00a0 cat. \n", "😀 e\u0301"]
     found = predictor.predict(texts)
-    assert found[0] == found[1] == {"translation": "", "hypotheses": []}
+    nothing = {"translation": "", "probability": 1.0, "familiar": True, "hypotheses": []}
+    assert found[0] == found[1] == nothing
     assert found[2]["translation"] == predictor.predict(["the cat."])[0]["translation"]
     assert len(found) == 5
 

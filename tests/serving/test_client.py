@@ -311,7 +311,7 @@ def test_new_and_broken_versions(small, tmp_path):
         broken = client.status()[0]
         assert broken["error_code"] == "UNKNOWN"
         assert str(tmp_path / "7") in broken["error_message"]
-        shutil.copytree(small / "2", tmp_path / "8")
+        shutil.copytree(small / "2", tmp_path / "10")
         assert version()[0] == 2
-        shutil.rmtree(tmp_path / "8")
+        shutil.rmtree(tmp_path / "10")
         assert version()[0] == 1

@@ -219,6 +219,14 @@ def test_stopped_by_a_signal_tensorflow_serving_ends_well(serve, fake_server, sm
     assert stop(process) == 0
 
 
+def test_a_server_that_is_killed_is_told_by_the_exit_code():
+    code = "import sys; from zoo.serving.server import model_server\n"
+    code += "words = [sys.executable, '-c', 'import os; os.kill(os.getpid(), 9)']\n"
+    code += f"sys.exit(model_server.run(words, *{free_ports()}))"
+    words = [sys.executable, "-c", code]
+    assert subprocess.run(words, cwd=ROOT, env=clean_environment()).returncode == 128 + 9
+
+
 def test_query_prints_labels_or_what_there_is(rest_url, grpc_address, zoo):
     query = functools.partial(zoo, "query", "--model=small")
     result = query(f"--rest={rest_url}", "a", "much\tlonger")

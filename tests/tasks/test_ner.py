@@ -51,7 +51,7 @@ class TestNamedEntities(TaskTests):
     def test_colours_in_a_terminal(self, verb, found, monkeypatch):
         with terminal(monkeypatch) as (screen, read):
             monkeypatch.setattr(sys, "stdout", screen)
-            assert verb("predict", *TEXTS).err == ""
+            assert verb("predict", *TEXTS).code == 0
             lines = read().split("\r\n")
         assert len(lines) == len(TEXTS) + 1
         for line, prediction in zip(lines, found, strict=False):

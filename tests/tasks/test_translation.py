@@ -60,6 +60,12 @@ class TestTranslation(TaskTests):
         assert predictor.source_tokenizer is predictor.target_tokenizer
         assert not predictor.model.get_layer("encoder").bidirectional
 
+    def test_each_side_has_its_own_words(self, built):
+        predictor, _ = built("--level=word", "--no-share-embeddings")
+        sides = predictor.source_tokenizer.vocabulary, predictor.target_tokenizer.vocabulary
+        assert ["cat" in side for side in sides] == [True, False]
+        assert ["chat" in side for side in sides] == [False, True]
+
     def test_lengths_of_two_models(self, trained, call, tmp_path):
         """What both recorded when they were tested, as a picture, a table and JSON."""
         model = with_lengths(trained, tmp_path / "with", (30.0, 20.0, 10.5))

@@ -60,6 +60,12 @@ def _results(task: Task, data: Any, metrics: Metrics) -> str:
         f"| simple baseline on the same data | {metrics[f'baseline_{metric}']:.4f} |",
         *(f"| {p.system} (published) | {p.figure} |" for p in published),
     ]
+    if "calibration_error" in metrics:
+        details += (
+            f"\n\nExpected calibration error {metrics['calibration_error']:.3f}: by so much the "
+            "probabilities of answers differ, in the mean, from the share of them that is right. "
+            "They are calibrated on the validation split, if it has enough wrong answers."
+        )
     return (
         f"## Results\n\nTest split, {metrics['examples']:,} examples. The best epoch "
         f"was chosen on the validation split ({metric} "

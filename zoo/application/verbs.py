@@ -92,8 +92,13 @@ def predict(task: Task, inputs: Inputs, options: Any, output: Output) -> dict[st
     predictions = output.track(found, total)
     if output.json:
         return {"predictions": list(predictions)}
+    unfamiliar: list[str] = []
     for prediction in predictions:
         output.line(task.show(printable(prediction)))
+        if not prediction.get("familiar", True):
+            unfamiliar.append(" ".join(prediction["input"].split())[:50])
+    if unfamiliar:
+        output.note(f"unlike the training data: {len(unfamiliar):,}, such as '{unfamiliar[0]}'")
     return None
 
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from rich.console import Console
 from rich.text import Text
 
-from zoo import serving, training
+from zoo import evaluation, serving, training
 from zoo.application import cards, runs
 from zoo.application.task import Baseline, Task
 from zoo.errors import UserError
@@ -23,6 +23,7 @@ from zoo.text.normalization import printable
 
 _LOG = logging.getLogger(__name__)
 BASELINE_NAME = "baseline.npz"
+_RELIABILITY = "reliability.png"
 
 
 def train(task: Task, options: Any, given: Collection[str], console: Console) -> dict[str, Any]:
@@ -77,7 +78,8 @@ def _train(task: Task, options: Any, folder: Path, console: Console) -> dict[str
             mode="min" if lower else "max",
             resume=options.resume,
         )
-        _LOG.info("measuring the model on the test data")
+        _LOG.info("calibrating the model, measuring it on the test data")
+        predictor.calibrate(data.train, data.validation)
         metrics = _measure(task, predictor, baseline, data) | {
             "epochs": len(history.epoch),
             "parameters": parameters,
@@ -112,7 +114,11 @@ def _pictures(task: Task, metrics: dict[str, Any], predictor: Any, folder: Path)
     curves = training.loop.CURVES_NAME
     shutil.copy(folder / runs.RUN_NAME / curves, folder)
     try:
-        return [*task.pictures(metrics, predictor, folder), curves]
+        pictures = [*task.pictures(metrics, predictor, folder), curves]
+        if rows := metrics.get("reliability"):
+            evaluation.figures.reliability(rows, folder / _RELIABILITY)
+            pictures.append(_RELIABILITY)
+        return pictures
     except Exception as error:  # of a drawing library, or want of memory
         reason = str(error) or type(error).__name__
         _LOG.warning("a picture could not be drawn: %s", reason)

@@ -1,3 +1,21 @@
-from . import baselines, classification, figures, highlights, tagging, translation
+from . import (
+    baselines,
+    calibration,
+    challenges,
+    classification,
+    figures,
+    highlights,
+    tagging,
+    translation,
+)
 
-__all__ = ["baselines", "classification", "figures", "highlights", "tagging", "translation"]
+__all__ = [
+    "baselines",
+    "calibration",
+    "challenges",
+    "classification",
+    "figures",
+    "highlights",
+    "tagging",
+    "translation",
+]

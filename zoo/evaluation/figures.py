@@ -103,6 +103,25 @@ def confusion_matrix(
     figure.savefig(path, format="png", dpi=_DOTS_PER_INCH)
 
 
+def reliability(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+    """Draws how often answers are right over their probability; on the diagonal they are true.
+
+    The rows are those of `zoo.evaluation.calibration.calibration_metrics`; the larger a mark, the
+    more answers.
+    """
+    figure = Figure(figsize=(4, 4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color=_MUTED, linestyle=":", zorder=0)
+    probabilities, right = ([row[name] for row in rows] for name in ("probability", "right"))
+    total = sum(row["answers"] for row in rows)
+    sizes = [20 + 400 * row["answers"] / total for row in rows]
+    axes.plot(probabilities, right, color=_TRAIN)
+    axes.scatter(probabilities, right, s=sizes, color=_TRAIN)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability", ylabel="share that is right")
+    _tidy(axes)
+    figure.savefig(path, format="png", dpi=100)
+
+
 def alignment(
     source: Sequence[str], target: Sequence[str], weights: np.ndarray, path: str | Path
 ) -> None:

@@ -1,5 +1,6 @@
 from . import (
     base,
+    calibration,
     catalogue,
     chord_sequences,
     endpoints,
@@ -33,6 +34,7 @@ __all__ = [
     "TextClassifier",
     "Translator",
     "base",
+    "calibration",
     "catalogue",
     "chord_sequences",
     "endpoints",

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
 import keras
+import numpy as np
 
 from zoo.errors import UserError
+from zoo.predictors.calibration import Calibration
 from zoo.predictors.endpoints import Endpoint
 from zoo.text.normalization import normalize
+from zoo.text.special_tokens import END_ID, UNKNOWN_ID
 from zoo.text.vocabularies import Vocabulary
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -26,6 +29,7 @@ class Predictor(abc.ABC):
 
     Attributes:
         kind: the name of the class in saved models.
+        calibration: what makes its probabilities true, and tells familiar inputs from others.
         longest: the most characters of one text: a longer one would take the memory and the time of
             all others.
         model: the network.
@@ -33,6 +37,7 @@ class Predictor(abc.ABC):
 
     kind: ClassVar[str]
     longest: ClassVar[int] = 2**17
+    calibration: Calibration = Calibration()
     model: keras.Model
 
     @abc.abstractmethod
@@ -54,6 +59,10 @@ class Predictor(abc.ABC):
     @abc.abstractmethod
     def batches(self, *args: Any, **kwargs: Any) -> Any:
         """Batches of examples, for `zoo.training.fit`."""
+
+    def calibrate(self, train: Any, validation: Any) -> None:
+        """Learns `calibration` from the data of a corpus; of what has no right answer, nothing."""
+        self.calibration = Calibration()
 
     @abc.abstractmethod
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -153,6 +162,12 @@ def batches_by_length(
         batch.append(i)
     if batch:
         yield batch
+
+
+def unknown_share(ids: np.ndarray) -> np.ndarray:
+    """The share of `<UNK>` among the tokens of rows, (batch,), of padded ids (batch, timesteps)."""
+    unknown, known = ids == UNKNOWN_ID, ids > END_ID
+    return unknown.sum(axis=1) / np.maximum((unknown | known).sum(axis=1), 1)
 
 
 def load_vocabulary(path: Path, size: int | None = None) -> Vocabulary:

@@ -2,6 +2,7 @@
 
 import zoo.predictors.quiet  # isort: skip  # before whatever imports TensorFlow
 import copyreg
+import dataclasses
 import io
 import json
 import os
@@ -19,6 +20,7 @@ import zoo
 import zoo.layers
 from zoo.errors import UserError
 from zoo.predictors import integrity
+from zoo.predictors.calibration import Calibration
 from zoo.predictors.catalogue import CONFIG_NAME, METRICS_NAME, find_model
 from zoo.predictors.entity_tagger import EntityTagger
 from zoo.predictors.folders import atomic_replace, passing_folder
@@ -52,7 +54,9 @@ def load(preset: str | Path) -> Predictor:
     try:
         integrity.check_archive(folder / MODEL_NAME)
         model = keras.saving.load_model(folder / MODEL_NAME, compile=False)
-        return PREDICTORS[config["predictor"]].load_assets(folder, config, model)
+        predictor = PREDICTORS[config["predictor"]].load_assets(folder, config, model)
+        predictor.calibration = Calibration(**config.get("calibration", {}))
+        return predictor
     except UserError:
         raise
     except Exception as error:  # Keras, zip and HDF5 each have errors of their own for bad files
@@ -118,6 +122,7 @@ def write(predictor: Predictor, folder: Path, metrics: dict[str, Any]) -> None:
     _for_inference(predictor.model).save(folder / MODEL_NAME)
     assets = predictor.save_assets(folder)
     config = {"predictor": predictor.kind, "zoo_version": zoo.__version__, **assets}
+    config["calibration"] = dataclasses.asdict(predictor.calibration)
     _write_json(folder / METRICS_NAME, metrics)
     _write_json(folder / CONFIG_NAME, config)
 

@@ -13,7 +13,14 @@ from zoo import evaluation
 from zoo.cells.typing import Tensor
 from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.networks.many_to_one import probabilities_of
-from zoo.predictors.base import Predictor, load_vocabulary, map_by_length, texts_of
+from zoo.predictors.base import (
+    Predictor,
+    load_vocabulary,
+    map_by_length,
+    texts_of,
+    unknown_share,
+)
+from zoo.predictors.calibration import Calibration, calibrated
 from zoo.predictors.endpoints import (
     Arrays,
     Endpoint,
@@ -89,33 +96,56 @@ class TextClassifier(Predictor):
         return BucketedBatches(ids, labels, batch_size=batch_size, shuffle=shuffle, seed=seed)
 
     def predict(self, texts: Iterable[str], batch_size: int = 64) -> list[dict[str, Any]]:
-        """One dict per text, in order: `label`, and its `probability`, a float in [0, 1]."""
+        """One dict per text, in order: `label`, its `probability`, and whether it is `familiar`.
+
+        The probability is a float in [0, 1]. A text is familiar if no more of its words are unknown
+        than of 99 of 100 texts of the validation data.
+        """
+        probabilities, unknown = self._judgements(texts, batch_size)
         return [
-            {"label": self.label_names[row.argmax()], "probability": float(row.max())}
-            for row in self.probabilities(texts, batch_size)
+            {
+                "label": self.label_names[row.argmax()],
+                "probability": float(row.max()),
+                "familiar": bool(share <= self.calibration.most_unknown),
+            }
+            for row, share in zip(probabilities, unknown, strict=True)
         ]
 
     def probabilities(self, texts: Iterable[str], batch_size: int = 64) -> np.ndarray:
         """The probability of each label, (texts, labels) float32, in the order of `texts`."""
+        return self._judgements(texts, batch_size)[0]
 
-        def judge(some: list[str]) -> np.ndarray:
-            return ops.convert_to_numpy(
-                self._judge(for_keras(self._ids(tf.constant(some, tf.string))))
-            )
+    def _judgements(self, texts: Iterable[str], batch_size: int = 64) -> tuple[np.ndarray, ...]:
+        """The probabilities, and the share of unknown words of each text."""
 
-        rows = map_by_length(judge, texts_of(texts, self.longest), batch_size)
-        return np.array(rows, "float32").reshape(-1, len(self.label_names))
+        def judge(some: list[str]) -> Iterable[tuple[np.ndarray, float]]:
+            ids = self._ids(tf.constant(some, tf.string))
+            found = ops.convert_to_numpy(self._judge(for_keras(ids), self.calibration.temperature))
+            return zip(found, unknown_share(ids.numpy()), strict=True)
 
-    def _judged(self, token_ids: Tensor) -> Tensor:
-        return probabilities_of(self.model(token_ids, training=False))
+        judged = map_by_length(judge, texts_of(texts, self.longest), batch_size)
+        rows, shares = zip(*judged, strict=True) if judged else ((), ())
+        return np.array(rows, "float32").reshape(-1, len(self.label_names)), np.array(shares)
+
+    def _judged(self, token_ids: Tensor, temperature: float) -> Tensor:
+        return probabilities_of(self.model(token_ids, training=False) / temperature)
+
+    def calibrate(self, train: Any, validation: Any) -> None:
+        self.calibration = Calibration()
+        probabilities, unknown = self._judgements(validation.texts)
+        found = evaluation.calibration.temperature_of_labels(probabilities, validation.labels)
+        self.calibration = calibrated(found, unknown)
 
     def evaluate(self, texts: Iterable[str], labels: np.ndarray) -> dict[str, Any]:
         """Compares predictions with true labels, (examples,) indices of `label_names`.
 
-        Returns what `zoo.evaluation.classification.classification_metrics` gives.
+        Returns what `classification_metrics` and `calibration_metrics` of `zoo.evaluation` give.
         """
-        metrics = evaluation.classification.classification_metrics
-        return metrics(labels, self.probabilities(texts))
+        found = self.probabilities(texts)
+        right = found.argmax(axis=1) == labels
+        return evaluation.classification.classification_metrics(
+            labels, found
+        ) | evaluation.calibration.calibration_metrics(found.max(axis=1), right)
 
     def resources(self) -> tuple:
         return (self.tokenizer,)
@@ -160,13 +190,16 @@ class TextClassifier(Predictor):
 
     def _answer(self, token_ids: tf.Tensor) -> dict[str, tf.Tensor]:
         require_few(token_ids, _MOST_STEPS)
-        probabilities = self._judged(with_a_step(token_ids))
+        probabilities = self._judged(with_a_step(token_ids), self.calibration.temperature)
         label = tf.gather(tf.constant(self.label_names), tf.argmax(probabilities, axis=-1))
         return {"label": label, "probabilities": probabilities}
 
     def _expected(self, ids: tf.RaggedTensor) -> Arrays:
         """Each text labelled by itself."""
-        rows = [self._judge(for_keras(with_a_step(row[None]))) for row in ids]
+        rows = [
+            self._judge(for_keras(with_a_step(row[None])), self.calibration.temperature)
+            for row in ids
+        ]
         probabilities = np.concatenate([ops.convert_to_numpy(row) for row in rows])
         labels = [self.label_names[i] for i in probabilities.argmax(axis=1)]
         return request(label=labels, probabilities=probabilities)

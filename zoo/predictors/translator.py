@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import keras
 import numpy as np
@@ -18,7 +18,14 @@ from zoo.errors import UserError
 from zoo.generation.states import State
 from zoo.layers.scan import scan
 from zoo.networks.encoder_decoder import decode_step_model, encode_model
-from zoo.predictors.base import Predictor, load_vocabulary, map_by_length, texts_of
+from zoo.predictors.base import (
+    Predictor,
+    load_vocabulary,
+    map_by_length,
+    texts_of,
+    unknown_share,
+)
+from zoo.predictors.calibration import calibrated
 from zoo.predictors.endpoints import Endpoint, each_alone, require_few, text_endpoint
 from zoo.predictors.graphs import for_keras, graph, with_a_step
 from zoo.text.characters import CharacterTokenizer
@@ -38,7 +45,13 @@ TOKENIZERS: dict[str, Any] = {
 }
 """What turns text into tokens, by level."""
 
+PARTS_NAME = "target_parts.txt"
 BEAMS, LENGTH_PENALTY = 5, 1.0
+_PART = 5  # characters
+_BLANK = {"translation": "", "probability": 1.0, "familiar": True, "hypotheses": []}
+_Found: TypeAlias = tuple[list[dict[str, Any]], float, float]
+"""The hypotheses of a text, its share of unknown tokens, the mean probability of one written."""
+
 _BATCH_SIZE = 64
 _TARGETS_PER_SOURCE, _LEAST_TOKENS, _MOST_TOKENS = 2, 16, 512  # of a translation
 _MOST_STEPS = 2**16  # of the sources of a request
@@ -70,6 +83,7 @@ class Translator(Predictor):
         self.model = model
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer
+        self.parts: frozenset[str] = frozenset()  # of targets, if these are of one form
         self._encode, self._step = encode_model(model), decode_step_model(model)
         self._search = graph(self._beam_search)
         self._align = graph(self._alignment)
@@ -128,9 +142,15 @@ class Translator(Predictor):
                 models of words.
 
         Returns:
-            One dict per text, in order: `translation`, and `hypotheses`, the `n_best`, best first,
-            a list of dicts of `text`, `log_probability` (natural logarithm) and `score`, what they
-            were compared by. A blank text has an empty translation.
+            One dict per text, in order: `translation`; its `probability`, calibrated to say how
+            often such a one is exactly right; whether it is `familiar`; and `hypotheses`, the
+            `n_best`, best first, a list of dicts of `text`, `log_probability` (natural logarithm)
+            and `score`, what they were compared by. A blank text has an empty translation.
+
+            A text is not familiar where more of its tokens are unknown, or its translation is less
+            probable by the token, than of 99 of 100 texts of the validation data; or, where the
+            targets are of one form, its translation has five characters in a row that no target
+            of the training data has.
 
         Raises:
             ValueError: a number is out of range.
@@ -145,17 +165,48 @@ class Translator(Predictor):
         if copy_unknown and not (self.attends and self.level == "word"):
             raise UserError("words are copied by models of words with attention: leave it out")
 
-        def translate(some: list[str]) -> list[list[dict[str, Any]]]:
+        def translate(some: list[str]) -> list[_Found]:
             return self._translate(some, beams, length_penalty, n_best, copy_unknown)
 
         found = iter(map_by_length(translate, [text for text in texts if text], _BATCH_SIZE))
-        rows = [next(found) if text else [] for text in texts]
-        return [{"translation": row[0]["text"] if row else "", "hypotheses": row} for row in rows]
+        return [self._answer(*next(found)) if text else dict(_BLANK) for text in texts]
+
+    def _answer(
+        self, hypotheses: list[dict[str, Any]], unknown: float, of_token: float
+    ) -> dict[str, Any]:
+        limits, best = self.calibration, hypotheses[0]
+        likely = np.array(min(math.exp(best["log_probability"]), 1.0))
+        probability = evaluation.calibration.tempered(likely, limits.temperature)
+        familiar = unknown <= limits.most_unknown and of_token >= limits.least_probability
+        return {
+            "translation": best["text"],
+            "probability": float(probability),
+            "familiar": familiar and (not self.parts or self.parts >= parts_of(best["text"])),
+            "hypotheses": hypotheses,
+        }
+
+    def calibrate(self, train: "Pairs", validation: "Pairs") -> None:
+        def translate(some: list[str]) -> list[_Found]:
+            return self._translate(some, BEAMS, LENGTH_PENALTY, 1, False)
+
+        found = map_by_length(translate, validation.sources, _BATCH_SIZE)
+        best, unknown, of_token = zip(*found, strict=True)
+        logs = np.array([hypotheses[0]["log_probability"] for hypotheses in best])
+        texts = [hypotheses[0]["text"] for hypotheses in best]
+        right = np.array([t == target for t, target in zip(texts, validation.targets, strict=True)])
+        self.calibration = calibrated(
+            evaluation.calibration.temperature_of_answers(np.exp(np.minimum(logs, 0)), right),
+            np.array(unknown),
+            np.array(of_token),
+        )
+        parts = frozenset().union(*map(parts_of, train.targets))
+        one_form = all(map(parts.issuperset, map(parts_of, validation.targets)))
+        self.parts = parts if one_form else frozenset()
 
     def _translate(
         self, texts: list[str], beams: int, length_penalty: float, n_best: int, copy_unknown: bool
-    ) -> list[list[dict[str, Any]]]:
-        """The hypotheses of texts that are not blank."""
+    ) -> list[_Found]:
+        """What is found for texts that are not blank."""
         source = for_keras(encoded(self.source_tokenizer, texts).to_tensor(PADDING_ID))
         forbidden = (PADDING_ID,) if copy_unknown else (PADDING_ID, UNKNOWN_ID)
         found = self._search(source, beams, length_penalty, forbidden)
@@ -165,7 +216,7 @@ class Translator(Predictor):
         if copy_unknown:
             joined = self._with_copies(texts, source, tokens, joined)
         rows = iter(zip(joined, totals.ravel().tolist(), scores.ravel().tolist(), strict=True))
-        return [
+        hypotheses = [
             [
                 {"text": text, "log_probability": total, "score": score}
                 for text, total, score in itertools.islice(rows, n_best)
@@ -173,6 +224,9 @@ class Translator(Predictor):
             ]
             for _ in texts
         ]
+        of_token = np.exp(totals[:, 0] / ops.convert_to_numpy(found.lengths)[:, 0])
+        unknown = unknown_share(ops.convert_to_numpy(source))
+        return list(zip(hypotheses, unknown.tolist(), of_token.tolist(), strict=True))
 
     def _beam_search(
         self, source_ids: Tensor, beams: int, length_penalty: float, forbidden: tuple[int, ...]
@@ -269,8 +323,12 @@ class Translator(Predictor):
             raise UserError("there are no pairs of texts: nothing to measure")
         found = self.predict(pairs.sources, beams=beams, length_penalty=length_penalty)
         texts = [one["translation"] for one in found]
-        metrics = evaluation.translation.translation_metrics
-        return metrics(texts, pairs.sources, pairs.targets, pairs.groups)
+        right = [text == target for text, target in zip(texts, pairs.targets, strict=True)]
+        return evaluation.translation.translation_metrics(
+            texts, pairs.sources, pairs.targets, pairs.groups
+        ) | evaluation.calibration.calibration_metrics(
+            np.array([one["probability"] for one in found]), np.array(right)
+        )
 
     def resources(self) -> tuple:
         return (self.source_tokenizer, self.target_tokenizer)
@@ -301,6 +359,9 @@ class Translator(Predictor):
     def save_assets(self, folder: Path) -> dict[str, Any]:
         self.source_tokenizer.vocabulary.save(folder / SOURCE_NAME)
         self.target_tokenizer.vocabulary.save(folder / TARGET_NAME)
+        if self.parts:
+            lines = "".join(f"{part}\n" for part in sorted(self.parts))
+            (folder / PARTS_NAME).write_text(lines, "utf-8")
         return {
             "level": self.level,
             "source_tokenizer": self.source_tokenizer.get_config(),
@@ -314,7 +375,17 @@ class Translator(Predictor):
             kind.from_config(config[name], load_vocabulary(folder / file), folder / file)
             for name, file in (("source_tokenizer", SOURCE_NAME), ("target_tokenizer", TARGET_NAME))
         )
-        return cls(model, source, target)
+        translator = cls(model, source, target)
+        if (folder / PARTS_NAME).exists():
+            lines = (folder / PARTS_NAME).read_text("utf-8")
+            translator.parts = frozenset(lines.removesuffix("\n").split("\n"))
+        return translator
+
+
+def parts_of(text: str) -> set[str]:
+    """All that stands in five places in a row of a text, its ends included."""
+    text = f"^{text}$"
+    return {text[i : i + _PART] for i in range(max(1, len(text) - _PART + 1))}
 
 
 def encoded(tokenizer: Any, texts: tf.Tensor | Sequence[str]) -> tf.RaggedTensor:

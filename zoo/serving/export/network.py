@@ -37,6 +37,7 @@ class Network(tf.Module):
         # finds through a Keras layer without a value, and the file then answers NaN.
         self.weights = [variable.value for variable in model.variables]
 
+        temperature = predictor.calibration.temperature
         ids = tf.TensorSpec((batch, None), tf.int32, INPUT)
 
         @tf.function(input_signature=[ids], autograph=False)
@@ -46,9 +47,9 @@ class Network(tf.Module):
             if batch is None:  # none of any size is too few
                 missing = tf.cast(tf.shape(ids) == 0, tf.int32)
                 padded = tf.pad(ids, tf.stack([tf.zeros_like(missing), missing], axis=1))
-                answer = probabilities_of(model(padded, training=False))
+                answer = probabilities_of(model(padded, training=False) / temperature)
                 return {OUTPUT: answer[: tf.shape(ids)[0]]}
-            return {OUTPUT: probabilities_of(model(ids, training=False))}
+            return {OUTPUT: probabilities_of(model(ids, training=False) / temperature)}
 
         self.function = function
 
