@@ -12,12 +12,15 @@ import sys
 
 import click
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from support.pages import CARDS, PAGES, README, ROOT, TEXTS, blocks, commands, name_of, task_of
 
+import zoo
 from zoo.application.command_line.commands import commands_of
 from zoo.cells import CELLS, registry
 from zoo.datasets.corpora import PACKAGED
+from zoo.serving import client
 
 WITH_CODE = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
 SHOWN = re.compile(r"`(zoo(?:\.[A-Za-z]\w*)+)(?:\.\*)?`")
@@ -45,11 +48,43 @@ def test_the_code_of_a_page_runs(page, folder, monkeypatch):
             (folder / block.title).write_text(block.code)
         elif block.language == "python":
             code = compile(block.code, name_of(page), "exec")
-            if not block.reason:
+            if not block.reason or "Client(" in block.code:
+                monkeypatch.setattr(client, "Client", Served)
                 exec(code, names)
+                assert_printed(block.code, names)
         elif block.language == "console":
             for line in re.findall(r"^python \w+\.py .*", block.code, re.M):
                 run_script(shlex.split(line)[1:], monkeypatch)
+
+
+class Served:
+    """A client that asks no server: the graph that an export has answers."""
+
+    def __init__(self, address, model, protocol="rest", timeout=10):
+        (self.endpoint, *_) = zoo.load(model).endpoints()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def predict(self, inputs):
+        found = self.endpoint.function(*map(tf.constant, inputs.values()))
+        columns = {name: tensor.numpy().tolist() for name, tensor in found.items()}
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        return [{n: v.decode() if isinstance(v, bytes) else v for n, v in r.items()} for r in rows]
+
+
+def assert_printed(code, names):
+    """What a comment below an expression shows is its value; dots stand for further digits."""
+    lines = [*code.splitlines(), ""]
+    for node in ast.walk(ast.parse(code)):
+        below = lines[node.end_lineno] if isinstance(node, ast.Expr) else ""
+        if shown := re.match(r"\s*# ([\[{].*)", below):
+            pattern = re.escape(shown[1]).replace(r"\.\.\.", r"[\d.e-]*")
+            value = eval(compile(ast.Expression(node.value), "page", "eval"), names)
+            assert re.fullmatch(pattern, repr(value)), f"{shown[1]} is {value}"
 
 
 def run_script(words, monkeypatch):
