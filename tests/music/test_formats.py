@@ -1,5 +1,8 @@
 """MIDI and MusicXML: what is written is read back, by others too, and files of others are read."""
 
+import io
+import itertools
+import zipfile
 from xml.etree import ElementTree
 
 import mido
@@ -313,6 +316,22 @@ def test_the_key_with_its_mode_and_without():
 HEAD, EMPTY = b"MThd\0\0\0\6\0", b"MTrk\0\0\0\4\0\xff\x2f\0"
 
 
+END, ENTITY = b"</score-partwise>", b"<!DOCTYPE l [<!ENTITY a "
+LAUGHS = ENTITY + b'"xxxxxxxxxx">'  # a billion of them, in a kilobyte
+for one, other in itertools.pairwise("abcdefghij"):
+    LAUGHS += f'<!ENTITY {other} "{f"&{one};" * 10}">'.encode()
+LAUGHS += b"]><score-partwise>&j;" + END
+
+
+def packed(content):
+    """A compressed score."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("META-INF/container.xml", '<a><rootfile full-path="s.xml"/></a>')
+        archive.writestr("s.xml", content)
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
@@ -326,6 +345,10 @@ HEAD, EMPTY = b"MThd\0\0\0\6\0", b"MTrk\0\0\0\4\0\xff\x2f\0"
         ("a.mxl", b"\xff\xfe<\0", "not XML"),
         ("a.mxl", b"<score-partwise>", "not XML, or damaged"),
         ("a.mxl", b'<?xml version="1.0" encoding="klingon"?><a/>', "not XML"),
+        ("a.mxl", b"<score-partwise>" + b"<a>" * 10**5 + b"</a>" * 10**5 + END, "recursion"),
+        ("a.mxl", LAUGHS, "amplification"),
+        ("a.mxl", ENTITY + b'SYSTEM "file:///etc/passwd">]><score-partwise>&a;' + END, "undefined"),
+        ("a.mxl", packed(b" " * (2**28 + 1)), "bytes unpacked"),
         ("a.mxl", b"<html/>", "<html> is not <score-partwise>"),
         ("a.mxl", b"PK\3\4", "compressed MusicXML is damaged"),
         ("a.mxl", b"PK\5\6" + bytes(18), "compressed MusicXML is damaged"),  # holds nothing

@@ -6,11 +6,13 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 import zipfile
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from support import classifiers
 from support.classifiers import LABELS, TEXTS
 from support.command_lines import contents
@@ -64,6 +66,28 @@ def test_every_network_trains_and_comes_back(name, tmp_path):
     assert again.label_names == predictor.label_names
     assert again.tokenizer.vocabulary == predictor.tokenizer.vocabulary
     assert again.tokenizer.get_config() == predictor.tokenizer.get_config()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "name",
+    ["sentiment_bilstm_movie_snippets", "ner_bilstm_conll2003", "translation_bigru_dates"],
+)
+def test_one_text_takes_at_most_three_times_its_graph(name):
+    predictor = zoo.load(name)
+    (endpoint, *_) = predictor.endpoints()
+    graph = tf.function(endpoint.function, endpoint.inputs, autograph=False)
+    seconds = {}
+    for call in (predictor.predict, lambda texts: graph(tf.constant(texts))):
+        times = []
+        for _ in range(40):
+            begun = time.perf_counter()
+            call(["12 May 2019"])
+            times.append(time.perf_counter() - begun)
+        seconds[call] = sorted(times)[20]
+    of_predictor, of_graph = seconds.values()
+    print(f"{name}: {of_predictor / of_graph:.2f} times the graph")
+    assert of_predictor < 3 * of_graph
 
 
 def test_the_archive_is_small_and_for_inference(tmp_path):

@@ -10,6 +10,8 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
@@ -288,6 +290,39 @@ def test_a_busy_model_and_half_sent_requests_stall_no_other(small):
         assert answer.json()["predictions"][0]["label"] == "short"
         assert {request.result().status_code for request in waiting} == {200}
         assert unfinished > 0
+
+
+@pytest.mark.long
+def test_load_of_32_clients_who_send_good_and_bad_requests(small):
+    """For half a minute: each good request has its answer, each bad one a reason, none a 500."""
+    path, statuses = "/v1/models/small:predict", Counter()
+    requests = [
+        (200, json.dumps({"instances": ["a", "much longer"]}).encode()),
+        (200, json.dumps({"inputs": {"text": []}}).encode()),
+        (400, b'{"instances": [' * 50),
+        (400, json.dumps({"instances": [[1]]}).encode()),
+        (400, json.dumps({"signature_name": "none", "instances": ["a"]}).encode()),
+    ]
+
+    def ask(url, number):
+        with httpx2.Client(base_url=url, timeout=120) as rest:
+            end = time.monotonic() + 30
+            while time.monotonic() < end:
+                expected, content = requests[number % len(requests)]
+                answer = rest.post(path, content=content)
+                assert answer.status_code == expected, answer.text
+                if number % len(requests) == 0:
+                    labels = [row["label"] for row in answer.json()["predictions"]]
+                    assert labels == ["short", "long"]
+                statuses[expected] += 1
+                number += 1
+
+    with development_server(small=small) as url, ThreadPoolExecutor(32) as threads:
+        for done in [threads.submit(ask, url, number) for number in range(32)]:
+            done.result()
+    print(f"answers of 200: {statuses[200]:,}, of 400: {statuses[400]:,}, others: 0")
+    assert statuses[200] > 500
+    assert statuses[400] > 500
 
 
 def test_new_and_broken_versions(small, tmp_path):

@@ -20,6 +20,7 @@ from zoo.music.voicing import TimedNote, ordered, voiced
 
 music21 = lazy_loader.load("music21")  # takes seconds, and most commands do without
 
+_MOST_BYTES = 2**28  # of what a compressed file holds
 _TREBLE, _TENOR, _BASS = "TrebleClef", "Treble8vbClef", "BassClef"
 _CLEFS = (_TREBLE, _TREBLE, _TENOR, _BASS)  # of four voices
 _CONTAINER = "META-INF/container.xml"  # in a compressed file
@@ -95,8 +96,12 @@ def _unpacked(content: bytes, name: str) -> bytes:
         return content
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(part.file_size for part in archive.infolist()) > _MOST_BYTES:
+                raise UserError(f"{name}: more than {_MOST_BYTES:,} bytes unpacked: it is no score")
             container = ElementTree.fromstring(archive.read(_CONTAINER))
             return archive.read(container.findall(".//{*}rootfile")[0].attrib["full-path"])
+    except UserError:
+        raise
     except Exception as error:  # zipfile does not say which errors a damaged archive can cause
         raise UserError(f"{name}: the compressed MusicXML is damaged: fetch it again") from error
 
@@ -115,11 +120,13 @@ def _root(content: bytes, name: str) -> ElementTree.Element:
 
 
 def _parsed(content: bytes, name: str) -> Any:
-    text = ElementTree.tostring(_root(content, name), encoding="unicode")
     try:
+        text = ElementTree.tostring(_root(content, name), encoding="unicode")
         with warnings.catch_warnings(action="ignore"):
             document = music21.converter.parseData(text, format="musicxml")
             return document.toSoundingPitch(inPlace=False)
+    except UserError:
+        raise
     except Exception as error:  # music21 does not say which errors a wrong document can cause
         reason = (str(error) or type(error).__name__).partition("\n")[0]
         raise UserError(f"{name}: music21 cannot read this MusicXML: {reason}") from error

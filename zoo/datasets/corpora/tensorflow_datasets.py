@@ -7,10 +7,12 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
 import tensorflow_datasets as tfds
+from filelock import FileLock
 from tensorflow_datasets.core.download import downloader
 
 from zoo.datasets.corpora.package_index import cache_folder
@@ -50,7 +52,7 @@ def prepare_splits(builder: tfds.core.DatasetBuilder, packaged: Sequence[str]) -
         # worth knowing for a large download, not for a packaged corpus.
         quiet = builder.name in PACKAGED
         with contextlib.redirect_stdout(None if quiet else sys.stderr), _few_retries():
-            builder.download_and_prepare()
+            _prepare(builder)
     except UserError:
         raise
     except requests.ConnectionError as error:
@@ -63,6 +65,19 @@ def prepare_splits(builder: tfds.core.DatasetBuilder, packaged: Sequence[str]) -
         reason = (str(error).strip() or type(error).__name__).partition("\n")[0]
         raise UserError(f"cannot prepare the dataset '{builder.name}': {reason}") from error
     return {split: own for own, split in _SPLITS.items() if own in builder.info.splits}
+
+
+def _prepare(builder: tfds.core.DatasetBuilder) -> None:
+    """Prepares a corpus, or waits until another process has done so."""
+    place = Path(builder.data_dir)
+    if place.exists():
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(place.with_name(f".{place.name}.lock")):
+        if place.exists():
+            builder.info.read_from_directory(str(place))
+        else:
+            builder.download_and_prepare()
 
 
 def feature_kinds(builder: tfds.core.DatasetBuilder) -> dict[str, str]:
