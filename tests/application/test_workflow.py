@@ -280,6 +280,9 @@ def test_a_resumed_run_has_its_own_settings(sentiment, unfinished):
         ("vocabulary.txt", b"<PAD>\n\xff\n", "restore"),
         ("metrics.json", b"{", "restore"),
         ("metrics.json", b"[]", "restore"),
+        ("metrics.json", b'{"metric": ["accuracy"]}', "restore"),
+        ("metrics.json", b'{"settings": "none"}', "restore"),
+        ("metrics.json", b"[" * 10**5, "restore"),
         ("baseline.npz", b"PK", "restore"),
     ],
 )

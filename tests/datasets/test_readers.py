@@ -40,7 +40,8 @@ def test_jsonl_with_numbers_and_other_keys(write):
 def test_files_of_any_system_and_joined_ones(write):
     expected = [("cold, tea", "b"), ("warm é", "g")]
     rows = 'text{0}label\n"cold, tea"{0}b\nwarm e\u0301{0}g\n'
-    for separator in ",;\t":
+    assert fields(write("a.csv", "sep=;\r\n" + rows.format(";"))) == expected
+    for separator in ",;\t|":
         assert fields(write("a.csv", rows.format(separator))) == expected
     for line_end in ("\r\n", "\r"):
         assert fields(write("a.csv", rows.format(",").replace("\n", line_end))) == expected
@@ -126,6 +127,7 @@ def test_what_is_passed_over(write):
             [("Ann ran", "B-PER O"), ("yes", "O")],
         ),
         ("1 a x O\n2 b x O\n\n1 c x B-X\n", [("a b", "O O"), ("c", "B-X")]),
+        ("0 a x O\n1 b x O\n\n2 c x B-X\n", [("a b", "O O"), ("c", "B-X")]),  # goes on
         ("1-2 ab _ _\n1 a x O\n1.1 - - _\n2 b x O\n", [("a b", "O O")]),  # CoNLL-U
         ("#id=1\na O\n\u00a0 \nb O\n", [("a", "O"), ("b", "O")]),
         ("1 CD x O\n", [("1", "O")]),

@@ -79,13 +79,16 @@ def find_model(model: str | Path) -> Path:
 def read_metrics(folder: str | Path) -> dict[str, Any]:
     """What training recorded of a saved model, {} if nothing; a UserError if it is damaged."""
     path = Path(folder) / METRICS_NAME
-    if not path.exists():
+    if not path.is_file():
         return {}
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: damaged: restore it, or train the model again") from error
-    if not isinstance(metrics, dict):
+    kinds = {"metric": str, "dataset": str, "settings": dict}
+    if not isinstance(metrics, dict) or not all(
+        isinstance(metrics.get(name, kind()), kind) for name, kind in kinds.items()
+    ):
         raise UserError(f"{path}: not the metrics of a model: restore it, or train it again")
     return metrics
 

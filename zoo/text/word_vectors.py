@@ -14,6 +14,7 @@ import lazy_loader
 import numpy as np
 
 from zoo.errors import UserError
+from zoo.text.normalization import normalize
 from zoo.text.special_tokens import END_ID
 from zoo.text.token_features import normalized
 from zoo.text.vocabularies import Vocabulary
@@ -167,7 +168,7 @@ def _parse(path: str | Path, file: TextIO) -> Vectors:
 def _fields(file: TextIO) -> Iterator[tuple[int, str, list[str]]]:
     """Yields the number of each line, its word and its values, without word2vec's heading."""
     for number, line in enumerate(file, 1):
-        word, *values = re.split("[ \t]", line.rstrip(" \t\r\n"))
+        word, *values = re.split("[ \t]", normalize(line.rstrip(" \t\r\n")))
         heading = number == len(values) == 1 and word.isdecimal() and values[0].isdecimal()
         if (word or values) and not heading:
             yield number, word, values

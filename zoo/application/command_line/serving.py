@@ -15,6 +15,7 @@ from zoo.application.task import Output, Verb
 from zoo.errors import UserError
 from zoo.predictors.silence import silence_stderr
 from zoo.serving import client
+from zoo.text.normalization import normalize
 
 _ROWS = 32  # in a request; a server refuses more than its batching.config allows
 _HOST = "127.0.0.1"
@@ -98,7 +99,7 @@ def query(options: QueryOptions, output: Output) -> dict[str, Any]:
     """Asks a served model, and shows each answer as it comes."""
     if options.address and options.rest:
         raise UserError("--address is of gRPC and --rest of REST: give one of them")
-    texts = iter(output.inputs(options.texts))
+    texts = map(normalize, output.inputs(options.texts))  # an export cannot do so
     predictions = []
     with _client(options.address, options.rest, options.model, options.timeout) as served:
         name = _string_input(served, options.signature)

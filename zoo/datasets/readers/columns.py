@@ -65,13 +65,14 @@ def is_tag(tag: str) -> bool:
 
 
 def _counts_tokens(found: list[list[Any]]) -> bool:
-    """Whether the first column counts the tokens of each sentence."""
-    longest = max(map(len, found), default=0)
-    return longest > 1 and all(
-        len(fields) > 2 and fields[0] == str(i)
-        for rows in found
-        for i, (_, fields) in enumerate(rows, 1)
-    )
+    """Whether the first column counts the tokens of each sentence, from whatever number."""
+
+    def counts(rows: list[Any]) -> bool:
+        numbers = [fields[0] if len(fields) > 2 else "" for _, fields in rows]
+        first = numbers[0]
+        return first.isdecimal() and numbers == [str(int(first) + i) for i in range(len(rows))]
+
+    return max(map(len, found), default=0) > 1 and all(map(counts, found))
 
 
 def _rows(source: str | Path, text: str) -> Iterator[tuple[int, list[str]] | None]:

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import math
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ def quoted(names: Iterable[str]) -> str:
 def _read_csv(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
     # A long document is no error, so the module's limit on a field gives way for this file.
     limit = csv.field_size_limit(max(len(text), csv.field_size_limit()))
-    separator = _separator(text, columns)
+    text, separator = _without_hint(text, columns)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
     records, start = [], 1
     try:
@@ -121,14 +122,19 @@ def _read_csv(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
     return _with_header(path, records, columns, hint=hint)
 
 
-def _separator(text: str, columns: tuple[str, ...]) -> str:
-    """What stands between the columns of the header, a comma if nothing gives those asked for."""
+def _without_hint(text: str, columns: tuple[str, ...]) -> tuple[str, str]:
+    """A table, and what stands between its columns, by its header; a comma if nothing fits.
+
+    Excel may write a line before the header that says it: `sep=;`. It becomes a blank one.
+    """
+    if hint := re.match(r"sep=(.)(?=\n)", text):
+        return text[hint.end() :], hint[1]
     header = text.lstrip("\n").partition("\n")[0]
-    for separator in ",;\t":
+    for separator in ",;\t|":
         found = next(csv.reader([header], delimiter=separator), [])
         if {name.strip() for name in found}.issuperset(columns):
-            return separator
-    return ","
+            return text, separator
+    return text, ","
 
 
 def _read_tsv(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
