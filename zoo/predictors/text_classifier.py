@@ -68,7 +68,7 @@ class TextClassifier(Predictor):
         self._judge = graph(self._judged)
         # One graph, on any backend: operation by operation, a text takes four times as long.
         self._ids = tf.function(
-            tokenizer.__call__, [tf.TensorSpec([None], tf.string)], autograph=False
+            lambda texts: self.tokenizer(texts), [tf.TensorSpec([None], tf.string)], autograph=False
         )
 
     def compile(self, optimizer: keras.optimizers.Optimizer) -> keras.Model:
