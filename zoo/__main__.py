@@ -1,5 +1,6 @@
 """Lists what the zoo has, and serves models: `python -m zoo [VERB]`."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,12 @@ def _describe(model: str, folder: Path) -> dict[str, Any]:
     known = {"name": model, "folder": str(folder)}
     try:
         metrics = catalogue.read_metrics(folder)
-    except UserError as error:
-        return known | {"error": str(error)}
+        whole = isinstance(json.loads((folder / catalogue.CONFIG_NAME).read_text("utf-8")), dict)
+        whole = whole and (folder / "model.keras").is_file()
+    except (UserError, OSError, ValueError, RecursionError):
+        whole = False
+    if not whole:
+        return known | {"error": "damaged: restore it, or train it again"}
     metric, settings = metrics.get("metric", ""), metrics.get("settings", {})
     return known | {
         "metric": metric or None,

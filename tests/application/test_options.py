@@ -215,6 +215,7 @@ def house(tmp_path, monkeypatch, saved_models):
     for name, metrics in {"good": good, "bare": {}}.items():
         (saved_models / name).mkdir(parents=True)
         (saved_models / name / "config.json").write_text("{}")
+        (saved_models / name / "model.keras").touch()
         (saved_models / name / "metrics.json").write_text(json.dumps(metrics))
     shutil.copytree(saved_models / "good", saved_models / "damaged")
     (saved_models / "damaged" / "metrics.json").write_text("{")
@@ -246,7 +247,7 @@ def test_lists_as_json_and_for_people(capsys):
     ]  # fmt: skip
     assert bare == {"name": "bare", **dict.fromkeys([*good][1:])}
     assert damaged["name"] == "damaged"
-    assert "metrics.json" in damaged["error"]
+    assert damaged["error"] == "damaged: restore it, or train it again"
 
     lines = [line.rstrip() for line in listed(capsys).splitlines()]
     titles = [line for line in lines if not line.startswith(" ")]

@@ -129,6 +129,7 @@ def test_what_is_passed_over(write):
         ("1 a x O\n2 b x O\n\n1 c x B-X\n", [("a b", "O O"), ("c", "B-X")]),
         ("0 a x O\n1 b x O\n\n2 c x B-X\n", [("a b", "O O"), ("c", "B-X")]),  # goes on
         ("1-2 ab _ _\n1 a x O\n1.1 - - _\n2 b x O\n", [("a b", "O O")]),  # CoNLL-U
+        ("1-2 ab x O\n1 a x O\n1.1 - x O\n2 b x O\n", [("a b", "O O")]),
         ("#id=1\na O\n\u00a0 \nb O\n", [("a", "O"), ("b", "O")]),
         ("1 CD x O\n", [("1", "O")]),
         ("# O\n1 O\n\n#1 O\n# B-MISC\n\n# O\n", [("# 1", "O O"), ("#1 #", "O B-MISC"), ("#", "O")]),
@@ -155,6 +156,10 @@ def test_only_space_and_tab_part_columns_and_characters_stay_as_they_are(write):
         ("a X O\nb O\n", "line 2 has 2 columns where line 1 has 3"),
         ("# id\n\na O\n\nNew York B-LOC\n", "line 5 has 3 columns where line 3 has 2"),
         ("a O\n# a comment within\n", "line 2 has 4 columns where line 1 has 2"),
+        *(
+            ("1 a x O\n2 b x O\n\n" * 2 + f"1 e x O\n{odd} f x O\n", "line 8: the first column")
+            for odd in ("3", "x", "1")
+        ),
         *(
             (f"a O\nb {tag}\n", f"line 2: '{tag}' is no tag")
             for tag in ("X-A", "o", "B-", "B", "O-A")

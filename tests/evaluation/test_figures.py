@@ -116,7 +116,7 @@ def test_of_many_labels_the_most_confused_are_drawn(tmp_path, monkeypatch):
     matrix = np.diag(np.full(200, 9))
     matrix[7, 150] = matrix[150, 9] = 3
     drawn = []
-    monkeypatch.setattr(figures.Figure, "savefig", lambda self, *_, **__: drawn.append(self))
+    monkeypatch.setattr(figures, "_save", lambda figure, *_: drawn.append(figure))
     figures.confusion_matrix(matrix, [f"label {i}" for i in range(200)], tmp_path / "many.png")
     axes = drawn[0].axes[0]
     names = [label.get_text() for label in axes.get_yticklabels()]

@@ -70,7 +70,9 @@ def _results(task: Task, data: Any, metrics: Metrics) -> str:
         f"## Results\n\nTest split, {metrics['examples']:,} examples. The best epoch "
         f"was chosen on the validation split ({metric} "
         f"{metrics[f'validation_{metric}']:.4f}).\n\n"
-        f"| | {metric} |\n|---|---|\n" + "\n".join(rows) + (f"\n\n{details}" if details else "")
+        f"| | {metric} |\n|---|---|\n"
+        + "\n".join(rows)
+        + (f"\n\n{details.strip()}" if details else "")
     )
 
 

@@ -1,6 +1,7 @@
 """Pictures of a training and of what it led to, drawn without a display as PNG files."""
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,12 @@ _TRAIN, _VALIDATION, _MUTED = "#2a6f97", "#e07a1f", "#8a8f98"
 _DOTS_PER_INCH = 120
 _MOST_LABELS = 30
 _INCHES_PER_TOKEN, _LEAST_INCHES, _MOST_INCHES = 0.3, 2.5, 30
+
+
+def _save(figure: Figure, path: str | Path, dots_per_inch: int) -> None:
+    """Writes a PNG file; of letters that the font does not have, nothing is said."""
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
+        figure.savefig(path, format="png", dpi=dots_per_inch)
 
 
 def learning_curves(
@@ -35,7 +42,7 @@ def learning_curves(
         _draw_metric(axes, name, history, best_epoch)
     for axes in list(panels):
         axes.set_axis_off()
-    figure.savefig(path, format="png", dpi=_DOTS_PER_INCH)
+    _save(figure, path, _DOTS_PER_INCH)
 
 
 def _draw_metric(
@@ -100,7 +107,7 @@ def confusion_matrix(
     bar = figure.colorbar(image, ax=axes, shrink=0.8, format="{x:.0%}")
     bar.outline.set_visible(False)
     bar.set_label("share of the true label")
-    figure.savefig(path, format="png", dpi=_DOTS_PER_INCH)
+    _save(figure, path, _DOTS_PER_INCH)
 
 
 def reliability(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
@@ -119,7 +126,7 @@ def reliability(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     axes.scatter(probabilities, right, s=sizes, color=_TRAIN)
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability", ylabel="share that is right")
     _tidy(axes)
-    figure.savefig(path, format="png", dpi=100)
+    _save(figure, path, 100)
 
 
 def alignment(
@@ -136,7 +143,7 @@ def alignment(
     axes.set_xticks(range(len(source)), source, rotation=90)
     axes.set_yticks(range(len(target)), target)
     axes.xaxis.tick_top()
-    figure.savefig(path, format="png", dpi=100)
+    _save(figure, path, 100)
 
 
 def bleu_by_source_length(
@@ -159,4 +166,4 @@ def bleu_by_source_length(
     axes.set_ylabel("BLEU")
     _tidy(axes)
     axes.legend(frameon=False)
-    figure.savefig(path, format="png", dpi=100)
+    _save(figure, path, 100)

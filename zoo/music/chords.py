@@ -172,6 +172,8 @@ class ChordEncoder:
     @staticmethod
     def key_id(key: str | None) -> int:
         """The id of a key, from 1; 0 for None."""
+        if key is not None and key not in KEYS:
+            raise UserError(f"{key!r} is not a key: give one like 'G major', or None")
         return 0 if key is None else 1 + KEYS.index(key)
 
     def require(self, score: Score) -> None:

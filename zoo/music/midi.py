@@ -80,11 +80,11 @@ def _parsed(path: str | Path, content: bytes) -> mido.MidiFile:
     if content.startswith(b"RIFF"):  # a container, as Windows has it
         content = content[max(content.find(b"MThd"), 0) :]
     if not content.startswith(b"MThd"):
-        raise UserError(f"{path}: this is not a MIDI file: give one that ends in .mid")
+        raise UserError(f"{path}: this is not a MIDI file, whatever its name is")
     try:
         file = mido.MidiFile(file=io.BytesIO(_tracks_only(content)), clip=True)
     except Exception as error:  # mido does not say which errors a damaged file can cause
-        reason = (str(error) or type(error).__name__).partition("\n")[0]
+        reason = (str(error) or "it ends too early").partition("\n")[0]
         raise UserError(f"{path}: the MIDI file is damaged ({reason}): fetch it again") from error
     if file.type == 2:
         raise UserError(f"{path}: MIDI files of type 2 hold several pieces: save it as type 1")

@@ -165,9 +165,13 @@ def batches_by_length(
 
 
 def unknown_share(ids: np.ndarray) -> np.ndarray:
-    """The share of `<UNK>` among the tokens of rows, (batch,), of padded ids (batch, timesteps)."""
-    unknown, known = ids == UNKNOWN_ID, ids > END_ID
-    return unknown.sum(axis=1) / np.maximum((unknown | known).sum(axis=1), 1)
+    """The share of `<UNK>` among the tokens of rows, (batch,), of padded ids (batch, timesteps).
+
+    A row without tokens is as unknown as can be: 1.
+    """
+    unknown = (ids == UNKNOWN_ID).sum(axis=1)
+    tokens = unknown + (ids > END_ID).sum(axis=1)
+    return np.where(tokens, unknown / np.maximum(tokens, 1), 1.0)
 
 
 def load_vocabulary(path: Path, size: int | None = None) -> Vocabulary:

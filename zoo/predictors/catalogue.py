@@ -61,6 +61,8 @@ def find_model(model: str | Path) -> Path:
 
     A model that a user trained comes before one of the same name that ships.
     """
+    if not isinstance(model, str | Path) or not str(model):
+        raise UserError(f"give the name or the folder of a model, not {model!r}")
     for folder in (trained_models() / model, SHIPPED_MODELS / model, Path(model)):
         if holds_model(folder):
             return folder

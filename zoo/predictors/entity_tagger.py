@@ -249,7 +249,8 @@ class EntityTagger(Predictor):
         """The share of words that are not in the vocabulary, (batch,)."""
         words = self.encoder.ragged(tokenize(text).tokens)["words"]
         unknown = tf.reduce_sum(tf.cast(words == UNKNOWN_ID, tf.float32), axis=1)
-        return unknown / tf.maximum(tf.cast(words.row_lengths(), tf.float32), 1)
+        tokens = tf.cast(words.row_lengths(), tf.float32)
+        return tf.where(tokens > 0, unknown / tf.maximum(tokens, 1), 1)
 
     def _best_tags(self, ids: dict[str, Tensor]) -> Tensor:
         """Tags, (batch, timesteps) int32, on any backend."""

@@ -17,7 +17,7 @@ from zoo.music import notes
 from zoo.music.chords import END_ID, ChordEncoder
 from zoo.music.score import Score
 from zoo.music.transpositions import transpositions
-from zoo.predictors.base import Predictor, map_by_length, texts_of
+from zoo.predictors.base import Predictor, list_of, map_by_length, texts_of
 from zoo.predictors.chord_sequences import ChordSequences
 from zoo.predictors.endpoints import Endpoint
 from zoo.predictors.graphs import padded
@@ -231,7 +231,7 @@ class MusicModel(Predictor):
         settings = sampling(temperature, top_k, top_p)
         if melody is None:
             check_length(length)
-            begin, first, metre = self.seed(seed_chord), 0, None
+            begin, first, metre = self.seed(*list_of([seed_chord])), 0, None
             given = padded(begin, max(length or 0, len(begin)))[None]
         else:
             given = self.encoder.given_melody(melody)[None]

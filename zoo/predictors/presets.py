@@ -7,6 +7,7 @@ import io
 import json
 import os
 import tempfile
+import textwrap
 import weakref
 import zipfile
 from pathlib import Path
@@ -60,9 +61,11 @@ def load(preset: str | Path) -> Predictor:
     except UserError:
         raise
     except Exception as error:  # Keras, zip and HDF5 each have errors of their own for bad files
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = textwrap.shorten(reason, 200, placeholder=" ...")
         raise UserError(
-            f"{folder}: the saved model is damaged or incomplete ({reason}): restore or retrain it"
+            f"{folder}: the saved model is damaged, incomplete or not to be trusted ({reason}): "
+            "restore or retrain it"
         ) from error
 
 

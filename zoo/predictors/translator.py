@@ -269,6 +269,8 @@ class Translator(Predictor):
         if not self.attends:
             raise UserError("this model has no attention to draw: give one that has")
         texts = [tidy(text) for text in texts_of(texts, self.longest)]
+        if len(texts) != len(translations):
+            raise ValueError(f"{len(translations)} translations for {len(texts)} texts")
         sources = encoded(self.source_tokenizer, texts)
         targets = encoded(self.target_tokenizer, texts_of(translations))
         weights = self._align(*(for_keras(ids.to_tensor(PADDING_ID)) for ids in (sources, targets)))

@@ -140,8 +140,12 @@ def _parse(path: str | Path, file: TextIO) -> Vectors:
     words: list[str] = []
     rows: list[np.ndarray] = []
     damaged: list[int] = []
+    declared: list[int] = []
     for number, word, values in _fields(file):
-        dimension = len(rows[0]) if rows else len(values)
+        if number == len(values) == 1 and word.isdecimal() and values[0].isdecimal():
+            declared = [int(word), int(values[0])]  # word2vec's heading: words and dimension
+            continue
+        dimension = len(rows[0]) if rows else declared[1] if declared else len(values)
         vector = _numbers(values[-dimension:]) if len(values) >= dimension else None
         if not word or vector is None or _REPLACED in word:
             damaged.append(number)
@@ -152,25 +156,33 @@ def _parse(path: str | Path, file: TextIO) -> Vectors:
             rows.append(vector)
             if len(words) == MOST:
                 break
-    if damaged and len(damaged) >= len(rows):
-        count = f", of which the others have {len(rows[0])}" if rows else ""
-        raise UserError(f"{path}, line {damaged[0]}: not a word and its numbers{count}")
-    if damaged:
-        _LOG.warning("%s: %d damaged lines left out, such as %d", path, len(damaged), damaged[0])
-    if not rows:
-        raise UserError(f"{path}: no word vectors there: a word and its values on each line")
+    _check(path, rows, damaged, declared)
     first: dict[str, int] = {}
     for row, word in enumerate(normalized(words)):
         first.setdefault(word, row)
     return Vectors(tuple(first), np.stack([rows[row] for row in first.values()]))
 
 
+def _check(
+    path: str | Path, rows: Sequence[np.ndarray], damaged: Sequence[int], declared: Sequence[int]
+) -> None:
+    """Refuses a file that holds no more good lines than others; logs what is missing of one."""
+    if damaged and len(damaged) >= len(rows):
+        count = f", of which the others have {len(rows[0])}" if rows else ""
+        raise UserError(f"{path}, line {damaged[0]}: not a word and its numbers{count}")
+    if damaged:
+        _LOG.warning("%s: %d damaged lines left out, such as %d", path, len(damaged), damaged[0])
+    if declared and len(rows) + len(damaged) < min(declared[0], MOST):
+        _LOG.warning("%s: %d words of %d that its heading tells", path, len(rows), declared[0])
+    if not rows:
+        raise UserError(f"{path}: no word vectors there: a word and its values on each line")
+
+
 def _fields(file: TextIO) -> Iterator[tuple[int, str, list[str]]]:
-    """Yields the number of each line, its word and its values, without word2vec's heading."""
+    """Yields the number of each line that is not blank, its word and its values."""
     for number, line in enumerate(file, 1):
         word, *values = re.split("[ \t]", normalize(line.rstrip(" \t\r\n")))
-        heading = number == len(values) == 1 and word.isdecimal() and values[0].isdecimal()
-        if (word or values) and not heading:
+        if word or values:
             yield number, word, values
 
 

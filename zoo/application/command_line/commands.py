@@ -3,7 +3,9 @@
 import contextlib
 import importlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -37,10 +39,17 @@ def execute(command: click.Command, prog_name: str, arguments: list[str] | None 
     try:
         with _named_extras():
             result = command.main(arguments, prog_name, standalone_mode=False)
+            sys.stdout.flush()
         return result if isinstance(result, int) else 0  # click returns the code of an early exit
     except (UserError, click.ClickException) as error:
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
         terminal.say(f"error: {' '.join(message.splitlines())}")
+        return 2
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes there
+        terminal.say(f"error: cannot write the results ({error.strerror})")
         return 2
     except click.Abort as abort:  # what click makes of Control-C
         click.echo(str(abort.__cause__ or "") or "interrupted", err=True)
@@ -56,6 +65,28 @@ def _named_extras() -> Iterator[None]:
         if (error.name or "").partition(".")[0] not in EXTRAS:
             raise
         raise MissingPackageError(error) from error
+
+
+@contextlib.contextmanager
+def _heeded_interrupt() -> Iterator[None]:
+    """Context whose end raises a KeyboardInterrupt that something in it has swallowed."""
+    interrupted: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt(number: int, frame: Any) -> None:
+        interrupted.append(number)
+        signal.default_int_handler(number, frame)
+
+    heeds = before is signal.default_int_handler
+    if heeds and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+        if interrupted:
+            raise KeyboardInterrupt
+    finally:
+        if signal.getsignal(signal.SIGINT) is interrupt:
+            signal.signal(signal.SIGINT, before)
 
 
 class _TaskCommands(click.Group):
@@ -93,7 +124,7 @@ def command_of(verb: Verb, task: Task | None = None) -> click.Command:
         if task:  # what loads TensorFlow, without its notices
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
             terminal.say_what_takes_long()
-            with silence_stderr():
+            with silence_stderr(), _heeded_interrupt():
                 importlib.import_module("zoo.application.workflow")
         output = terminal.Output(values.get(AS_JSON, False), _given(values))
         options = [values_of(one, values) for one in verb.options]

@@ -132,6 +132,8 @@ def as_json(result: dict[str, Any]) -> str:
 
 
 def _lines_of_standard_input() -> Iterator[str]:
+    if sys.stdin is None or sys.stdin.closed:
+        raise UserError("there is no standard input: give a file or a pipe")
     stream: TextIO = click.get_text_stream("stdin", encoding="utf-8-sig", errors="strict")  # type: ignore[operator]  # click hides its own hint
     try:
         for line in stream:

@@ -48,7 +48,8 @@ def parse(source: str | Path, text: str) -> list[Sentence]:
     found: list[list[Any]] = [
         [*rows] for inside, rows in groupby(_rows(source, text), key=bool) if inside
     ]
-    column = int(_counts_tokens(found))
+    counted = _without_counts(source, found)
+    found, column = counted or found, int(counted is not None)
     sentences = []
     for rows in found:
         lines, fields = zip(*rows, strict=True)
@@ -64,15 +65,35 @@ def is_tag(tag: str) -> bool:
     return _TAG.fullmatch(tag) is not None
 
 
-def _counts_tokens(found: list[list[Any]]) -> bool:
-    """Whether the first column counts the tokens of each sentence, from whatever number."""
+def _without_counts(source: str | Path, found: list[list[Any]]) -> list[list[Any]] | None:
+    """The rows of sentences whose first column counts their tokens; None if it does not.
 
-    def counts(rows: list[Any]) -> bool:
-        numbers = [fields[0] if len(fields) > 2 else "" for _, fields in rows]
-        first = numbers[0]
-        return first.isdecimal() and numbers == [str(int(first) + i) for i in range(len(rows))]
+    It does where it counts in most of the sentences; what breaks the count elsewhere is an error.
+    CoNLL-U has rows besides for several tokens as they are written in one word, 1-2, and for words
+    that are not there, 1.1: these are left out.
+    """
+    kept = [[row for row in rows if not _NO_TOKEN.fullmatch(row[1][0])] for rows in found]
+    kept = [rows for rows in kept if rows]
+    breaks = [_break(rows) for rows in kept]
+    if max(map(len, kept), default=0) < 2 or 2 * sum(map(bool, breaks)) >= len(kept):
+        return None
+    if first := next(filter(None, breaks), None):
+        raise UserError(
+            f"{source}: line {first}: the first column counts the tokens elsewhere, but not here: "
+            "mend the number, or take the column away"
+        )
+    return kept
 
-    return max(map(len, found), default=0) > 1 and all(map(counts, found))
+
+def _break(rows: list[Any]) -> int | None:
+    """The line where the first column of a sentence does not count on."""
+    before: int | None = None
+    for line, fields in rows:
+        number = int(fields[0]) if len(fields) > 2 and fields[0].isdecimal() else None
+        if number is None or before not in (None, number - 1):
+            return line
+        before = number
+    return None
 
 
 def _rows(source: str | Path, text: str) -> Iterator[tuple[int, list[str]] | None]:
@@ -87,7 +108,7 @@ def _rows(source: str | Path, text: str) -> Iterator[tuple[int, list[str]] | Non
             inside = False
             yield None
         elif _NO_TOKEN.fullmatch(fields[0]) and fields[-1] == "_":
-            continue
+            continue  # CoNLL-U, without a tag
         elif inside or not _is_comment(fields, width):
             if width is None:
                 first, width = number, len(fields)

@@ -34,7 +34,9 @@ class Grpc(Transport):
     def __init__(self, address: str, model: str, timeout: float):
         super().__init__(address, model, timeout)
         if "://" in address:
-            raise UserError(f"{address}: a gRPC address is HOST:PORT, without http://")
+            raise UserError(
+                f"{address}: a gRPC address is HOST:PORT, without http:// (--rest takes a URL)"
+            )
         unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
         self._channel = grpc.insecure_channel(address, options=unlimited)
         self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)

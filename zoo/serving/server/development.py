@@ -10,6 +10,7 @@ import functools
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -170,6 +171,8 @@ async def _failure(request: Request, error: Exception) -> Response:
             return _response({"error": f"Malformed request: {request.method} {path}"}, 400)
         return _response({"error": error.detail}, error.status_code)
     message = error.message if isinstance(error, tf.errors.OpError) else str(error)
+    if asserted := re.search(r"assertion failed: \[(.*?)\]", message):
+        message = asserted[1]  # what an export says of its limits, without TensorFlow's trace
     return _response({"error": message or type(error).__name__}, _STATUS.get(type(error), 500))
 
 
