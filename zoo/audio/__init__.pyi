@@ -1,0 +1,9 @@
+from . import files
+from .files import decode, read, write
+
+__all__ = [
+    "decode",
+    "files",
+    "read",
+    "write",
+]
