@@ -1,9 +1,10 @@
-from . import features, files
+from . import augmentation, features, files
 from .features import Features, normalized
 from .files import decode, read, write
 
 __all__ = [
     "Features",
+    "augmentation",
     "decode",
     "features",
     "files",
