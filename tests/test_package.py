@@ -41,6 +41,7 @@ def test_requirements_txt_pins_what_pyproject_asks_for():
             pinned[canonicalize_name(pin.name)] = specifier.version
     asked = chain(
         DEPENDENCIES,
+        OPTIONAL["audio"],
         OPTIONAL["formats"],
         OPTIONAL["serving"],
         *(GROUPS[group["include-group"]] for group in GROUPS["dev"]),

@@ -1,5 +1,6 @@
 from . import (
     application,
+    audio,
     cells,
     datasets,
     errors,
@@ -18,6 +19,7 @@ from .predictors.presets import load
 __version__: str
 __all__ = [
     "application",
+    "audio",
     "cells",
     "datasets",
     "errors",

@@ -13,6 +13,7 @@ class UserError(Exception):
 EXTRAS = {
     **dict.fromkeys(("ai_edge_litert", "onnx", "onnxruntime", "regex", "tf2onnx"), "formats"),
     **dict.fromkeys(("starlette", "uvicorn"), "serving"),
+    "av": "audio",
     "torch": "benchmarks",
 }
 

@@ -2,22 +2,30 @@
 
 import contextlib
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 
 from zoo.errors import UserError
 
 
-def read_bytes(path: str | Path) -> bytes:
-    """The content of a file; UserError if it is missing, cannot be read, or is empty."""
+@contextlib.contextmanager
+def reading(path: str | Path) -> Iterator[BufferedReader]:
+    """A file to read bytes from; UserError if it is missing, cannot be read, or is empty."""
     try:
-        content = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            if not file.peek(1):
+                raise UserError(f"{path}: the file is empty")
+            yield file
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such file") from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    if not content:
-        raise UserError(f"{path}: the file is empty")
-    return content
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The content of a file; UserError if it is missing, cannot be read, or is empty."""
+    with reading(path) as file:
+        return file.read()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,202 @@
+"""Waveforms to spectral features, by a graph of stock TensorFlow operations."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+KINDS = ("mfcc", "log_mel")
+DFTS = ("fft", "matrix")
+
+_LEAST_POWER = 1e-10  # which is -100 dB
+_LEAST_DEVIATION = 0.01  # dB; what is below is the rounding of float32
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    r"""Mel-frequency cepstral coefficients, or the mel spectrum in decibels, of recordings.
+
+    The defaults are those of `torchaudio.transforms.MFCC` at 8 kHz. A frame is `window` samples
+    around every multiple of `hop`; where these reach beyond the ends of a recording, it is
+    reflected there. With the periodic Hann window $w$, the frame $x$, HTK's mel bands $B$
+    from 0 to half the rate, as triangles over the frequency, and an orthonormal DCT:
+
+    $$
+    p_k = \Bigl|\sum_n w_n x_n e^{-2 \pi i k n / N}\Bigr|^2, \quad
+    d_b = 10 \log_{10} \max\Bigl(\sum_k B_{kb} p_k, 10^{-10}\Bigr), \quad
+    c = \mathrm{DCT}_{II}(\max(d, \max d - \text{range}))
+    $$
+
+    The maximum is that of the recording. Source: Davis & Mermelstein (1980), "Comparison of
+    parametric representations for monosyllabic word recognition in continuously spoken sentences".
+
+    The graph is one of TensorFlow whatever Keras runs on, goes into a SavedModel and can be traced
+    with any batch and length.
+
+    Args:
+        kind: "mfcc", or "log_mel", which is $\max(d, \max d - \text{range})$.
+        rate: samples a second.
+        coefficients: the first of the DCT, of "mfcc".
+        bands: mel bands.
+        window: samples of a frame.
+        hop: samples from one frame to the next.
+        decibels: the range below the loudest band of a recording.
+        dft: "fft", or "matrix": a product of matrices, for formats without a Fourier transform.
+
+    Raises:
+        ValueError: if `kind` or `dft` is none of these, or a size is not positive.
+    """
+
+    kind: str = "mfcc"
+    rate: int = 8_000
+    coefficients: int = 13
+    bands: int = 128
+    window: int = 400
+    hop: int = 200
+    decibels: float = 80.0
+    dft: str = "fft"
+
+    def __post_init__(self) -> None:
+        for name, known in (("kind", KINDS), ("dft", DFTS)):
+            if getattr(self, name) not in known:
+                received = f"Received: {getattr(self, name)!r}"
+                raise ValueError(f"`{name}` must be one of {', '.join(known)}. {received}")
+        for name in ("rate", "coefficients", "bands", "window", "hop", "decibels"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"`{name}` must be positive. Received: {getattr(self, name)!r}")
+        if self.coefficients > self.bands:
+            raise ValueError(f"`coefficients` must be {self.bands} at most, one of each band.")
+
+    @property
+    def size(self) -> int:
+        """Features of a frame."""
+        return self.coefficients if self.kind == "mfcc" else self.bands
+
+    def frames(self, lengths: Any) -> Any:
+        r"""The frames of recordings of $n$ samples: $1 + \lfloor n / hop \rfloor$, but 0 of none.
+
+        Args:
+            lengths: a tensor of integers, or an array or a number.
+        """
+        where = tf.where if tf.is_tensor(lengths) else np.where
+        return where(lengths > 0, 1 + lengths // self.hop, 0)
+
+    def __call__(self, waveforms: Any, lengths: Any) -> tf.Tensor:
+        """The features of a batch of recordings; what lies behind the end of one does not matter.
+
+        Args:
+            waveforms: (batch, samples) float32, padded with anything.
+            lengths: (batch,) int32, the samples of each row.
+
+        Returns:
+            (batch, frames(samples), size) float32; 0 behind the `frames(lengths)` of a row.
+        """
+        waveforms = tf.convert_to_tensor(waveforms, tf.float32)
+        samples = tf.shape(waveforms)[1]
+        lengths = tf.clip_by_value(tf.cast(lengths, tf.int32), 0, samples)
+        steps = tf.range(self.frames(samples))
+        counts = tf.sequence_mask(self.frames(lengths), tf.size(steps))
+        counts = tf.expand_dims(counts, -1)  # (batch, frames, 1)
+        power = self._power(self._framed(waveforms, lengths, steps))
+        mel = tf.maximum(tf.matmul(power, mel_bands(self.bands, self.window, self.rate)), 0)
+        decibels = 10 / np.log(10) * tf.math.log(tf.maximum(mel, _LEAST_POWER))
+        lowest = np.float32(10 * np.log10(_LEAST_POWER))
+        # Told so, because there may be no frame at all.
+        loudest = tf.reduce_max(tf.where(counts, decibels, lowest), axis=(1, 2), keepdims=True)
+        features = tf.maximum(decibels, tf.maximum(loudest, lowest) - self.decibels)
+        if self.kind == "mfcc":
+            features = tf.matmul(features, cosines(self.bands)[:, : self.coefficients])
+        return tf.where(counts, features, 0)
+
+    def _framed(self, waveforms: tf.Tensor, lengths: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+        """The frames of each row, reflected at the ends of the row: (batch, frames, window)."""
+        within = tf.range(self.window) - self.window // 2
+        # What lies before the first sample is what lies behind it. Nothing is negative then: ONNX
+        # and TensorFlow differ in the remainders of that.
+        places = tf.abs(steps[:, None] * self.hop + within)[None]  # (1, frames, window)
+        last = tf.maximum(lengths - 1, 0)[:, None, None]
+        # Back and forth between the first and the last sample, as often as a short row needs it.
+        places = tf.math.floormod(places, tf.maximum(2 * last, 1))
+        places = last - tf.abs(places - last)
+        waveforms = tf.pad(waveforms, ((0, 0), (0, 1)))  # rows of no samples have one to take
+        return tf.gather(waveforms, places, batch_dims=1)
+
+    def _power(self, frames: tf.Tensor) -> tf.Tensor:
+        """The power spectra of frames: (batch, frames, window // 2 + 1)."""
+        if self.dft == "matrix":
+            real, imaginary = fourier(self.window)
+            return tf.square(tf.matmul(frames, real)) + tf.square(tf.matmul(frames, imaginary))
+        spectra = tf.signal.rfft(frames * hann(self.window))
+        return tf.square(tf.math.real(spectra)) + tf.square(tf.math.imag(spectra))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as JSON takes them."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Features":
+        """The features of `get_config`."""
+        return cls(**config)
+
+
+def normalized(features: Any, lengths: Any) -> tf.Tensor:
+    """Each coefficient of an utterance with mean 0 and variance 1 over the frames that count.
+
+    Args:
+        features: (batch, frames, features).
+        lengths: (batch,) int32, the frames of each row that count.
+
+    Returns:
+        (batch, frames, features) float32; 0 behind the length of a row, and where a coefficient
+        does not change, as in silence or in one frame.
+    """
+    features = tf.convert_to_tensor(features, tf.float32)
+    lengths = tf.cast(lengths, tf.int32)
+    counts = tf.expand_dims(tf.sequence_mask(lengths, tf.shape(features)[1]), -1)
+    frames = tf.cast(tf.maximum(lengths, 1), tf.float32)[:, None, None]
+    features = tf.where(counts, features, 0)
+    mean = tf.reduce_sum(features, axis=1, keepdims=True) / frames
+    centred = tf.where(counts, features - mean, 0)
+    variance = tf.reduce_sum(tf.square(centred), axis=1, keepdims=True) / frames
+    return centred / tf.maximum(tf.sqrt(variance), _LEAST_DEVIATION)
+
+
+def hann(window: int) -> np.ndarray:
+    """The periodic Hann window, (window,) float32."""
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)).astype("float32")
+
+
+@functools.cache
+def fourier(window: int) -> tuple[np.ndarray, np.ndarray]:
+    """The real and the imaginary part of the DFT of a windowed frame, (window, window // 2 + 1)."""
+    # The product modulo the window is exact; that of floats would not be.
+    products = np.outer(np.arange(window), np.arange(window // 2 + 1)) % window
+    waves = np.exp(-2j * np.pi * products / window) * hann(window)[:, None]
+    return waves.real.astype("float32"), waves.imag.astype("float32")
+
+
+@functools.cache
+def mel_bands(bands: int, window: int, rate: int) -> np.ndarray:
+    """HTK's mel scale from 0 to half the rate in triangles: (window // 2 + 1, bands) float32.
+
+    The sides of a triangle are straight over the frequency, not over the mel scale. Bands that are
+    narrower than the spectrum is fine may hold nothing.
+    """
+    frequencies = np.linspace(0, rate // 2, window // 2 + 1)[:, None]
+    top = 2595 * np.log10(1 + (rate // 2) / 700)
+    corners = 700 * (10 ** (np.linspace(0, top, bands + 2) / 2595) - 1)
+    left, peak, right = corners[:-2], corners[1:-1], corners[2:]
+    rising = (frequencies - left) / (peak - left)
+    falling = (right - frequencies) / (right - peak)
+    return np.maximum(0, np.minimum(rising, falling)).astype("float32")
+
+
+@functools.cache
+def cosines(bands: int) -> np.ndarray:
+    """The orthonormal DCT-II of bands to coefficients, (bands, bands) float32."""
+    band, coefficient = np.arange(bands)[:, None], np.arange(bands)
+    matrix = np.cos(np.pi / bands * (band + 0.5) * coefficient) * np.sqrt(2 / bands)
+    matrix[:, 0] /= np.sqrt(2)
+    return matrix.astype("float32")

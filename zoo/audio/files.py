@@ -1,0 +1,148 @@
+"""Recordings to waveforms and back."""
+
+import contextlib
+import io
+import os
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from zoo.errors import MissingPackageError, UserError
+from zoo.music.files import reading, writing
+
+RATE = 8_000  # samples a second, as telephones have it
+LONGEST = 3_600  # seconds
+
+# Some formats name other files or servers to read from. None is reached.
+_ALONE = {"protocol_whitelist": "none"}
+# Raw frames, whose length is estimated from the first of them.
+_WITHOUT_LENGTH = ("mp3", "aac")
+_LOST = 0.05, 0.1  # of what a file says to last, and seconds: what encoders cut at its ends
+_RIFF_OF_STREAM = 2**31 - 2**16  # from here on the size is one that a stream had to make up
+_SCALE = 2**15
+
+
+def read(path: str | Path, rate: int = RATE) -> np.ndarray:
+    """Reads a recording of any format, rate and number of channels that PyAV reads.
+
+    A video is read for its sound. The channels are averaged, then values beyond -1 and 1 are cut.
+
+    Args:
+        path: the file.
+        rate: samples a second of the waveform. The library resamples, if it has to.
+
+    Returns:
+        (samples,) float32 from -1 to 1; 16 bits at this rate are the integers by 32,768, exactly.
+
+    Raises:
+        UserError: the file is missing, empty or damaged, without sound or samples, or lasts longer
+            than an hour (`LONGEST`), which is found before all of it is decoded. A WAV that is cut
+            off is damaged. MP3, AAC, Ogg and WebM may be cut off, as streams of them are.
+        MissingPackageError: PyAV is not installed.
+        ValueError: the rate is not positive.
+    """
+    with reading(path) as file:
+        return _waveform(file, str(path), rate)
+
+
+def decode(content: bytes, name: str, rate: int = RATE) -> np.ndarray:
+    """Reads the content of a file: see `read`. `name` is that of the file, for errors."""
+    if not content:
+        raise UserError(f"{name}: the file is empty")
+    return _waveform(io.BytesIO(content), name, rate)
+
+
+def write(waveform: np.ndarray, path: str | Path, rate: int = RATE) -> None:
+    """Writes (samples,) from -1 to 1 as WAV: 16 bits, one channel, `rate` samples a second.
+
+    Values beyond are cut. What was read from 16 bits at this rate is written as it was.
+
+    Raises:
+        UserError: the file cannot be written.
+        ValueError: the waveform has more than one axis, or a value that is no number.
+    """
+    waveform = np.asarray(waveform, "float64")
+    if waveform.ndim != 1 or not np.isfinite(waveform).all():
+        raise ValueError("`waveform` must be (samples,), of finite numbers.")
+    samples = np.clip(np.round(waveform * _SCALE), -_SCALE, _SCALE - 1).astype("<i2")
+    with writing(path), open(path, "wb") as opened, wave.open(opened) as file:
+        file.setnchannels(1)
+        file.setsampwidth(samples.itemsize)
+        file.setframerate(rate)
+        file.writeframes(samples.tobytes())
+
+
+def _waveform(file: BinaryIO, name: str, rate: int) -> np.ndarray:
+    if rate <= 0:
+        raise ValueError(f"`rate` must be positive. Received: {rate!r}")
+    _check_whole(file, name)
+    pieces, samples = [np.zeros(0, "float32")], 0
+    with _opened(file, name) as (container, stream):
+        seconds = 0.0
+        if stream.duration and container.format.name not in _WITHOUT_LENGTH:
+            seconds = float(stream.duration * stream.time_base)
+        for piece in _resampled(container, stream, rate) if seconds <= LONGEST else ():
+            pieces.append(piece)
+            samples += len(piece)
+            if samples > LONGEST * rate:
+                break
+    if max(seconds, samples / rate) > LONGEST:
+        raise UserError(f"{name}: lasts longer than {LONGEST // 60} minutes: cut it into parts")
+    part, least = _LOST
+    if samples / rate < seconds * (1 - part) - least:
+        ends = f"it ends after {samples / rate:.1f} of {seconds:.1f} seconds"
+        raise UserError(f"{name}: the recording is damaged ({ends}): fetch it again")
+    waveform = np.concatenate(pieces)
+    if not len(waveform):
+        raise UserError(f"{name}: the recording holds no samples: record it again")
+    if not np.isfinite(waveform).all():
+        raise UserError(f"{name}: the recording is damaged (not a number): fetch it again")
+    return np.clip(waveform, -1, 1)
+
+
+def _check_whole(file: BinaryIO, name: str) -> None:
+    """UserError if a WAV says to be longer than it is; the library reads as much as there is."""
+    head, there = file.read(12), file.seek(0, os.SEEK_END)
+    file.seek(0)
+    size = int.from_bytes(head[4:8], "little")
+    # Some programs count the eight bytes that the size leaves out.
+    if head[:4] == b"RIFF" and head[8:] == b"WAVE" and there < size < _RIFF_OF_STREAM:
+        ends = f"it ends after {there:,} of {size + 8:,} bytes"
+        raise UserError(f"{name}: the recording is damaged ({ends}): fetch it again")
+
+
+@contextlib.contextmanager
+def _opened(file: BinaryIO, name: str) -> Iterator[tuple[Any, Any]]:
+    """The container and its first audio stream; errors of PyAV are those of the user."""
+    try:
+        import av
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(error) from error
+    try:
+        # Titles in another encoding than UTF-8 are common.
+        with av.open(file, metadata_errors="replace", container_options=_ALONE) as container:
+            if not container.streams.audio:
+                raise UserError(f"{name}: there is no sound in it: give a WAV, FLAC, MP3 or Ogg")
+            yield container, container.streams.audio[0]
+    except UserError:
+        raise
+    except Exception as error:  # PyAV does not say which errors a damaged file can cause
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        message = f"{name}: this is not a recording, or it is damaged ({reason})"
+        raise UserError(f"{message}: give a WAV, FLAC, MP3 or Ogg") from error
+
+
+def _resampled(container: Any, stream: Any, rate: int) -> Iterator[np.ndarray]:
+    """The pieces of a stream, (samples,) each."""
+    import av
+
+    # The library would add channels to more than their mean, and so beyond 1: it is taken here.
+    resampler = av.AudioResampler(format="fltp", rate=rate)
+    for frame in container.decode(stream):
+        for resampled in resampler.resample(frame):
+            yield resampled.to_ndarray().mean(axis=0)
+    for resampled in resampler.resample(None):
+        yield resampled.to_ndarray().mean(axis=0)
