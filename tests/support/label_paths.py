@@ -23,6 +23,11 @@ def logits():
     return 2 * np.random.default_rng(8).normal(size=(len(TARGETS), STEPS, SYMBOLS))
 
 
+def spoilt(padding=np.nan):
+    """The logits with something else in the padding, float32."""
+    return np.where(MASK[..., None], logits(), padding).astype("float32")
+
+
 class Losses(keras.layers.Layer):
     """`ctc_loss` of the targets."""
 

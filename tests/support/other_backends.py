@@ -43,7 +43,7 @@ def cases():
     return {
         **CASES,
         **{n: of_cell(n, Recurrence, MASK) for n in ("reset_after_gru", "diagonal_peephole_lstm")},
-        "connectionist": LayerCase(label_paths.Losses, (label_paths.logits(),)),
+        "connectionist": LayerCase(label_paths.Losses, (label_paths.spoilt(),)),
         "gru in RNN": of_cell("gru", keras.layers.RNN, FIRST_STEP_COUNTS),
     }
 

@@ -14,11 +14,6 @@ from support.reference import central_differences
 from zoo.training import CTC, ctc_loss, infeasible
 
 
-def spoilt(value=np.nan):
-    """The logits with something else in the padding."""
-    return np.where(MASK[..., None], label_paths.logits(), value).astype("float32")
-
-
 def differentiate(x):
     """The losses of the targets, and the gradient of each, in logits (batch, steps, symbols)."""
     x = tf.constant(x)
@@ -39,7 +34,7 @@ def expected_gradients():
 
 @pytest.mark.parametrize("padding", [np.nan, np.inf, 1e3])
 def test_loss_is_that_of_all_paths(padding):
-    losses, gradients = differentiate(spoilt(padding))
+    losses, gradients = differentiate(label_paths.spoilt(padding))
     assert losses.dtype == "float32"
     expected = label_paths.expected_losses(label_paths.logits())
     np.testing.assert_allclose(losses, expected, rtol=1e-5, atol=1e-6)
@@ -108,7 +103,7 @@ def expected_of_batch(reduction, weights):
 @pytest.mark.parametrize("reduction", ["sum_over_time", "mean_per_step"])
 def test_lengths_come_from_masks(reduction):
     """Given, or carried by the predictions, or both; and examples are weighed."""
-    loss, x = CTC(reduction), spoilt()
+    loss, x = CTC(reduction), label_paths.spoilt()
     of_examples = np.array([1, 0, 2, 0.5, 1, 3, 1, 1], "float32")
     plain, weighed = (
         expected_of_batch(reduction, weights) for weights in (np.ones(len(x)), of_examples)
