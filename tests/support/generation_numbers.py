@@ -6,8 +6,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from support import label_paths
 from support.step_models import END, VOCABULARY, Recurrent
-from zoo.generation import beam_search, generate, truncated, uniforms
+from zoo.generation import beam_search, ctc, generate, truncated, uniforms
 from zoo.layers.scan import scan
 
 BATCH, STEPS = 6, 30
@@ -42,6 +43,13 @@ def numbers():
         settings = {"beams": 3, "length": 8, "end_id": END, "length_penalty": penalty}
         results[f"beams {penalty}"] = counted(beam_search, **settings)
     results["ties"] = truncated(np.array([[1.0, 2.0, 1.0, 1.0, 0.0]], "float32"), top_k=3)
+    paths = ops.convert_to_tensor(label_paths.spoilt()), label_paths.LENGTHS
+    results["ctc greedy"] = ctc.greedy(*paths)
+    results["ctc beams"] = ctc.prefix_beam_search(*paths, beams=5, n_best=3)
+    results["ctc fused"] = ctc.prefix_beam_search(
+        *paths, 5, 3, label_paths.language_model, weight=0.5
+    )
+    results["ctc alignment"] = ctc.alignment(paths[0][0], label_paths.TARGETS[0])
     for reverse in (False, True):
         results[f"sums {reverse}"] = _sums(reverse)
     return {

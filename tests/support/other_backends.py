@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from support import chains
+from support import chains, label_paths
 from support import tiny_training as tiny
 from support.layer_case import CASES, LayerCase, differentiate, loss_and_outputs, with_states
 from support.sequences import MASK, build_cell, sample
@@ -43,6 +43,7 @@ def cases():
     return {
         **CASES,
         **{n: of_cell(n, Recurrence, MASK) for n in ("reset_after_gru", "diagonal_peephole_lstm")},
+        "connectionist": LayerCase(label_paths.Losses, (label_paths.spoilt(),)),
         "gru in RNN": of_cell("gru", keras.layers.RNN, FIRST_STEP_COUNTS),
     }
 

@@ -1,3 +1,4 @@
+from . import ctc
 from .beams import Hypotheses, beam_search
 from .loop import Generation, generate
 from .random_numbers import uniforms
@@ -7,6 +8,7 @@ __all__ = [
     "Generation",
     "Hypotheses",
     "beam_search",
+    "ctc",
     "draw",
     "generate",
     "permitted",
