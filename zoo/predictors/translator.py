@@ -48,7 +48,6 @@ TOKENIZERS: dict[str, Any] = {
 PARTS_NAME = "target_parts.txt"
 BEAMS, LENGTH_PENALTY = 5, 1.0
 _PART = 5  # characters
-_BLANK = {"translation": "", "probability": 1.0, "familiar": True, "hypotheses": []}
 _Found: TypeAlias = tuple[list[dict[str, Any]], float, float]
 """The hypotheses of a text, its share of unknown tokens, the mean probability of one written."""
 
@@ -169,11 +168,13 @@ class Translator(Predictor):
             return self._translate(some, beams, length_penalty, n_best, copy_unknown)
 
         found = iter(map_by_length(translate, [text for text in texts if text], _BATCH_SIZE))
-        return [self._answer(*next(found)) if text else dict(_BLANK) for text in texts]
+        return [self._answer(*next(found)) if text else _nothing(1.0) for text in texts]
 
     def _answer(
         self, hypotheses: list[dict[str, Any]], unknown: float, of_token: float
     ) -> dict[str, Any]:
+        if not hypotheses:  # a vocabulary without a token that may be written
+            return _nothing(0.0)
         limits, best = self.calibration, hypotheses[0]
         likely = np.array(min(math.exp(best["log_probability"]), 1.0))
         probability = evaluation.calibration.tempered(likely, limits.temperature)
@@ -382,6 +383,12 @@ class Translator(Predictor):
             lines = (folder / PARTS_NAME).read_text("utf-8")
             translator.parts = frozenset(lines.removesuffix("\n").split("\n"))
         return translator
+
+
+def _nothing(probability: float) -> dict[str, Any]:
+    """What is said of a text whose translation is empty; if that is sure, it was blank."""
+    familiar = probability == 1
+    return {"translation": "", "probability": probability, "familiar": familiar, "hypotheses": []}
 
 
 def parts_of(text: str) -> set[str]:
