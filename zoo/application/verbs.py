@@ -92,13 +92,15 @@ def predict(task: Task, inputs: Inputs, options: Any, output: Output) -> dict[st
     predictions = output.track(found, total)
     if output.json:
         return {"predictions": list(predictions)}
-    unfamiliar: list[str] = []
+    unfamiliar, first = 0, ""
     for prediction in predictions:
         output.line(task.show(printable(prediction)))
         if not prediction.get("familiar", True):
-            unfamiliar.append(" ".join(prediction["input"].split())[:50])
+            first = prediction["input"] if not unfamiliar else first
+            unfamiliar += 1
     if unfamiliar:
-        output.note(f"unlike the training data: {len(unfamiliar):,}, such as '{unfamiliar[0]}'")
+        shown = " ".join(first.split())[:50]
+        output.note(f"unlike the training data: {unfamiliar:,}, such as '{shown}'")
     return None
 
 

@@ -68,8 +68,7 @@ class EntityTagger(Predictor):
         self.tag_names = tuple(tag_names)
         ids = {tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs}
         self._best, self._judged = graph(self._best_tags, ids), graph(self._judged_tags, ids)
-        self._found = graph(self._entities_of_texts, tf.TensorSpec([None], tf.string))
-        self._unknown = graph(self._unknown_of_texts, tf.TensorSpec([None], tf.string))
+        self._found = graph(self._found_in_texts, tf.TensorSpec([None], tf.string))
 
     @property
     def has_crf(self) -> bool:
@@ -125,10 +124,9 @@ class EntityTagger(Predictor):
 
     def _predicted(self, texts: list[str]) -> Iterator[tuple[list[tuple[Any, ...]], float]]:
         """Type, start, end and probability of the entities of each text; its unknown words."""
-        text = tf.constant(texts, tf.string)
-        answer, unknown = self._found(text), self._unknown(text).numpy()
+        answer = self._found(tf.constant(texts, tf.string))
         rows = zip(*(answer[name].numpy() for name in _OUTPUTS), strict=True)
-        for row, share in zip(rows, unknown, strict=True):
+        for row, share in zip(rows, answer[_UNKNOWN].numpy(), strict=True):
             yield [entity for entity in zip(*row, strict=True) if entity[1] >= 0], share
 
     def _in_text(self, text: str, pieces: list[str], found: list[tuple]) -> dict[str, Any]:
@@ -195,7 +193,7 @@ class EntityTagger(Predictor):
         found = evaluation.calibration.temperature_of_answers(*self._answers(validation))
         ids = self.encoder.ragged(tf.ragged.constant(validation.tokens, tf.string, ragged_rank=1))
         self.calibration = calibrated(found, unknown_share(ids["words"].to_tensor().numpy()))
-        self._found = graph(self._entities_of_texts, tf.TensorSpec([None], tf.string))
+        self._found = graph(self._found_in_texts, tf.TensorSpec([None], tf.string))
 
     def resources(self) -> tuple:
         return (self.encoder,)
@@ -204,12 +202,19 @@ class EntityTagger(Predictor):
         """What a served model answers to: texts, with the entities of each."""
 
         def expected(inputs: Arrays) -> Arrays:
-            return {name: array.numpy() for name, array in self._found(inputs["text"]).items()}
+            found = self._found(inputs["text"])
+            return {name: array.numpy() for name, array in found.items() if name != _UNKNOWN}
 
         served = text_endpoint(self._entities_of_texts, _WARM_UP_TEXTS, expected, self.longest)
         return (served,)
 
     def _entities_of_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = self._found_in_texts(text)
+        del found[_UNKNOWN]
+        return found
+
+    def _found_in_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The entities of texts, and the share of their words that are not in the vocabulary."""
         tokens = tokenize(text)
         lengths = tf.cast(tokens.tokens.row_lengths(), tf.int32)
         ids = {n: with_a_step(row.to_tensor()) for n, row in self.inputs(tokens.tokens).items()}
@@ -227,6 +232,7 @@ class EntityTagger(Predictor):
         kinds = tf.constant([tag[2:] for tag in self.tag_names])
         text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
         wide = tf.repeat(text[:, None], tf.shape(start)[1], axis=1)
+        unknown = tf.reduce_sum(tf.cast(ids["words"] == UNKNOWN_ID, tf.int32), axis=1)
         return {
             "entity_type": tf.where(start >= 0, tf.gather(kinds, found.tags), ""),
             "entity_text": tf.strings.substr(
@@ -235,6 +241,9 @@ class EntityTagger(Predictor):
             "entity_start": start,
             "entity_end": end,
             "entity_probability": self._tempered(found.probabilities),
+            _UNKNOWN: tf.where(
+                lengths > 0, tf.cast(unknown / tf.maximum(lengths, 1), tf.float32), 1.0
+            ),
         }
 
     def _tempered(self, probabilities: tf.Tensor) -> tf.Tensor:
@@ -244,13 +253,6 @@ class EntityTagger(Predictor):
         odds = probabilities / tf.maximum(1 - probabilities, 1e-7)
         odds = odds ** (1 / self.calibration.temperature)
         return odds / (1 + odds)
-
-    def _unknown_of_texts(self, text: tf.Tensor) -> tf.Tensor:
-        """The share of words that are not in the vocabulary, (batch,)."""
-        words = self.encoder.ragged(tokenize(text).tokens)["words"]
-        unknown = tf.reduce_sum(tf.cast(words == UNKNOWN_ID, tf.float32), axis=1)
-        tokens = tf.cast(words.row_lengths(), tf.float32)
-        return tf.where(tokens > 0, unknown / tf.maximum(tokens, 1), 1)
 
     def _best_tags(self, ids: dict[str, Tensor]) -> Tensor:
         """Tags, (batch, timesteps) int32, on any backend."""
@@ -288,6 +290,7 @@ class EntityTagger(Predictor):
         return cls(model, encoder, config["tags"])
 
 
+_UNKNOWN = "unknown"
 _OUTPUTS = ("entity_type", "entity_start", "entity_end", "entity_probability")
 
 
