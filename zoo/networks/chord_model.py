@@ -68,11 +68,20 @@ def chord_model(
     symbols = symbols_of(ranked)
     chords = keras.Input((None, voices), dtype="int32", name="chords")
     inputs = {"chords": chords}
-    one_way = (cell, units, layers, False, dropout, residual, cell_options)
     parts: _Parts = {
         "embedding": keras.layers.Embedding(symbols, embedding_dim, name="embedding"),
         "rules": ChordRules(ranked, name="rules"),
-        "recurrence": RecurrentStack(*one_way, return_state=True, name="recurrence"),
+        "recurrence": RecurrentStack(
+            cell,
+            units,
+            layers,
+            bidirectional=False,
+            dropout=dropout,
+            residual=residual,
+            cell_options=cell_options,
+            return_state=True,
+            name="recurrence",
+        ),
     }
     for extra, size in (("positions", positions), ("keys", keys)):
         if size:

@@ -90,8 +90,17 @@ def encoder_decoder(
     encoder = RecurrentStack(
         cell, units, layers, bidirectional, dropout, residual, cell_options, name="encoder"
     )
-    one_way = (cell, units, layers, residual, attention, input_feeding, dropout, cell_options)
-    decoder = AttentionDecoder(*one_way, name="decoder")
+    decoder = AttentionDecoder(
+        cell,
+        units,
+        layers,
+        residual=residual,
+        attention=attention,
+        input_feeding=input_feeding,
+        dropout=dropout,
+        cell_options=cell_options,
+        name="decoder",
+    )
     source_vectors, target_vectors = (
         keras.initializers.RandomNormal(stddev=_VECTOR_SCALE) for _ in range(2)
     )

@@ -71,8 +71,18 @@ def language_model(
         raise ValueError("`tie_weights` needs an `embedding_dim`: one-hot vectors have no weights")
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")
     mask = keras.ops.not_equal(token_ids, PADDING_ID)
-    one_way = (cell, units, layers, False, dropout, residual, cell_options, variational)
-    recurrence = RecurrentStack(*one_way, return_state=True, name="recurrence")
+    recurrence = RecurrentStack(
+        cell,
+        units,
+        layers,
+        bidirectional=False,
+        dropout=dropout,
+        residual=residual,
+        cell_options=cell_options,
+        variational=variational,
+        return_state=True,
+        name="recurrence",
+    )
     around = vectors_and_logits(vocabulary_size, embedding_dim, units, tie_weights)
     dropout_class = keras.layers.SpatialDropout1D if variational else keras.layers.Dropout
 
