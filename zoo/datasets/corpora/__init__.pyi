@@ -3,9 +3,11 @@ from . import (
     bible_en_fr,
     conll2003_english,
     dates,
+    gene_families,
     movie_snippets,
     package_index,
     shakespeare,
+    splice_junctions,
     tensorflow_datasets,
 )
 from .packaged import PACKAGED, packaged_names
@@ -16,9 +18,11 @@ __all__ = [
     "bible_en_fr",
     "conll2003_english",
     "dates",
+    "gene_families",
     "movie_snippets",
     "package_index",
     "packaged_names",
     "shakespeare",
+    "splice_junctions",
     "tensorflow_datasets",
 ]
