@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import average_precision_score, matthews_corrcoef, roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 
 def classification_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
@@ -14,21 +14,44 @@ def classification_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dic
         probabilities: (examples, labels), of each label.
 
     Returns:
-        dict of `accuracy`, `mcc` (Matthews' correlation coefficient, for any number of labels: 1
-        if all are right, 0 by chance, and where there is but one), `loss` (mean cross-entropy, in
+        dict of `accuracy`, `mcc` (see `matthews_correlation`), `loss` (mean cross-entropy, in
         nats), `examples` and `confusion_matrix` (row the true label, column the predicted one).
     """
     labels = np.asarray(labels)
     predicted, classes = probabilities.argmax(axis=1), probabilities.shape[1]
     of_true = probabilities[np.arange(len(labels)), labels]
     cells = np.bincount(labels * classes + predicted, minlength=classes**2)
+    matrix = cells.reshape(classes, classes)
     return {
         "accuracy": float((predicted == labels).mean()),
-        "mcc": float(matthews_corrcoef(labels, predicted)),
+        "mcc": matthews_correlation(matrix),
         "loss": float(-np.log(np.maximum(of_true, 1e-12)).mean()),
         "examples": len(labels),
-        "confusion_matrix": cells.reshape(classes, classes).tolist(),
+        "confusion_matrix": matrix.tolist(),
     }
+
+
+def matthews_correlation(matrix: np.ndarray) -> float:
+    """Matthews' correlation of true and predicted labels, by Gorodkin for any number of labels.
+
+    With N examples, of which C are right, t(k) of label k and p(k) predicted to be so,
+
+        MCC = (C N - Σ t(k) p(k)) / sqrt((N² - Σ p(k)²) (N² - Σ t(k)²))
+
+    It is 1 if all are right and 0 by chance, however rare a label is; 0 too, where all examples
+    are, or are predicted to be, of one label.
+
+    Source: Gorodkin (2004), "Comparing two K-category assignments by a K-category correlation
+    coefficient".
+
+    Args:
+        matrix: (labels, labels) numbers of examples, row the true label, column the predicted one.
+    """
+    matrix = np.asarray(matrix, float)
+    true, predicted, number = matrix.sum(axis=1), matrix.sum(axis=0), matrix.sum()
+    spread = (number**2 - predicted @ predicted) * (number**2 - true @ true)
+    covariance = np.trace(matrix) * number - true @ predicted
+    return float(covariance / np.sqrt(spread)) if spread > 0 else 0.0
 
 
 def ranking_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:

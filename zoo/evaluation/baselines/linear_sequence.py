@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import matthews_corrcoef
+from sklearn.metrics import confusion_matrix
 
 from zoo import genomics
 from zoo.evaluation.baselines.linear import (
@@ -15,6 +15,7 @@ from zoo.evaluation.baselines.linear import (
     vectorizer_of,
     word_arrays,
 )
+from zoo.evaluation.classification import matthews_correlation
 
 _LONGEST = 6  # letters of a k-mer
 _REGULARISATION = 0.1  # the C of scikit-learn, of letters at places
@@ -65,9 +66,10 @@ class LinearSequenceBaseline(LinearBaseline):
     def evaluate(self, examples: Any) -> dict[str, float]:
         """The accuracy and Matthews' coefficient on `zoo.datasets.dna.LabelledSequences`."""
         predicted = self.predict(examples.sequences)
+        known = np.union1d(examples.labels, predicted)
         return {
             "accuracy": float((predicted == examples.labels).mean()),
-            "mcc": float(matthews_corrcoef(examples.labels, predicted)),
+            "mcc": matthews_correlation(confusion_matrix(examples.labels, predicted, labels=known)),
         }
 
     def _arrays(self) -> dict[str, Any]:
