@@ -91,6 +91,14 @@ def test_what_is_no_nucleotide(written, message):
     refused(rf"^a\.fa: line 3: .*{message}", genomics.normalized, written, "a.fa: line 3")
 
 
+@pytest.mark.parametrize("sequence", ["acgt", "ACU", "A C", "A\u00e9"])
+def test_ids_are_of_what_is_normalized(sequence):
+    for call in (genomics.ids, genomics.one_hot):
+        with pytest.raises(ValueError, match="normalized"):
+            call(sequence)
+    assert genomics.ids("").shape == (0,)
+
+
 def test_a_million_letters_take_no_time():
     sequence = drawn(1_000_000).lower()
     begun = time.perf_counter()

@@ -60,8 +60,11 @@ def normalized(sequence: str, name: str = "the sequence") -> str:
 
 
 def ids(sequence: str) -> np.ndarray:
-    """The ids of a sequence that is `normalized`: (timesteps,) int32, from 1 to 15."""
-    return _IDS[np.frombuffer(sequence.encode("ascii"), np.uint8)]
+    """The ids of a sequence: (timesteps,) int32, from 1 to 15; ValueError if not `normalized`."""
+    found = _IDS[np.frombuffer(sequence.encode("ascii", "replace"), np.uint8)]
+    if not found.all():
+        raise ValueError(f"`sequence` must be in the letters {LETTERS}: see `normalized`.")
+    return found
 
 
 def one_hot(sequence: str) -> np.ndarray:
