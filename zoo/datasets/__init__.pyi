@@ -7,6 +7,7 @@ from . import (
     plain_text,
     readers,
     sequence_tagging,
+    speech,
     text_classification,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "plain_text",
     "readers",
     "sequence_tagging",
+    "speech",
     "text_classification",
 ]

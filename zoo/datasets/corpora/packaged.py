@@ -32,6 +32,9 @@ PACKAGED = {
     "bach_chorales": Packaged(
         "music", "361 chorales in four parts by Bach, on a grid of sixteenths"
     ),
+    "free_spoken_digits": Packaged(
+        "speech", "9,000 utterances of one to seven English digits, joined from 3,000 clips"
+    ),
 }
 """The packaged corpora by name."""
 

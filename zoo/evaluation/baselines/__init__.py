@@ -5,5 +5,13 @@ from zoo.evaluation.baselines.dictionary import Dictionary
 from zoo.evaluation.baselines.kneser_ney import KneserNey
 from zoo.evaluation.baselines.linear_text import LinearTextBaseline
 from zoo.evaluation.baselines.most_frequent_tag import MostFrequentTag
+from zoo.evaluation.baselines.spoken_words import SpokenWords
 
-__all__ = ["ChordBigrams", "Dictionary", "KneserNey", "LinearTextBaseline", "MostFrequentTag"]
+__all__ = [
+    "ChordBigrams",
+    "Dictionary",
+    "KneserNey",
+    "LinearTextBaseline",
+    "MostFrequentTag",
+    "SpokenWords",
+]
