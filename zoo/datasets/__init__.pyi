@@ -9,6 +9,7 @@ from . import (
     plain_text,
     readers,
     sequence_tagging,
+    speech,
     text_classification,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "plain_text",
     "readers",
     "sequence_tagging",
+    "speech",
     "text_classification",
 ]

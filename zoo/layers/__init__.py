@@ -10,6 +10,7 @@ from zoo.layers.perturbation import Perturbation
 from zoo.layers.pooling import MaskedPooling
 from zoo.layers.recurrence import Recurrence
 from zoo.layers.stack import RecurrentStack
+from zoo.layers.subsampling import Subsampling
 from zoo.layers.tied_embedding import TiedEmbedding
 from zoo.layers.word_dropout import WordDropout
 
@@ -25,6 +26,7 @@ __all__ = [
     "Perturbation",
     "Recurrence",
     "RecurrentStack",
+    "Subsampling",
     "TiedEmbedding",
     "WordDropout",
 ]

@@ -38,6 +38,9 @@ PACKAGED = {
     "gene_families": Packaged(
         "dna", "3,629 coding sequences of human genes, of seven families of proteins"
     ),
+    "free_spoken_digits": Packaged(
+        "speech", "9,000 utterances of one to seven English digits, joined from 3,000 clips"
+    ),
 }
 """The packaged corpora by name."""
 

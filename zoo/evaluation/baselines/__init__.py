@@ -6,6 +6,7 @@ from zoo.evaluation.baselines.kneser_ney import KneserNey
 from zoo.evaluation.baselines.linear_sequence import LinearSequenceBaseline
 from zoo.evaluation.baselines.linear_text import LinearTextBaseline
 from zoo.evaluation.baselines.most_frequent_tag import MostFrequentTag
+from zoo.evaluation.baselines.spoken_words import SpokenWords
 
 __all__ = [
     "ChordBigrams",
@@ -14,4 +15,5 @@ __all__ = [
     "LinearSequenceBaseline",
     "LinearTextBaseline",
     "MostFrequentTag",
+    "SpokenWords",
 ]
