@@ -1,8 +1,11 @@
 from . import (
+    attribution,
     base,
     calibration,
     catalogue,
     chord_sequences,
+    classifier,
+    dna_classifier,
     endpoints,
     entities,
     entity_tagger,
@@ -17,7 +20,10 @@ from . import (
     token_sequences,
     translator,
 )
+from .attribution import Attribution, attributions
 from .base import Predictor
+from .classifier import Classifier
+from .dna_classifier import DnaClassifier
 from .entity_tagger import EntityTagger
 from .language_model import LanguageModel
 from .music_model import MusicModel
@@ -27,16 +33,23 @@ from .translator import Translator
 
 __all__ = [
     "PREDICTORS",
+    "Attribution",
+    "Classifier",
+    "DnaClassifier",
     "EntityTagger",
     "LanguageModel",
     "MusicModel",
     "Predictor",
     "TextClassifier",
     "Translator",
+    "attribution",
+    "attributions",
     "base",
     "calibration",
     "catalogue",
     "chord_sequences",
+    "classifier",
+    "dna_classifier",
     "endpoints",
     "entities",
     "entity_tagger",

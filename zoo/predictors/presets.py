@@ -23,6 +23,7 @@ from zoo.errors import UserError
 from zoo.predictors import integrity
 from zoo.predictors.calibration import Calibration
 from zoo.predictors.catalogue import CONFIG_NAME, METRICS_NAME, find_model
+from zoo.predictors.dna_classifier import DnaClassifier
 from zoo.predictors.entity_tagger import EntityTagger
 from zoo.predictors.folders import atomic_replace, passing_folder
 from zoo.predictors.language_model import LanguageModel
@@ -32,10 +33,13 @@ from zoo.predictors.translator import Translator
 
 MODEL_NAME = "model.keras"
 
-Predictor = EntityTagger | LanguageModel | MusicModel | TextClassifier | Translator
+Predictor = DnaClassifier | EntityTagger | LanguageModel | MusicModel | TextClassifier | Translator
 PREDICTORS = {
     kind.kind: kind
-    for kind in (TextClassifier, EntityTagger, LanguageModel, MusicModel, Translator)
+    for kind in (
+        *(TextClassifier, EntityTagger, LanguageModel, MusicModel, Translator),
+        DnaClassifier,
+    )
 }
 
 
