@@ -278,6 +278,16 @@ class Normalization:
         found = tf.where(counts, (above - mean) / deviation, 0)
         return found, state + tf.reduce_sum(values, axis=1)
 
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as JSON takes them."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Normalization":
+        """The normalisation of `get_config`."""
+        lists = {name: tuple(config[name]) for name in ("mean", "deviation")}
+        return cls(**config | lists)
+
 
 def features_of(recordings: Sequence[np.ndarray], settings: Features) -> list[np.ndarray]:
     """The features, (frames, size) float32, of each recording by itself.

@@ -38,7 +38,7 @@ def transcription_metrics(
         of texts without an error; `examples`; and if there are two speakers or more, `by_speaker`,
         a dict of the name and a dict of `wer`, `cer` and `examples`.
     """
-    metrics = {
+    metrics: dict[str, Any] = {
         "wer": error_rate(texts, references),
         "cer": error_rate(texts, references, words=False),
         "exact_match": sum(map(str.__eq__, texts, references)) / max(len(texts), 1),

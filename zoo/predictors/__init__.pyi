@@ -12,7 +12,10 @@ from . import (
     music_model,
     music_model_endpoints,
     presets,
+    recordings,
     sampling,
+    speech_endpoints,
+    speech_recognizer,
     text_classifier,
     token_sequences,
     translator,
@@ -22,6 +25,7 @@ from .entity_tagger import EntityTagger
 from .language_model import LanguageModel
 from .music_model import MusicModel
 from .presets import PREDICTORS
+from .speech_recognizer import SpeechRecognizer
 from .text_classifier import TextClassifier
 from .translator import Translator
 
@@ -31,6 +35,7 @@ __all__ = [
     "LanguageModel",
     "MusicModel",
     "Predictor",
+    "SpeechRecognizer",
     "TextClassifier",
     "Translator",
     "base",
@@ -46,7 +51,10 @@ __all__ = [
     "music_model",
     "music_model_endpoints",
     "presets",
+    "recordings",
     "sampling",
+    "speech_endpoints",
+    "speech_recognizer",
     "text_classifier",
     "token_sequences",
     "translator",

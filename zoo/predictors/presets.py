@@ -27,15 +27,25 @@ from zoo.predictors.entity_tagger import EntityTagger
 from zoo.predictors.folders import atomic_replace, passing_folder
 from zoo.predictors.language_model import LanguageModel
 from zoo.predictors.music_model import MusicModel
+from zoo.predictors.speech_recognizer import SpeechRecognizer
 from zoo.predictors.text_classifier import TextClassifier
 from zoo.predictors.translator import Translator
 
 MODEL_NAME = "model.keras"
 
-Predictor = EntityTagger | LanguageModel | MusicModel | TextClassifier | Translator
+Predictor = (
+    EntityTagger | LanguageModel | MusicModel | SpeechRecognizer | TextClassifier | Translator
+)
 PREDICTORS = {
     kind.kind: kind
-    for kind in (TextClassifier, EntityTagger, LanguageModel, MusicModel, Translator)
+    for kind in (
+        TextClassifier,
+        EntityTagger,
+        LanguageModel,
+        MusicModel,
+        Translator,
+        SpeechRecognizer,
+    )
 }
 
 

@@ -1,0 +1,151 @@
+"""Speech to letters with connectionist temporal classification: T_x > T_y, not aligned.
+
+python -m tasks.speech                               train on spoken digits, test, save
+python -m tasks.speech predict call.wav talk.mp3     use the model that ships
+python -m tasks.speech train --data recordings.tsv   columns `audio`, a path, and `text`
+python -m tasks.speech --help
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import zoo
+from zoo.application import Card, Metric, Task, TrainingOptions, option
+from zoo.application.command_line import run
+from zoo.application.options import DataOptions, ModelOptions, fixed
+
+_RUNNING_WEIGHT = 40.0  # frames
+_SHOWN = 3  # of the test split, on the card
+
+
+@dataclass
+class Options(TrainingOptions):
+    """What `train` takes."""
+
+    units: int = 128
+    layers: int = 2
+    dropout: float = 0.3
+    epochs: int = 8
+    patience: int = 3
+    monitor: str = fixed("loss")
+    batch_size: int = 32
+    learning_rate: float = 0.003
+    features: str = option("mfcc", "What the network reads.", choices=("mfcc", "log_mel"))
+    rate: int = option(8_000, "Samples a second, to which recordings are resampled.", least=4_000)
+    subsampling: int = option(1, "Frames (of 25 ms) that make one step.", least=1, most=8)
+    subsampling_kind: str = option(
+        "stack",
+        "How: frames beside each other, or a convolution.",
+        choices=("stack", "convolution"),
+    )
+    augment: bool = option(True, "Change tempo, frequencies and noise in training.")
+
+
+@dataclass
+class PredictOptions(ModelOptions):
+    """What `predict` takes."""
+
+    beams: int = option(10, "Prefixes side by side; 1 takes the most probable path.", least=1)
+    n_best: int = option(1, "Show so many transcriptions, with their log P.", least=1, most=100)
+
+
+class Speech(Task):
+    """What was said, from audio to letters."""
+
+    name = "speech"
+    summary = "Speech recognition: audio to letters, with connectionist temporal classification."
+    corpus = "speech"
+    files = "CSV, TSV or JSON Lines with the columns audio and text"
+    dataset = "free_spoken_digits"
+    predictor = "speech_recognizer"
+    preset = "speech_bilstm_free_spoken_digits"
+    predicted_together = 32
+    metric = Metric("wer", lower_is_better=True, compared=("wer", "cer", "exact_match"))
+    options = Options
+    predict_options = PredictOptions
+    card = Card(
+        limits=(
+            "It knows the words, voices and rooms that it was trained on, and writes the letters "
+            "of what it takes for them, whatever is said.",
+            "Recordings are read at the rate of the model, by default that of telephones.",
+        )
+    )
+
+    def load_data(self, options: Any) -> Any:
+        corpus, more = zoo.datasets.speech, {"limit": options.limit, "rate": options.rate}
+        if options.data:
+            return corpus.from_files(options.data, options.validation, options.test, **more)
+        return corpus.load(options.dataset or self.dataset, **more)
+
+    def load_test(self, predictor: Any, options: DataOptions, metrics: Any) -> tuple[Any, str]:
+        corpus = zoo.datasets.speech
+        more = {"limit": options.limit, "rate": predictor.features.rate}
+        if options.data:
+            return corpus.from_file(options.data, **more), options.data
+        name = options.dataset or metrics.get("dataset", self.dataset)
+        return corpus.load(name, **more).test, name
+
+    def build(self, data: Any, options: Options) -> Any:
+        features = self._features(options)
+        tokenizer = zoo.text.characters.CharacterTokenizer.from_documents(data.train.texts)
+        frames = zoo.networks.Frames(
+            features.size, options.subsampling, options.subsampling_kind, options.units
+        )
+        model = zoo.networks.transcriber(
+            frames,
+            len(tokenizer.vocabulary),
+            **options.recurrence(),
+            bidirectional=options.bidirectional,
+            dropout=options.dropout,
+            name=self.name,
+        )
+        normalization = zoo.audio.Normalization()
+        if not options.bidirectional:  # which can stream: it does not wait for the end
+            found = zoo.audio.features_of(data.train.recordings, features)
+            every = np.concatenate(found)
+            mean, deviation = (tuple(map(float, of)) for of in (every.mean(0), every.std(0)))
+            normalization = zoo.audio.Normalization("running", mean, deviation, _RUNNING_WEIGHT)
+        return zoo.predictors.SpeechRecognizer(model, tokenizer, features, normalization)
+
+    @staticmethod
+    def _features(options: Options) -> Any:
+        step = options.rate // 40  # 25 ms
+        return zoo.audio.Features(
+            kind=options.features,
+            rate=options.rate,
+            bands=128 if options.features == "mfcc" else 40,
+            window=2 * step,
+            hop=step,
+        )
+
+    def batches(self, predictor: Any, examples: Any, options: Options, shuffle: bool) -> Any:
+        changes = zoo.audio.Augmentation() if shuffle and options.augment else None
+        return predictor.batches(
+            examples, options.batch_size, shuffle=shuffle, seed=options.seed, augmentation=changes
+        )
+
+    def predict(self, predictor: Any, inputs: list[str], options: Any) -> list[dict[str, Any]]:
+        if options is None:
+            return predictor.predict(inputs)
+        return predictor.predict(inputs, beams=options.beams, n_best=options.n_best)
+
+    def fit_baseline(self, data: Any, options: Options) -> Any:
+        return zoo.evaluation.baselines.SpokenWords.fit(
+            data.train.recordings, data.train.texts, self._features(options)
+        )
+
+    def load_baseline(self, path: Path, predictor: Any) -> Any:
+        return zoo.evaluation.baselines.SpokenWords.load(path, predictor.features)
+
+    def show(self, prediction: dict[str, Any]) -> str:
+        hypotheses = prediction["hypotheses"]
+        if len(hypotheses) > 1:
+            return "\n".join(f"{h['log_probability']:9.3f}  {h['text']}" for h in hypotheses)
+        return f"{prediction['probability']:.3f}  {prediction['text']}"
+
+
+if __name__ == "__main__":
+    run(Speech())

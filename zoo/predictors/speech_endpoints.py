@@ -1,0 +1,141 @@
+"""What a served recogniser of speech answers to: waveforms, or the content of WAV files."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from zoo import generation
+from zoo.layers.subsampling import subsampled
+from zoo.predictors.endpoints import Arrays, Endpoint, request, require_between, require_few
+
+BEAMS = 10
+_MOST_SECONDS = 300  # of a request, padding included
+_AUDIO = (
+    tf.TensorSpec([None, None], tf.float32, "audio"),
+    tf.TensorSpec([None], tf.int32, "length"),
+)
+_WAV = (tf.TensorSpec([None], tf.string, "wav"),)
+
+
+def endpoints(recognizer: Any) -> tuple[Endpoint, ...]:
+    """`serving_default` and `greedy` take waveforms, `wav` the content of WAV files.
+
+    `audio` is (batch, samples) float32 from -1 to 1 at the rate of the model, with the samples of
+    each row as `length`; `wav` is (batch,) strings of bytes, 16 bits at that rate, of which the
+    channels are averaged. The answer is `text`, and the `probability` that it is exactly right;
+    that of `greedy` is of the most probable path, and not calibrated.
+    """
+    rate = recognizer.features.rate
+    waves = [[_tone(rate, 0.4)], [_tone(rate, 0.9), _tone(rate, 0.1), np.zeros(1, "float32")]]
+    audio = [_padded(rows) for rows in waves]
+    wav = [request(wav=np.array([_wav(row, rate) for row in rows], object)) for rows in waves]
+
+    def expected(beams: int) -> Callable[[Arrays], Arrays]:
+        def answer(inputs: Arrays) -> Arrays:
+            rows = zip(inputs["audio"], inputs["length"], strict=True)
+            return _answers(recognizer, [row[:length] for row, length in rows], beams)
+
+        return answer
+
+    def expected_of_wav(inputs: Arrays) -> Arrays:
+        rows = [tf.audio.decode_wav(content, 1)[0].numpy()[:, 0] for content in inputs["wav"]]
+        return _answers(recognizer, rows, BEAMS)
+
+    return (
+        Endpoint("serving_default", _AUDIO, transcriber(recognizer, BEAMS), audio, expected(BEAMS)),
+        Endpoint("greedy", _AUDIO, transcriber(recognizer, 1), audio, expected(1)),
+        Endpoint("wav", _WAV, _of_wav(recognizer), wav, expected_of_wav),
+    )
+
+
+def transcriber(
+    recognizer: Any, beams: int
+) -> Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:
+    """A function of `audio` and `length`, of TensorFlow operations, to the answer."""
+
+    def answer(audio: tf.Tensor, length: tf.Tensor) -> dict[str, tf.Tensor]:
+        rows, samples = tf.unstack(tf.shape(audio))
+        tf.debugging.assert_equal(tf.size(length), rows, "length: one for each row of audio")
+        require_between(length, 0, samples, "length: from 0 to the samples of audio")
+        require_few(audio, _MOST_SECONDS * recognizer.features.rate)
+        logits, steps = logits_of_audio(recognizer, audio, length)
+        if beams == 1:
+            labels, _, total = generation.ctc.greedy(logits, steps)
+        else:
+            found = generation.ctc.prefix_beam_search(logits, steps, beams)
+            labels, total = found.labels[:, 0], found.log_probabilities[:, 0]
+        text = tf.strings.strip(recognizer.tokenizer.join(labels))
+        likely = tf.minimum(tf.exp(tf.where(steps > 0, total, 0.0)), 1.0)
+        if beams > 1:
+            likely = _tempered(likely, recognizer.calibration.temperature)
+        return {"text": text, "probability": likely}
+
+    return answer
+
+
+def logits_of_audio(
+    recognizer: Any, audio: tf.Tensor, length: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The logits of waveforms, (batch, steps, symbols), and the steps of each, (batch,)."""
+    audio = tf.clip_by_value(tf.where(tf.math.is_finite(audio), audio, 0.0), -1, 1)
+    features, frames = recognizer.features(audio, length), recognizer.features.frames(length)
+    features = recognizer.normalization(features, frames)
+    missing = tf.cast(tf.shape(features)[1] == 0, tf.int32)  # a network needs a step
+    features = tf.pad(features, [[0, 0], [0, missing], [0, 0]])
+    mask = tf.sequence_mask(frames, tf.shape(features)[1], tf.int32)
+    logits = recognizer.model({"features": features, "mask": mask}, training=False)
+    steps = tf.reduce_sum(subsampled(mask, recognizer.subsampling), axis=1)
+    return logits, steps
+
+
+def _of_wav(recognizer: Any) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    rate = recognizer.features.rate
+    answer = transcriber(recognizer, BEAMS)
+
+    def decoded(content: tf.Tensor) -> tf.RaggedTensor:
+        samples, own_rate = tf.audio.decode_wav(content)
+        message = f"wav: {rate} samples a second are needed, others are not resampled here"
+        tf.debugging.assert_equal(own_rate, rate, message)
+        return tf.RaggedTensor.from_tensor(tf.reduce_mean(samples, axis=1)[None])
+
+    def answer_wav(wav: tf.Tensor) -> dict[str, tf.Tensor]:
+        spec = tf.RaggedTensorSpec([1, None], tf.float32)
+        rows = tf.map_fn(decoded, wav, fn_output_signature=spec).merge_dims(0, 1)
+        return answer(rows.to_tensor(), tf.cast(rows.row_lengths(), tf.int32))
+
+    return answer_wav
+
+
+def _tempered(probabilities: tf.Tensor, temperature: float) -> tf.Tensor:
+    """`zoo.evaluation.calibration.tempered` as operations of TensorFlow."""
+    log_odds = tf.math.log(probabilities) - tf.math.log1p(-probabilities)
+    return tf.sigmoid(log_odds / temperature)
+
+
+def _answers(recognizer: Any, rows: list[np.ndarray], beams: int) -> Arrays:
+    """Each recording transcribed by itself, by the predictor."""
+    found = [recognizer.predict([row], beams=beams)[0] for row in rows]
+    probabilities = [one["probability"] for one in found]
+    if beams == 1:
+        logs = [one["hypotheses"][0]["log_probability"] for one in found]
+        probabilities = np.minimum(np.exp(logs), 1.0).tolist()
+    return request(text=[one["text"] for one in found], probability=probabilities)
+
+
+def _tone(rate: int, seconds: float) -> np.ndarray:
+    """A sound whose pitch rises, (samples,) float32."""
+    time = np.arange(int(rate * seconds)) / rate
+    return (0.3 * np.sin(2 * np.pi * time * (200 + 400 * time))).astype("float32")
+
+
+def _padded(rows: list[np.ndarray]) -> Arrays:
+    audio = np.zeros((len(rows), max(map(len, rows))), "float32")
+    for row, samples in zip(audio, rows, strict=True):
+        row[: len(samples)] = samples
+    return request(audio=audio, length=np.array([*map(len, rows)], "int32"))
+
+
+def _wav(waveform: np.ndarray, rate: int) -> bytes:
+    return tf.audio.encode_wav(tf.constant(waveform[:, None]), rate).numpy()
