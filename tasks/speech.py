@@ -50,6 +50,12 @@ class PredictOptions(ModelOptions):
 
     beams: int = option(10, "Prefixes side by side; 1 takes the most probable path.", least=1)
     n_best: int = option(1, "Show so many transcriptions, with their log P.", least=1, most=100)
+    alignment: str | None = option(
+        None, "PNG of the first recording and its letters over time.", file=True
+    )
+    stream: bool = option(
+        False, "Print while the audio comes in; of a model of one direction.", flag=True
+    )
 
 
 class Speech(Task):
@@ -119,6 +125,8 @@ class Speech(Task):
             bands=128 if options.features == "mfcc" else 40,
             window=2 * step,
             hop=step,
+            # Of a range below the loudest band, nothing could be said before the end.
+            decibels=80.0 if options.bidirectional else zoo.audio.features.UNBOUNDED,
         )
 
     def batches(self, predictor: Any, examples: Any, options: Options, shuffle: bool) -> Any:

@@ -9,7 +9,7 @@ from zoo.networks.language_model import initial_states, language_model, step_mod
 from zoo.networks.many_to_many import many_to_many
 from zoo.networks.many_to_one import many_to_one, probabilities_of
 from zoo.networks.stream_model import StreamModel
-from zoo.networks.transcriber import transcriber
+from zoo.networks.transcriber import stream_model, transcriber
 
 __all__ = [
     "AdversarialModel",
@@ -26,5 +26,6 @@ __all__ = [
     "many_to_one",
     "probabilities_of",
     "step_model",
+    "stream_model",
     "transcriber",
 ]

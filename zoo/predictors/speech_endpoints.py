@@ -1,4 +1,4 @@
-"""What a served recogniser of speech answers to: waveforms, or the content of WAV files."""
+"""What a served recogniser of speech answers to: waveforms, WAV files, or a stream in pieces."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +9,7 @@ import tensorflow as tf
 from zoo import generation
 from zoo.layers.subsampling import subsampled
 from zoo.predictors.endpoints import Arrays, Endpoint, request, require_between, require_few
+from zoo.predictors.speech_stream import StreamStep
 
 BEAMS = 10
 _MOST_SECONDS = 300  # of a request, padding included
@@ -26,6 +27,9 @@ def endpoints(recognizer: Any) -> tuple[Endpoint, ...]:
     each row as `length`; `wav` is (batch,) strings of bytes, 16 bits at that rate, of which the
     channels are averaged. The answer is `text`, and the `probability` that it is exactly right;
     that of `greedy` is of the most probable path, and not calibrated.
+
+    `stream`, of a model that can, takes a piece of `audio` with its `length` and the states, zeros
+    at first, and gives the `text` that is new and the states for the next piece: see `StreamStep`.
     """
     rate = recognizer.features.rate
     waves = [[_tone(rate, 0.4)], [_tone(rate, 0.9), _tone(rate, 0.1), np.zeros(1, "float32")]]
@@ -43,11 +47,12 @@ def endpoints(recognizer: Any) -> tuple[Endpoint, ...]:
         rows = [tf.audio.decode_wav(content, 1)[0].numpy()[:, 0] for content in inputs["wav"]]
         return _answers(recognizer, rows, BEAMS)
 
-    return (
+    found = (
         Endpoint("serving_default", _AUDIO, transcriber(recognizer, BEAMS), audio, expected(BEAMS)),
         Endpoint("greedy", _AUDIO, transcriber(recognizer, 1), audio, expected(1)),
         Endpoint("wav", _WAV, _of_wav(recognizer), wav, expected_of_wav),
     )
+    return (*found, _stream(recognizer)) if recognizer.streams else found
 
 
 def transcriber(
@@ -106,6 +111,44 @@ def _of_wav(recognizer: Any) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
         return answer(rows.to_tensor(), tf.cast(rows.row_lengths(), tf.int32))
 
     return answer_wav
+
+
+def _stream(recognizer: Any) -> Endpoint:
+    step = StreamStep(recognizer)
+    specs = step.specs()
+    unit = recognizer.features.hop * recognizer.subsampling
+
+    def answer(audio: tf.Tensor, length: tf.Tensor, *states: tf.Tensor) -> dict[str, tf.Tensor]:
+        rows, samples = tf.unstack(tf.shape(audio))
+        whole = f"audio and length: a multiple of {unit} samples, and those of a row as its length"
+        tf.debugging.assert_equal(tf.size(length), rows, whole)
+        require_between(length, 0, samples, whole)
+        tf.debugging.assert_equal(length % recognizer.features.hop, 0, whole)
+        tf.debugging.assert_equal(samples % unit, 0, whole)
+        require_few(audio, _MOST_SECONDS * recognizer.features.rate)
+        audio = tf.clip_by_value(tf.where(tf.math.is_finite(audio), audio, 0.0), -1, 1)
+        labels, new = step(audio, length, dict(zip(specs, states, strict=True)))
+        return {"text": recognizer.tokenizer.join(labels), **new}
+
+    def expected(inputs: Arrays) -> Arrays:
+        rows = []
+        for i in range(len(inputs["length"])):
+            row = {name: tf.constant(inputs[name][i : i + 1]) for name in specs}
+            length = int(inputs["length"][i])
+            audio = tf.constant(inputs["audio"][i : i + 1])
+            labels, new = step(audio, tf.constant([length]), row)
+            text = recognizer.tokenizer.join(labels).numpy()
+            rows.append({"text": text, **{name: value.numpy() for name, value in new.items()}})
+        return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+    examples = []
+    for rows, samples in ((1, 4 * unit), (2, 8 * unit)):
+        tone = _tone(recognizer.features.rate, samples / recognizer.features.rate)[:samples]
+        audio = np.tile(np.pad(tone, (0, samples - len(tone))), (rows, 1))
+        states = {name: value.numpy() for name, value in step.start(rows).items()}
+        length = np.array([samples, 0][:rows], "int32")
+        examples.append(request(audio=audio, length=length, **states))
+    return Endpoint("stream", (*_AUDIO, *specs.values()), answer, examples, expected)
 
 
 def _tempered(probabilities: tf.Tensor, temperature: float) -> tf.Tensor:

@@ -9,9 +9,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from scipy.special import softmax
 
 from zoo import evaluation, generation
-from zoo.audio import Augmentation, Features, Normalization, features_of
+from zoo.audio import Augmentation, Features, Normalization, features_of, pictures
 from zoo.cells.typing import Tensor
 from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.datasets.batches.mapped import MappedBatches
@@ -24,6 +25,7 @@ from zoo.predictors.endpoints import Endpoint
 from zoo.predictors.graphs import for_keras, graph
 from zoo.predictors.recordings import joined, parts, waveforms_of
 from zoo.predictors.speech_endpoints import endpoints
+from zoo.predictors.speech_stream import SpeechStream
 from zoo.text.characters import CharacterTokenizer
 from zoo.text.special_tokens import PADDING_ID
 from zoo.training import CTC
@@ -77,6 +79,17 @@ class SpeechRecognizer(Predictor):
     def seconds_per_step(self) -> float:
         """The time from one step of the network to the next."""
         return self.features.hop * self.subsampling / self.features.rate
+
+    @property
+    def streams(self) -> bool:
+        """Whether it can say what it hears before the recording has ended."""
+        layers = self.model.get_layer("recurrence"), self.model.get_layer(LAYER)
+        one_way = not layers[0].bidirectional and layers[1].kind == "stack"
+        return one_way and self.features.local and self.normalization.kind == "running"
+
+    def stream(self) -> SpeechStream:
+        """A stream that takes audio in pieces; a UserError if the model needs the whole of it."""
+        return SpeechStream(self)
 
     def compile(self, optimizer: keras.optimizers.Optimizer) -> keras.Model:
         # The loss has a kernel on the CPU alone, which XLA does not know.
@@ -218,7 +231,7 @@ class SpeechRecognizer(Predictor):
                 for i, n in enumerate(steps)
             ]
 
-        filled = [f if len(f) else np.zeros((1, self.features.size), "float32") for f in features]
+        filled = [f if len(f) else self._silence() for f in features]
         found = map_by_length(transcribe, filled, _BATCH_SIZE, _MOST_FRAMES)
         return [one if len(f) else _nothing() for one, f in zip(found, features, strict=True)]
 
@@ -252,6 +265,26 @@ class SpeechRecognizer(Predictor):
                 )
             start = end + 1
         return words
+
+    def draw(self, recording: Any, path: str | Path) -> None:
+        """Draws a recording, a path or a waveform, and the probabilities of letters, as PNG."""
+        (waveform,) = waveforms_of([recording], self.features.rate)
+        start = parts(waveform, self.features.rate)[0][1]
+        features = features_of([start], self.features)
+        logits, steps = self.logits(features if len(features[0]) else [self._silence()])
+        tokens = self.tokenizer.vocabulary.tokens
+        pictures.transcription(
+            start,
+            self.features.rate,
+            softmax(logits[0, : steps[0]], axis=-1),
+            self.seconds_per_step,
+            ["␣" if token == " " else token for token in tokens],
+            self.transcribe(features)[0]["words"],
+            path,
+        )
+
+    def _silence(self) -> np.ndarray:
+        return np.zeros((1, self.features.size), "float32")
 
     def logits(self, features: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """The logits of features, (batch, steps, symbols) float32, and the steps of each."""
