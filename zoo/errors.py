@@ -14,6 +14,7 @@ EXTRAS = {
     **dict.fromkeys(("ai_edge_litert", "onnx", "onnxruntime", "regex", "tf2onnx"), "formats"),
     **dict.fromkeys(("starlette", "uvicorn"), "serving"),
     "av": "audio",
+    "dnaio": "genomics",
     "torch": "benchmarks",
 }
 

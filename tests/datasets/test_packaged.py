@@ -30,15 +30,28 @@ SIZES = {
     "dates": (40_000, 2_000, 4_000),
     "bible_en_fr": (8_687, 1_155, 1_349),
     "bach_chorales": (287, 35, 39),
+    "splice_junctions": (2_108, 294, 602),
+    "gene_families": (2_898, 414, 317),
 }
-QUICK = ("movie_snippets", "shakespeare")  # to prepare; the others have tests of their own
+QUICK = (
+    "movie_snippets",
+    "shakespeare",
+    "splice_junctions",
+    "gene_families",
+)  # to prepare; the others have tests of their own
 CORPORA = [pytest.param(n, marks=() if n in QUICK else pytest.mark.long) for n in PACKAGED]
-LICENCES = {"movie_snippets": "MIT", "conll2003_english": "for research use only", "dates": "BSD"}
+LICENCES = {
+    "movie_snippets": "MIT",
+    "conll2003_english": "for research use only",
+    "dates": "BSD",
+    "splice_junctions": "CC BY 4.0",
+    "gene_families": "MIT",
+}
 
 
 def texts(split):
     """What a model would know again, by example."""
-    for name in ("texts", "sources", "pieces"):
+    for name in ("texts", "sources", "pieces", "sequences"):
         if hasattr(split, name):
             return {getattr(text, "name", text) for text in getattr(split, name)}
     return {" ".join(tokens) for tokens in split.tokens}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import keras
 
@@ -14,7 +15,7 @@ LAYER = "subsampling"
 
 @dataclass(frozen=True)
 class Frames:
-    """What a network reads where it reads no tokens.
+    """What a network reads where it reads frames: an encoder, see `zoo.networks.encoders`.
 
     Attributes:
         size: features of a frame.
@@ -26,6 +27,7 @@ class Frames:
     subsampling: int = 1
     kind: str = "stack"
     width: int | None = None
+    readings: ClassVar[int] = 1
 
     def inputs(self) -> dict[str, Tensor]:
         """The inputs of a network, by name: see `zoo.networks.transcriber`."""
@@ -33,6 +35,10 @@ class Frames:
             "features": keras.Input((None, self.size), dtype="float32", name="features"),
             "mask": keras.Input((None,), dtype="int32", name="mask"),
         }
+
+    def steps(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The steps, and which of them count: `steps_of` a new layer."""
+        return self.steps_of(inputs, self.layer())
 
     def layer(self) -> Subsampling:
         """A new layer that makes steps of frames."""

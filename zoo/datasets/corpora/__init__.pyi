@@ -4,9 +4,11 @@ from . import (
     conll2003_english,
     dates,
     free_spoken_digits,
+    gene_families,
     movie_snippets,
     package_index,
     shakespeare,
+    splice_junctions,
     tensorflow_datasets,
 )
 from .packaged import PACKAGED, packaged_names
@@ -18,9 +20,11 @@ __all__ = [
     "conll2003_english",
     "dates",
     "free_spoken_digits",
+    "gene_families",
     "movie_snippets",
     "package_index",
     "packaged_names",
     "shakespeare",
+    "splice_junctions",
     "tensorflow_datasets",
 ]

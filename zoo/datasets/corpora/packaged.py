@@ -32,6 +32,12 @@ PACKAGED = {
     "bach_chorales": Packaged(
         "music", "361 chorales in four parts by Bach, on a grid of sixteenths"
     ),
+    "splice_junctions": Packaged(
+        "dna", "3,004 windows of primate DNA: from exon to intron, the reverse, or neither"
+    ),
+    "gene_families": Packaged(
+        "dna", "3,629 coding sequences of human genes, of seven families of proteins"
+    ),
     "free_spoken_digits": Packaged(
         "speech", "9,000 utterances of one to seven English digits, joined from 3,000 clips"
     ),
