@@ -6,6 +6,7 @@ python -m tasks.speech train --data recordings.tsv   columns `audio`, a path, an
 python -m tasks.speech --help
 """
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ import zoo
 from zoo.application import Card, Metric, Task, TrainingOptions, option
 from zoo.application.command_line import run
 from zoo.application.options import DataOptions, ModelOptions, fixed
+from zoo.errors import UserError
 
 _RUNNING_WEIGHT = 40.0  # frames
-_SHOWN = 3  # of the test split, on the card
+_LETTER_DIM = 64  # of the vectors of letters that a decoder reads
+_PIECE = 0.25  # seconds of a stream that come at a time
 
 
 @dataclass
@@ -35,6 +38,11 @@ class Options(TrainingOptions):
     learning_rate: float = 0.003
     features: str = option("mfcc", "What the network reads.", choices=("mfcc", "log_mel"))
     rate: int = option(8_000, "Samples a second, to which recordings are resampled.", least=4_000)
+    head: str = option(
+        "ctc",
+        "How letters come of the steps: CTC, or a decoder with attention.",
+        choices=("ctc", "attention"),
+    )
     subsampling: int = option(1, "Frames (of 25 ms) that make one step.", least=1, most=8)
     subsampling_kind: str = option(
         "stack",
@@ -100,14 +108,17 @@ class Speech(Task):
         frames = zoo.networks.Frames(
             features.size, options.subsampling, options.subsampling_kind, options.units
         )
-        model = zoo.networks.transcriber(
-            frames,
-            len(tokenizer.vocabulary),
+        more: dict[str, Any] = {
             **options.recurrence(),
-            bidirectional=options.bidirectional,
-            dropout=options.dropout,
-            name=self.name,
-        )
+            "bidirectional": options.bidirectional,
+            "dropout": options.dropout,
+            "name": self.name,
+        }
+        symbols = len(tokenizer.vocabulary)
+        if options.head == "ctc":
+            model = zoo.networks.transcriber(frames, symbols, **more)
+        else:
+            model = zoo.networks.encoder_decoder(frames, symbols, embedding_dim=_LETTER_DIM, **more)
         normalization = zoo.audio.Normalization()
         if not options.bidirectional:  # which can stream: it does not wait for the end
             found = zoo.audio.features_of(data.train.recordings, features)
@@ -138,7 +149,30 @@ class Speech(Task):
     def predict(self, predictor: Any, inputs: list[str], options: Any) -> list[dict[str, Any]]:
         if options is None:
             return predictor.predict(inputs)
+        if options.n_best > options.beams:
+            raise UserError(
+                f"--n-best {options.n_best} are more than {options.beams} beams find: give "
+                f"--beams {options.n_best}"
+            )
+        if options.alignment:
+            predictor.draw(inputs[0], options.alignment)
+            options.alignment = None  # it is of the first recording alone
+        if options.stream:
+            return [self._stream(predictor, name) for name in inputs]
         return predictor.predict(inputs, beams=options.beams, n_best=options.n_best)
+
+    @staticmethod
+    def _stream(predictor: Any, name: str) -> dict[str, Any]:
+        """What is said in a recording, shown as if it were being made, on standard error."""
+        waveform, rate = zoo.audio.read(name, predictor.features.rate), predictor.features.rate
+        stream, piece, texts = predictor.stream(), int(_PIECE * rate), []
+        for start in range(0, len(waveform), piece):
+            texts.append(stream.feed(waveform[start : start + piece]))
+            print(texts[-1], end="", file=sys.stderr, flush=True)
+        texts.append(stream.finish())
+        print(texts[-1], file=sys.stderr)
+        text = "".join(texts).strip()
+        return {"text": text, "seconds": len(waveform) / rate, "hypotheses": []}
 
     def fit_baseline(self, data: Any, options: Options) -> Any:
         return zoo.evaluation.baselines.SpokenWords.fit(
@@ -152,6 +186,8 @@ class Speech(Task):
         hypotheses = prediction["hypotheses"]
         if len(hypotheses) > 1:
             return "\n".join(f"{h['log_probability']:9.3f}  {h['text']}" for h in hypotheses)
+        if "probability" not in prediction:  # of a stream
+            return prediction["text"]
         return f"{prediction['probability']:.3f}  {prediction['text']}"
 
 

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from zoo import generation
-from zoo.layers.subsampling import subsampled
 from zoo.predictors.endpoints import Arrays, Endpoint, request, require_between, require_few
 from zoo.predictors.speech_stream import StreamStep
 
@@ -65,14 +63,11 @@ def transcriber(
         tf.debugging.assert_equal(tf.size(length), rows, "length: one for each row of audio")
         require_between(length, 0, samples, "length: from 0 to the samples of audio")
         require_few(audio, _MOST_SECONDS * recognizer.features.rate)
-        logits, steps = logits_of_audio(recognizer, audio, length)
-        if beams == 1:
-            labels, _, total = generation.ctc.greedy(logits, steps)
-        else:
-            found = generation.ctc.prefix_beam_search(logits, steps, beams)
-            labels, total = found.labels[:, 0], found.log_probabilities[:, 0]
-        text = tf.strings.strip(recognizer.tokenizer.join(labels))
-        likely = tf.minimum(tf.exp(tf.where(steps > 0, total, 0.0)), 1.0)
+        features, mask = normal_features(recognizer, audio, length)
+        labels, total = recognizer.head.best(features, mask, beams)
+        nothing = tf.reduce_sum(mask, axis=1) == 0
+        text = tf.where(nothing, "", tf.strings.strip(recognizer.tokenizer.join(labels)))
+        likely = tf.minimum(tf.exp(tf.where(nothing, 0.0, total)), 1.0)
         if beams > 1:
             likely = _tempered(likely, recognizer.calibration.temperature)
         return {"text": text, "probability": likely}
@@ -80,19 +75,16 @@ def transcriber(
     return answer
 
 
-def logits_of_audio(
+def normal_features(
     recognizer: Any, audio: tf.Tensor, length: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The logits of waveforms, (batch, steps, symbols), and the steps of each, (batch,)."""
+    """What the network reads of waveforms: features (batch, frames, size), and their mask."""
     audio = tf.clip_by_value(tf.where(tf.math.is_finite(audio), audio, 0.0), -1, 1)
     features, frames = recognizer.features(audio, length), recognizer.features.frames(length)
     features = recognizer.normalization(features, frames)
     missing = tf.cast(tf.shape(features)[1] == 0, tf.int32)  # a network needs a step
     features = tf.pad(features, [[0, 0], [0, missing], [0, 0]])
-    mask = tf.sequence_mask(frames, tf.shape(features)[1], tf.int32)
-    logits = recognizer.model({"features": features, "mask": mask}, training=False)
-    steps = tf.reduce_sum(subsampled(mask, recognizer.subsampling), axis=1)
-    return logits, steps
+    return features, tf.sequence_mask(frames, tf.shape(features)[1], tf.int32)
 
 
 def _of_wav(recognizer: Any) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:

@@ -8,27 +8,21 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
-from scipy.special import softmax
 
-from zoo import evaluation, generation
+from zoo import evaluation
 from zoo.audio import Augmentation, Features, Normalization, features_of, pictures
-from zoo.cells.typing import Tensor
-from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.datasets.batches.mapped import MappedBatches
 from zoo.errors import UserError
-from zoo.layers.subsampling import subsampled
 from zoo.networks.frames import LAYER
 from zoo.predictors.base import Predictor, load_vocabulary, map_by_length
 from zoo.predictors.calibration import Calibration, calibrated
 from zoo.predictors.endpoints import Endpoint
-from zoo.predictors.graphs import for_keras, graph
 from zoo.predictors.recordings import joined, parts, waveforms_of
 from zoo.predictors.speech_endpoints import endpoints
+from zoo.predictors.speech_heads import CTCHead, Transcription, head_of
 from zoo.predictors.speech_stream import SpeechStream
 from zoo.text.characters import CharacterTokenizer
-from zoo.text.special_tokens import PADDING_ID
-from zoo.training import CTC
+from zoo.text.special_tokens import END_ID, PADDING_ID
 
 if TYPE_CHECKING:  # which loads TensorFlow Datasets
     from zoo.datasets.speech import Utterances
@@ -42,10 +36,11 @@ Found: TypeAlias = dict[str, Any]
 
 
 class SpeechRecognizer(Predictor):
-    """A network for connectionist temporal classification with its features and its alphabet.
+    """A network that reads speech, with its features and its alphabet.
 
     Args:
-        model: `keras.Model` of `zoo.networks.transcriber`.
+        model: `keras.Model` of `zoo.networks.transcriber`, or of `encoder_decoder` that reads
+            `Frames`.
         tokenizer: of the characters; the blank is padding.
         features: how recordings become features.
         normalization: what makes those of different voices and rooms alike.
@@ -73,7 +68,7 @@ class SpeechRecognizer(Predictor):
         self.features = features
         self.normalization = normalization
         self.subsampling = model.get_layer(LAYER).factor
-        self._logits = graph(self._logits_of)
+        self.head = head_of(model)
 
     @property
     def seconds_per_step(self) -> float:
@@ -83,6 +78,8 @@ class SpeechRecognizer(Predictor):
     @property
     def streams(self) -> bool:
         """Whether it can say what it hears before the recording has ended."""
+        if not isinstance(self.head, CTCHead):
+            return False
         layers = self.model.get_layer("recurrence"), self.model.get_layer(LAYER)
         one_way = not layers[0].bidirectional and layers[1].kind == "stack"
         return one_way and self.features.local and self.normalization.kind == "running"
@@ -92,8 +89,7 @@ class SpeechRecognizer(Predictor):
         return SpeechStream(self)
 
     def compile(self, optimizer: keras.optimizers.Optimizer) -> keras.Model:
-        # The loss has a kernel on the CPU alone, which XLA does not know.
-        self.model.compile(optimizer, CTC("mean_per_step"), jit_compile=False)
+        self.head.compile(optimizer)
         return self.model
 
     def batches(
@@ -127,11 +123,11 @@ class SpeechRecognizer(Predictor):
             "mask": frames.with_flat_values(np.ones(sum(lengths), "int32")),
         }
         labels = self.tokenizer.ragged([utterances.texts[i] for i in used])
-        bucketed = BucketedBatches(
-            inputs, labels, batch_size=batch_size, shuffle=shuffle, seed=seed, aligned=False
+        bucketed = self.head.bucketed(
+            inputs, labels, batch_size=batch_size, shuffle=shuffle, seed=seed
         )
 
-        def prepared(seed: tf.Tensor, batch: dict[str, tf.Tensor], labels: tf.Tensor) -> tuple:
+        def prepared(seed: tf.Tensor, batch: dict[str, tf.Tensor], *targets: tf.Tensor) -> tuple:
             found, mask = batch["features"], batch["mask"]
             lengths = tf.reduce_sum(mask, axis=1)
             if augmentation is None:
@@ -143,8 +139,7 @@ class SpeechRecognizer(Predictor):
                 found = augmentation.blurred(found, lengths, second)
             found = tf.ensure_shape(found, [None, None, self.features.size])
             mask = tf.sequence_mask(lengths, tf.shape(found)[1], tf.int32)
-            steps = tf.cast(subsampled(mask, self.subsampling), tf.float32)
-            return {"features": found, "mask": mask}, labels, steps
+            return self.head.batch(batch | {"features": found, "mask": mask}, *targets)
 
         return MappedBatches(bucketed, prepared, seed)
 
@@ -215,42 +210,26 @@ class SpeechRecognizer(Predictor):
         """What is found for features, (frames, size) each: `hypotheses`, `words`, `of_letter`."""
 
         def transcribe(some: list[np.ndarray]) -> list[Found]:
-            logits, steps = self.logits(some)
-            if beams == 1:
-                labels, lengths, totals = generation.ctc.greedy(for_keras(logits), steps)
-                labels, lengths, totals = (x[:, None] for x in (labels, lengths, totals))
-            else:
-                labels, lengths, totals, _ = generation.ctc.prefix_beam_search(
-                    for_keras(logits), steps, beams, n_best
-                )
-            labels, totals = map(ops.convert_to_numpy, (labels, totals))
-            texts = self.tokenizer.join(labels.reshape(-1, labels.shape[-1])).numpy()
-            texts = [text.decode() for text in texts]
-            return [
-                self._of_row(logits[i, :n], labels[i], totals[i], texts[i * len(labels[i]) :])
-                for i, n in enumerate(steps)
-            ]
+            return [*map(self._of_row, self.head.transcribe(*self._normal(some), beams, n_best))]
 
         filled = [f if len(f) else self._silence() for f in features]
         found = map_by_length(transcribe, filled, _BATCH_SIZE, _MOST_FRAMES)
         return [one if len(f) else _nothing() for one, f in zip(found, features, strict=True)]
 
-    def _of_row(
-        self, logits: np.ndarray, labels: np.ndarray, totals: np.ndarray, texts: list[str]
-    ) -> Found:
+    def _of_row(self, row: Transcription) -> Found:
+        texts = [text.decode() for text in self.tokenizer.join(row.labels).numpy()]
         hypotheses = [
             {"text": text.strip(), "log_probability": float(total)}
-            for text, total in zip(texts, totals, strict=False)
+            for text, total in zip(texts, row.log_probabilities, strict=True)
             if total > -math.inf
         ]
-        best = labels[0][labels[0] != PADDING_ID]
-        of_letter = math.exp(min(float(totals[0]), 0.0) / max(len(best), 1))
-        words = self._words(logits, best, texts[0])
+        letters = np.isin(row.labels[0], (PADDING_ID, END_ID), invert=True).sum()
+        of_letter = math.exp(min(float(row.log_probabilities[0]), 0.0) / max(letters, 1))
+        words = self._words(row.spans, texts[0])
         return {"hypotheses": hypotheses, "words": words, "of_letter": of_letter}
 
-    def _words(self, logits: np.ndarray, labels: np.ndarray, text: str) -> list[dict[str, Any]]:
+    def _words(self, spans: np.ndarray, text: str) -> list[dict[str, Any]]:
         """The words of a text and when they are said."""
-        spans, _ = generation.ctc.alignment(logits, labels)
         words, start = [], 0
         for word in text.split(" "):
             end = start + len(word)
@@ -270,13 +249,15 @@ class SpeechRecognizer(Predictor):
         """Draws a recording, a path or a waveform, and the probabilities of letters, as PNG."""
         (waveform,) = waveforms_of([recording], self.features.rate)
         start = parts(waveform, self.features.rate)[0][1]
+        if not isinstance(self.head, CTCHead):
+            raise UserError("a decoder has no letters at each step to draw: give a model of CTC")
         features = features_of([start], self.features)
-        logits, steps = self.logits(features if len(features[0]) else [self._silence()])
+        normal = self._normal(features if len(features[0]) else [self._silence()])
         tokens = self.tokenizer.vocabulary.tokens
         pictures.transcription(
             start,
             self.features.rate,
-            softmax(logits[0, : steps[0]], axis=-1),
+            self.head.probabilities(*normal)[0],
             self.seconds_per_step,
             ["␣" if token == " " else token for token in tokens],
             self.transcribe(features)[0]["words"],
@@ -286,17 +267,12 @@ class SpeechRecognizer(Predictor):
     def _silence(self) -> np.ndarray:
         return np.zeros((1, self.features.size), "float32")
 
-    def logits(self, features: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """The logits of features, (batch, steps, symbols) float32, and the steps of each."""
+    def _normal(self, features: Sequence[np.ndarray]) -> tuple[tf.Tensor, tf.Tensor]:
+        """Features, (batch, frames, size), normalised, and their mask, (batch, frames) int32."""
         lengths = np.array([*map(len, features)], "int32")
         rows = [np.pad(f, [(0, lengths.max() - len(f)), (0, 0)]) for f in features]
         normal = self.normalization(np.stack(rows), lengths)
-        mask = tf.sequence_mask(lengths, tf.shape(normal)[1], tf.int32)
-        logits = ops.convert_to_numpy(self._logits(for_keras(normal), for_keras(mask)))
-        return logits, -(-lengths // self.subsampling)
-
-    def _logits_of(self, features: Tensor, mask: Tensor) -> Tensor:
-        return self.model({"features": features, "mask": mask}, training=False)
+        return normal, tf.sequence_mask(lengths, tf.shape(normal)[1], tf.int32)
 
     def calibrate(self, train: "Utterances", validation: "Utterances") -> None:
         self.calibration = Calibration()
