@@ -58,6 +58,10 @@ class PredictOptions(ModelOptions):
 
     beams: int = option(10, "Prefixes side by side; 1 takes the most probable path.", least=1)
     n_best: int = option(1, "Show so many transcriptions, with their log P.", least=1, most=100)
+    language_model: str | None = option(
+        None, "A saved model of characters that is listened to as well; slower.", what="model"
+    )
+    weight: float = option(0.3, "Of the language model.", least=0)
     alignment: str | None = option(
         None, "PNG of the first recording and its letters over time.", file=True
     )
@@ -159,7 +163,22 @@ class Speech(Task):
             options.alignment = None  # it is of the first recording alone
         if options.stream:
             return [self._stream(predictor, name) for name in inputs]
-        return predictor.predict(inputs, beams=options.beams, n_best=options.n_best)
+        return predictor.predict(
+            inputs,
+            beams=options.beams,
+            n_best=options.n_best,
+            language_model=self._language_model(options),
+            weight=options.weight,
+        )
+
+    @staticmethod
+    def _language_model(options: Any) -> Any:
+        if options.language_model is None:
+            return None
+        model = zoo.load(options.language_model)
+        if model.kind != "language_model":
+            raise UserError(f"{options.language_model} is no language model: give one")
+        return model
 
     @staticmethod
     def _stream(predictor: Any, name: str) -> dict[str, Any]:

@@ -80,15 +80,23 @@ class CTCHead:
         return found.labels[:, 0], found.log_probabilities[:, 0]
 
     def transcribe(
-        self, features: tf.Tensor, mask: tf.Tensor, beams: int, n_best: int
+        self,
+        features: tf.Tensor,
+        mask: tf.Tensor,
+        beams: int,
+        n_best: int,
+        language_model: generation.ctc.LanguageModel | None = None,
+        weight: float = 0.0,
     ) -> list[Transcription]:
         logits = self.logits(for_keras(features), for_keras(mask))
         steps = np.asarray(tf.reduce_sum(subsampled(mask, self._factor), axis=1))
-        if beams == 1:
+        if beams == 1 and language_model is None:
             labels, _, totals = generation.ctc.greedy(logits, steps)
             labels, totals = labels[:, None], totals[:, None]
         else:
-            found = generation.ctc.prefix_beam_search(logits, steps, beams, n_best)
+            found = generation.ctc.prefix_beam_search(
+                logits, steps, beams, n_best, language_model, weight
+            )
             labels, totals = found.labels, found.log_probabilities
         logits, labels, totals = map(ops.convert_to_numpy, (logits, labels, totals))
         return [

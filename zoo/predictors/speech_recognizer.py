@@ -17,6 +17,8 @@ from zoo.networks.frames import LAYER
 from zoo.predictors.base import Predictor, load_vocabulary, map_by_length
 from zoo.predictors.calibration import Calibration, calibrated
 from zoo.predictors.endpoints import Endpoint
+from zoo.predictors.fusion import Fusion
+from zoo.predictors.language_model import LanguageModel
 from zoo.predictors.recordings import joined, parts, waveforms_of
 from zoo.predictors.speech_endpoints import endpoints
 from zoo.predictors.speech_heads import CTCHead, Transcription, head_of
@@ -155,7 +157,13 @@ class SpeechRecognizer(Predictor):
         return found
 
     def predict(
-        self, recordings: Iterable[Any], *, beams: int = BEAMS, n_best: int = 1
+        self,
+        recordings: Iterable[Any],
+        *,
+        beams: int = BEAMS,
+        n_best: int = 1,
+        language_model: LanguageModel | None = None,
+        weight: float = 0.3,
     ) -> list[dict[str, Any]]:
         """Transcribes recordings.
 
@@ -165,6 +173,10 @@ class SpeechRecognizer(Predictor):
                 of more than half a minute is cut at its quietest places.
             beams: prefixes side by side, see `zoo.generation.ctc`; 1 takes the most probable path.
             n_best: how many transcriptions of each recording, at most `beams`.
+            language_model: a predictor of characters, which the search listens to as well: lines
+                like the transcriptions are what it should be trained on. It takes ten times as
+                long. None for none.
+            weight: of its log P, at least 0; that of the recording's is 1.
 
         Returns:
             One dict per recording, in order: `text`; its `probability`, calibrated to say how often
@@ -176,20 +188,26 @@ class SpeechRecognizer(Predictor):
         Raises:
             TypeError: it is no list, or what is in it is no recording.
             ValueError: a number is out of range.
-            UserError: a file cannot be read.
+            UserError: a file cannot be read, or the network or the language model cannot be fused.
         """
         if not 1 <= n_best <= beams:
             raise ValueError(f"`n_best` must be from 1 to `beams`. Received: {n_best!r}, {beams!r}")
         waveforms = waveforms_of(recordings, self.features.rate)
         pieces = [parts(waveform, self.features.rate) for waveform in waveforms]
         flat = [piece for of_one in pieces for _, piece in of_one]
-        found = iter(self.transcribe(features_of(flat, self.features), beams, n_best))
+        more = self._fusion(language_model, weight) if language_model else ()
+        found = iter(self.transcribe(features_of(flat, self.features), beams, n_best, *more))
         answers = []
         for waveform, of_one in zip(waveforms, pieces, strict=True):
             rate = self.features.rate
             transcribed = [(start / rate, next(found)) for start, _ in of_one]
             answers.append(self._answer(joined(transcribed), len(waveform) / rate))
         return answers
+
+    def _fusion(self, language_model: LanguageModel, weight: float) -> tuple[Fusion, float]:
+        if not isinstance(self.head, CTCHead):
+            raise UserError("a language model is fused with CTC alone: leave it out")
+        return Fusion(language_model, self.tokenizer.vocabulary), weight
 
     def _answer(self, found: Found, seconds: float) -> dict[str, Any]:
         best = found["hypotheses"][0]
@@ -205,12 +223,13 @@ class SpeechRecognizer(Predictor):
         }
 
     def transcribe(
-        self, features: Sequence[np.ndarray], beams: int = BEAMS, n_best: int = 1
+        self, features: Sequence[np.ndarray], beams: int = BEAMS, n_best: int = 1, *fusion: Any
     ) -> list[Found]:
         """What is found for features, (frames, size) each: `hypotheses`, `words`, `of_letter`."""
 
         def transcribe(some: list[np.ndarray]) -> list[Found]:
-            return [*map(self._of_row, self.head.transcribe(*self._normal(some), beams, n_best))]
+            found = self.head.transcribe(*self._normal(some), beams, n_best, *fusion)
+            return [*map(self._of_row, found)]
 
         filled = [f if len(f) else self._silence() for f in features]
         found = map_by_length(transcribe, filled, _BATCH_SIZE, _MOST_FRAMES)
