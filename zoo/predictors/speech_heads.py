@@ -99,19 +99,17 @@ class CTCHead:
             )
             labels, totals = found.labels, found.log_probabilities
         logits, labels, totals = map(ops.convert_to_numpy, (logits, labels, totals))
+        lengths = (labels[:, 0] != PADDING_ID).sum(axis=1)
+        spans, _ = generation.ctc.alignments(logits, steps, labels[:, 0], lengths)
         return [
-            Transcription(labels[i], totals[i], _spans(logits[i, :n], labels[i, 0]))
-            for i, n in enumerate(steps)
+            Transcription(row, total, span[:length])
+            for row, total, span, length in zip(labels, totals, spans, lengths, strict=True)
         ]
 
     def probabilities(self, features: tf.Tensor, mask: tf.Tensor) -> np.ndarray:
         """The probability of each symbol at each step, (batch, steps, symbols) float32."""
         logits = self.logits(for_keras(features), for_keras(mask))
         return ops.convert_to_numpy(ops.softmax(logits))
-
-
-def _spans(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    return generation.ctc.alignment(logits, labels[labels != PADDING_ID])[0]
 
 
 class AttentionHead:
