@@ -32,7 +32,7 @@ class Options(TrainingOptions):
     layers: int = 2
     dropout: float = 0.3
     epochs: int = 8
-    patience: int = 3
+    patience: int = 8  # the rate has to fall to its end
     monitor: str = fixed("loss")
     batch_size: int = 32
     learning_rate: float = 0.003
@@ -91,6 +91,10 @@ class Speech(Task):
             "Recordings are read at the rate of the model, by default that of telephones.",
         )
     )
+
+    def model_name(self, options: Any) -> str:
+        name = super().model_name(options)
+        return name if options.head == "ctc" else name.replace("speech_", "speech_attention_", 1)
 
     def load_data(self, options: Any) -> Any:
         corpus, more = zoo.datasets.speech, {"limit": options.limit, "rate": options.rate}
@@ -200,6 +204,30 @@ class Speech(Task):
 
     def load_baseline(self, path: Path, predictor: Any) -> Any:
         return zoo.evaluation.baselines.SpokenWords.load(path, predictor.features)
+
+    def details(self, metrics: dict[str, Any]) -> str:
+        lines = [
+            f"Error rate of characters {metrics['cer']:.4f}; without an error "
+            f"{metrics['exact_match']:.4f} of the utterances."
+        ]
+        if metrics.get("infeasible"):
+            lines.append(
+                f"{metrics['infeasible']:,} utterances say more letters than they have steps, so "
+                "that they cannot be right."
+            )
+        if "baseline_cer" in metrics:
+            lines.append(
+                "The baseline cuts a recording at its pauses and takes each piece for a word, by "
+                f"logistic regression: error rate of characters {metrics['baseline_cer']:.4f}."
+            )
+        if speakers := metrics.get("by_speaker"):
+            rows = [
+                f"| {name} | {of['examples']:,} | {of['wer']:.4f} | {of['cer']:.4f} |"
+                for name, of in speakers.items()
+            ]
+            head = ["| speaker | utterances | WER | CER |", "|---|---|---|---|"]
+            lines.append("\n".join([*head, *rows]))
+        return "\n\n".join(lines)
 
     def show(self, prediction: dict[str, Any]) -> str:
         hypotheses = prediction["hypotheses"]

@@ -1,5 +1,6 @@
 """Recordings in, what is said in them out."""
 
+import logging
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -33,6 +34,8 @@ ALPHABET_NAME = "alphabet.txt"
 BEAMS = 10
 _BATCH_SIZE = 32
 _MOST_FRAMES = 2**15  # of a batch
+
+_LOG = logging.getLogger(__name__)
 
 Found: TypeAlias = dict[str, Any]
 
@@ -116,6 +119,7 @@ class SpeechRecognizer(Predictor):
         used = [i for i, f in enumerate(features) if len(f) and utterances.texts[i]]
         if not used:
             raise UserError("nothing is said in these recordings: give some with words")
+        self._warn(utterances)
         lengths = [len(features[i]) for i in used]
         frames = tf.RaggedTensor.from_row_lengths(
             np.concatenate([features[i] for i in used]), lengths
@@ -144,6 +148,21 @@ class SpeechRecognizer(Predictor):
             return self.head.batch(batch | {"features": found, "mask": mask}, *targets)
 
         return MappedBatches(bucketed, prepared, seed)
+
+    def _warn(self, utterances: "Utterances") -> None:
+        """Tells of utterances that cannot be transcribed right, whatever the network learns."""
+        if isinstance(self.head, CTCHead) and (found := self.infeasible(utterances)):
+            first = utterances.texts[found[0]]
+            _LOG.warning(
+                "%s utterances say more than they have steps and are left out, such as '%s'",
+                f"{len(found):,}",
+                first[:50],
+            )
+        known = {*self.tokenizer.vocabulary.tokens}
+        unknown = sorted({letter for text in utterances.texts for letter in text} - known)
+        if unknown:
+            shown = " ".join(unknown[:10])
+            _LOG.warning("letters that the model does not know, and cannot write: %s", shown)
 
     def infeasible(self, utterances: "Utterances") -> list[int]:
         """Which utterances say more than they have steps: they cannot be learnt, nor be right."""
@@ -313,6 +332,7 @@ class SpeechRecognizer(Predictor):
         """
         if not len(utterances):
             raise UserError("there are no recordings: nothing to measure")
+        self._warn(utterances)
         found = self.transcribe(features_of(utterances.recordings, self.features), beams)
         answers = [self._answer(one, 0.0) for one in found]
         texts = [answer["text"] for answer in answers]
