@@ -17,7 +17,7 @@ import zoo
 from zoo.application import Card, Metric, Task, TrainingOptions, option
 from zoo.application.command_line import run
 from zoo.application.options import DataOptions, ModelOptions, fixed
-from zoo.errors import UserError
+from zoo.errors import MissingPackageError, UserError
 
 _RUNNING_WEIGHT = 40.0  # frames
 _LETTER_DIM = 64  # of the vectors of letters that a decoder reads
@@ -155,8 +155,7 @@ class Speech(Task):
         )
 
     def predict(self, predictor: Any, inputs: list[str], options: Any) -> list[dict[str, Any]]:
-        if options is None:
-            return predictor.predict(inputs)
+        options = options or PredictOptions()
         if options.n_best > options.beams:
             raise UserError(
                 f"--n-best {options.n_best} are more than {options.beams} beams find: give "
@@ -167,13 +166,27 @@ class Speech(Task):
             options.alignment = None  # it is of the first recording alone
         if options.stream:
             return [self._stream(predictor, name) for name in inputs]
-        return predictor.predict(
-            inputs,
-            beams=options.beams,
-            n_best=options.n_best,
-            language_model=self._language_model(options),
-            weight=options.weight,
+        waveforms = [self._read(name, predictor, alone=len(inputs) == 1) for name in inputs]
+        found = iter(
+            predictor.predict(
+                [waveform for waveform in waveforms if not isinstance(waveform, str)],
+                beams=options.beams,
+                n_best=options.n_best,
+                language_model=self._language_model(options),
+                weight=options.weight,
+            )
         )
+        return [{"error": one} if isinstance(one, str) else next(found) for one in waveforms]
+
+    @staticmethod
+    def _read(name: str, predictor: Any, alone: bool) -> Any:
+        """The waveform of a file; of one among others that cannot be read, the reason."""
+        try:
+            return zoo.audio.read(name, predictor.features.rate)
+        except UserError as error:
+            if alone or isinstance(error, MissingPackageError):
+                raise
+            return str(error)
 
     @staticmethod
     def _language_model(options: Any) -> Any:
@@ -230,6 +243,8 @@ class Speech(Task):
         return "\n\n".join(lines)
 
     def show(self, prediction: dict[str, Any]) -> str:
+        if "error" in prediction:
+            return f"error: {prediction['error']}"
         hypotheses = prediction["hypotheses"]
         if len(hypotheses) > 1:
             return "\n".join(f"{h['log_probability']:9.3f}  {h['text']}" for h in hypotheses)
