@@ -51,6 +51,7 @@ class CTCHead:
     def __init__(self, model: keras.Model):
         self._model, self._factor = model, model.get_layer(LAYER).factor
         self.logits = graph(self.logits_of)
+        self._best_path = graph(self._path)
 
     def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
         # The loss has a kernel on the CPU alone, which XLA does not know.
@@ -88,17 +89,15 @@ class CTCHead:
         language_model: generation.ctc.LanguageModel | None = None,
         weight: float = 0.0,
     ) -> list[Transcription]:
+        if beams == 1 and language_model is None:
+            found = self._best_path(for_keras(features), for_keras(mask))
+            return [*map(_collapsed, *map(ops.convert_to_numpy, found))]
         logits = self.logits(for_keras(features), for_keras(mask))
         steps = np.asarray(tf.reduce_sum(subsampled(mask, self._factor), axis=1))
-        if beams == 1 and language_model is None:
-            labels, _, totals = generation.ctc.greedy(logits, steps)
-            labels, totals = labels[:, None], totals[:, None]
-        else:
-            found = generation.ctc.prefix_beam_search(
-                logits, steps, beams, n_best, language_model, weight
-            )
-            labels, totals = found.labels, found.log_probabilities
-        logits, labels, totals = map(ops.convert_to_numpy, (logits, labels, totals))
+        labels, _, totals, _ = generation.ctc.prefix_beam_search(
+            logits, steps, beams, n_best, language_model, weight
+        )
+        labels, totals = map(ops.convert_to_numpy, (labels, totals))
         lengths = (labels[:, 0] != PADDING_ID).sum(axis=1)
         spans, _ = generation.ctc.alignments(logits, steps, labels[:, 0], lengths)
         return [
@@ -106,10 +105,26 @@ class CTCHead:
             for row, total, span, length in zip(labels, totals, spans, lengths, strict=True)
         ]
 
+    def _path(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The most probable symbol of each step, 0 behind the end, and log P of the path."""
+        log_p = ops.log_softmax(self.logits_of(features, mask))
+        inside = subsampled(mask, self._factor) > 0
+        path = ops.where(inside, ops.argmax(log_p, axis=-1), PADDING_ID)
+        return path, ops.sum(ops.where(inside, ops.max(log_p, axis=-1), 0.0), axis=1)
+
     def probabilities(self, features: tf.Tensor, mask: tf.Tensor) -> np.ndarray:
         """The probability of each symbol at each step, (batch, steps, symbols) float32."""
         logits = self.logits(for_keras(features), for_keras(mask))
         return ops.convert_to_numpy(ops.softmax(logits))
+
+
+def _collapsed(path: np.ndarray, total: np.ndarray) -> Transcription:
+    """A path, (steps,), without repeats and blanks, as `zoo.generation.ctc.greedy` has it."""
+    starts = np.flatnonzero(np.diff(path, prepend=PADDING_ID) != 0)
+    ends = np.append(starts[1:], len(path))[: len(starts)] - 1
+    letters = path[starts] != PADDING_ID
+    spans = np.stack([starts, ends], axis=1)[letters]
+    return Transcription(path[starts[letters]][None], total[None], spans)
 
 
 class AttentionHead:

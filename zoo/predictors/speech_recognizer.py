@@ -74,6 +74,15 @@ class SpeechRecognizer(Predictor):
         self.normalization = normalization
         self.subsampling = model.get_layer(LAYER).factor
         self.head = head_of(model)
+        size = features.size
+        self._normalized = tf.function(
+            lambda rows, lengths: (
+                self.normalization(rows, lengths),
+                tf.sequence_mask(lengths, tf.shape(rows)[1], tf.int32),
+            ),
+            [tf.TensorSpec([None, None, size]), tf.TensorSpec([None], tf.int32)],
+            autograph=False,
+        )
 
     @property
     def seconds_per_step(self) -> float:
@@ -255,7 +264,10 @@ class SpeechRecognizer(Predictor):
         return [one if len(f) else _nothing() for one, f in zip(found, features, strict=True)]
 
     def _of_row(self, row: Transcription) -> Found:
-        texts = [text.decode() for text in self.tokenizer.join(row.labels).numpy()]
+        printed, tokens = self.tokenizer.printed, self.tokenizer.vocabulary.tokens
+        texts = [
+            "".join(printed.get(tokens[i], tokens[i]) for i in labels) for labels in row.labels
+        ]
         hypotheses = [
             {"text": text.strip(), "log_probability": float(total)}
             for text, total in zip(texts, row.log_probabilities, strict=True)
@@ -309,8 +321,7 @@ class SpeechRecognizer(Predictor):
         """Features, (batch, frames, size), normalised, and their mask, (batch, frames) int32."""
         lengths = np.array([*map(len, features)], "int32")
         rows = [np.pad(f, [(0, lengths.max() - len(f)), (0, 0)]) for f in features]
-        normal = self.normalization(np.stack(rows), lengths)
-        return normal, tf.sequence_mask(lengths, tf.shape(normal)[1], tf.int32)
+        return self._normalized(np.stack(rows), lengths)
 
     def calibrate(self, train: "Utterances", validation: "Utterances") -> None:
         self.calibration = Calibration()
