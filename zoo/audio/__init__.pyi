@@ -1,4 +1,4 @@
-from . import augmentation, features, files
+from . import augmentation, features, files, pictures
 from .augmentation import Augmentation
 from .features import Features, Normalization, features_of, normalized
 from .files import decode, read, write
@@ -13,6 +13,7 @@ __all__ = [
     "features_of",
     "files",
     "normalized",
+    "pictures",
     "read",
     "write",
 ]

@@ -11,7 +11,7 @@ from zoo.networks.many_to_many import many_to_many
 from zoo.networks.many_to_one import many_to_one, probabilities_of
 from zoo.networks.nucleotides import Nucleotides
 from zoo.networks.stream_model import StreamModel
-from zoo.networks.transcriber import transcriber
+from zoo.networks.transcriber import stream_model, transcriber
 
 __all__ = [
     "AdversarialModel",
@@ -31,5 +31,6 @@ __all__ = [
     "many_to_one",
     "probabilities_of",
     "step_model",
+    "stream_model",
     "transcriber",
 ]

@@ -9,13 +9,20 @@ from . import (
     endpoints,
     entities,
     entity_tagger,
+    fusion,
     graphs,
     language_model,
     language_model_endpoints,
     music_model,
     music_model_endpoints,
     presets,
+    recordings,
     sampling,
+    speech_endpoints,
+    speech_heads,
+    speech_recognizer,
+    speech_stream,
+    target_sequences,
     text_classifier,
     token_sequences,
     translator,
@@ -28,6 +35,7 @@ from .entity_tagger import EntityTagger
 from .language_model import LanguageModel
 from .music_model import MusicModel
 from .presets import PREDICTORS
+from .speech_recognizer import SpeechRecognizer
 from .text_classifier import TextClassifier
 from .translator import Translator
 
@@ -40,6 +48,7 @@ __all__ = [
     "LanguageModel",
     "MusicModel",
     "Predictor",
+    "SpeechRecognizer",
     "TextClassifier",
     "Translator",
     "attribution",
@@ -53,13 +62,20 @@ __all__ = [
     "endpoints",
     "entities",
     "entity_tagger",
+    "fusion",
     "graphs",
     "language_model",
     "language_model_endpoints",
     "music_model",
     "music_model_endpoints",
     "presets",
+    "recordings",
     "sampling",
+    "speech_endpoints",
+    "speech_heads",
+    "speech_recognizer",
+    "speech_stream",
+    "target_sequences",
     "text_classifier",
     "token_sequences",
     "translator",

@@ -28,16 +28,30 @@ from zoo.predictors.entity_tagger import EntityTagger
 from zoo.predictors.folders import atomic_replace, passing_folder
 from zoo.predictors.language_model import LanguageModel
 from zoo.predictors.music_model import MusicModel
+from zoo.predictors.speech_recognizer import SpeechRecognizer
 from zoo.predictors.text_classifier import TextClassifier
 from zoo.predictors.translator import Translator
 
 MODEL_NAME = "model.keras"
 
-Predictor = DnaClassifier | EntityTagger | LanguageModel | MusicModel | TextClassifier | Translator
+Predictor = (
+    DnaClassifier
+    | EntityTagger
+    | LanguageModel
+    | MusicModel
+    | SpeechRecognizer
+    | TextClassifier
+    | Translator
+)
 PREDICTORS = {
     kind.kind: kind
     for kind in (
-        *(TextClassifier, EntityTagger, LanguageModel, MusicModel, Translator),
+        TextClassifier,
+        EntityTagger,
+        LanguageModel,
+        MusicModel,
+        Translator,
+        SpeechRecognizer,
         DnaClassifier,
     )
 }

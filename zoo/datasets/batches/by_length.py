@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -47,7 +48,7 @@ class BucketedBatches:
     def __init__(
         self,
         sequences: Sequence[np.ndarray] | tf.RaggedTensor | dict[str, tf.RaggedTensor],
-        labels: np.ndarray | tf.RaggedTensor,
+        labels: Any,
         *,
         batch_size: int,
         shuffle: bool,
@@ -60,9 +61,10 @@ class BucketedBatches:
         if not isinstance(sequences, tf.RaggedTensor | dict):
             lengths = [len(sequence) for sequence in sequences]
             sequences = tf.RaggedTensor.from_row_lengths(np.concatenate(sequences), lengths)
-        self._sequences = sequences if isinstance(sequences, dict) else {None: sequences}
+        by_name: Any = sequences if isinstance(sequences, dict) else {None: sequences}
+        self._sequences = by_name
         of_steps = aligned and isinstance(labels, tf.RaggedTensor)
-        self._labels_of_steps = labels if of_steps else None
+        self._labels_of_steps: Any = labels if of_steps else None
         if of_steps and sample_weight is not None:
             raise ValueError("labels of steps make their own weights: leave sample_weight out")
         given = [] if of_steps else [labels]
