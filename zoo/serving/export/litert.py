@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from zoo.predictors.silence import silence_stderr
 from zoo.serving.export import single_file
-from zoo.serving.export.network import INPUT, OUTPUT, Network, Run
+from zoo.serving.export.network import INPUT, FileNetwork, Run
 
 
-def convert(network: Network, interpreter: ModuleType) -> tuple[bytes, Run]:
+def convert(network: FileNetwork, interpreter: ModuleType) -> tuple[bytes, Run]:
     """The content of a LiteRT file, and what runs it.
 
     It takes `token_ids`, int32 (1, timesteps) of any length with 0 as padding on the right, and
@@ -24,7 +24,7 @@ def convert(network: Network, interpreter: ModuleType) -> tuple[bytes, Run]:
     with silence_stderr():
         runner = interpreter.Interpreter(model_content=content).get_signature_runner()
         runner(**{INPUT: np.zeros((1, 1), "int32")})  # it makes its delegate now
-    return content, lambda token_ids: runner(**{INPUT: token_ids})[OUTPUT]
+    return content, lambda inputs: runner(**inputs)
 
 
 FORMAT = single_file.FileFormat(
@@ -32,6 +32,7 @@ FORMAT = single_file.FileFormat(
     file="model.tflite",
     engine="LiteRT's built-in operations",
     packages=("ai_edge_litert.interpreter",),
+    kinds=single_file.OF_IDS,
     convert=convert,
     batch=1,  # the converter lowers a list of states only if the shape of one is known
     batches=(1,),

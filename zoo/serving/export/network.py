@@ -1,6 +1,8 @@
-"""The graph that ONNX and LiteRT files hold, token ids to probabilities, and how it is compared."""
+"""The graphs that ONNX and LiteRT files hold, and how they are compared with Keras."""
 
-from collections.abc import Callable, Iterator, Sequence
+import abc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -14,14 +16,51 @@ from zoo.serving.export.formats import ExportError
 from zoo.text.special_tokens import PADDING_ID
 
 INPUT, OUTPUT = "token_ids", "probabilities"
-TOLERANCE = 1e-5  # of a probability, against Keras
-Run = Callable[[np.ndarray], np.ndarray]  # int32 (batch, timesteps) -> float32 (batch, labels)
+Arrays = Mapping[str, np.ndarray]
+Run = Callable[[Arrays], Arrays]  # the inputs of a network by name -> its outputs
 Ided = TextClassifier | DnaClassifier  # what these files hold: ids in, a label out
 _LENGTHS = (1, 2, 7, 30)  # timesteps of the batches that are compared
 
 
-class Network(tf.Module):
-    """What is converted: token ids to the probability of each label, in float32.
+class FileNetwork(tf.Module, metaclass=abc.ABCMeta):
+    """What is converted.
+
+    Attributes:
+        function: the graph, of tensors with names to a dict of tensors.
+        tolerance: the largest difference of a number to Keras.
+        dimensions: what the dimensions of inputs and outputs are called, by their names.
+    """
+
+    function: Any
+    tolerance: ClassVar[float] = 1e-5
+    dimensions: ClassVar[Mapping[str, tuple[str, ...]]]
+
+    @abc.abstractmethod
+    def examples(self, batches: Sequence[int]) -> Iterator[Arrays]:
+        """Inputs to compare with Keras, batches of these sizes."""
+
+    def largest_difference(self, run: Run, batches: Sequence[int]) -> float:
+        """The largest difference of a number between an exported network and this one.
+
+        Above `tolerance`, or if it is not a number, it is an ExportError.
+        """
+        differences = []
+        for inputs in self.examples(batches):
+            expected = {n: t.numpy() for n, t in self.function(*inputs.values()).items()}
+            answer = run(inputs)
+            for name, array in expected.items():
+                if answer[name].shape != array.shape:
+                    shapes = f"{answer[name].shape} instead of {array.shape}"
+                    raise ExportError(f"not exported: it answers {shapes}")
+                differences.append(np.abs(answer[name] - array).max(initial=0))
+        largest = float(np.max(differences))  # NaN if any is
+        if not largest <= self.tolerance:
+            raise ExportError(f"not exported: it differs from the Keras model by {largest:.1e}")
+        return largest
+
+
+class Network(FileNetwork):
+    """Token ids to the probability of each label, in float32.
 
     A model that was trained in mixed precision keeps its weights in float32, and is computed in
     float32 here: half precision is a matter of the device, and of its own tools.
@@ -31,10 +70,12 @@ class Network(tf.Module):
         batch: number of rows, None for any.
     """
 
+    dimensions: ClassVar = {INPUT: ("batch", "timesteps"), OUTPUT: ("batch", "labels")}
+
     def __init__(self, predictor: Ided, batch: int | None = None):
         super().__init__()
         self.number_of_ids = predictor.number_of_ids
-        model = _for_conversion(predictor.model)
+        model = for_conversion(predictor.model)
         # Plain variables: LiteRT's converter makes constants of those, but leaves the ones that it
         # finds through a Keras layer without a value, and the file then answers NaN.
         self.weights = [variable.value for variable in model.variables]
@@ -55,27 +96,12 @@ class Network(tf.Module):
 
         self.function = function
 
-    def largest_difference(self, run: Run, batches: Sequence[int]) -> float:
-        """The largest difference of a probability between an exported network and this one.
-
-        Compares batches of these sizes, at several lengths, padded and not. Above `TOLERANCE`, or
-        if it is not a number, it is an ExportError.
-        """
-        differences = []
-        for ids in _token_ids(self.number_of_ids, batches):
-            expected = self.function(ids)[OUTPUT].numpy()
-            answer = run(ids)
-            if answer.shape != expected.shape:
-                shapes = f"{answer.shape} instead of {expected.shape}"
-                raise ExportError(f"not exported: it answers {shapes}")
-            differences.append(np.abs(answer - expected).max())
-        largest = float(np.max(differences))  # NaN if any is
-        if not largest <= TOLERANCE:
-            raise ExportError(f"not exported: it differs from the Keras model by {largest:.1e}")
-        return largest
+    def examples(self, batches: Sequence[int]) -> Iterator[Arrays]:
+        """Random ids of several lengths, padded and not."""
+        return ({INPUT: ids} for ids in _token_ids(self.number_of_ids, batches))
 
 
-def _for_conversion(model: keras.Model) -> keras.Model:
+def for_conversion(model: keras.Model) -> keras.Model:
     """The model without what training adds, in float32, each recurrence one loop, in order.
 
     Halves of a batch side by side are worth it to TensorFlow's executor alone.

@@ -1,30 +1,32 @@
 """The folder of a format that holds a network in one file: the file and what it takes to use it.
 
 Neither ONNX nor LiteRT has the operations that cut text into tokens or letters, so these files
-begin at their ids. Labels, and the vocabulary of tokens, lie beside them, and a README with code
-that needs no TensorFlow.
+begin at their ids; those of speech take waveforms. Labels, and the vocabulary or the alphabet, lie
+beside them, and a README with code that needs no TensorFlow.
 """
 
 import contextlib
 import importlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from string import Template
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from zoo import __version__
 from zoo.errors import MissingPackageError, UserError
 from zoo.genomics.alphabet import LETTERS
 from zoo.predictors.dna_classifier import EXAMPLE
 from zoo.predictors.folders import passing_folder
+from zoo.predictors.speech_recognizer import ALPHABET_NAME
 from zoo.predictors.text_classifier import TextClassifier
 from zoo.serving.export.formats import ExportError
-from zoo.serving.export.network import Ided, Network, Run
+from zoo.serving.export.network import FileNetwork, Network, Run
+from zoo.serving.export.speech_network import SpeechNetwork
 
 VOCABULARY_NAME, LABELS_NAME = "vocabulary.txt", "labels.txt"
 _TEMPLATES = Path(__file__).with_name("templates")  # of the README, one for each kind
-_KINDS = ("text_classifier", "dna_classifier")  # ids in, one probability for each label out
+OF_IDS = ("text_classifier", "dna_classifier")  # ids in, one probability for each label out
 
 
 class FileFormat(NamedTuple):
@@ -34,6 +36,7 @@ class FileFormat(NamedTuple):
     file: str
     engine: str  # what runs it, in words
     packages: tuple[str, ...]  # the modules that only an export to this format needs
+    kinds: tuple[str, ...]  # of predictors
     convert: Callable[..., tuple[bytes, Run]]  # of the network and these modules
     batch: int | None  # rows that the network takes, None for any
     batches: tuple[int, ...]  # sizes of those that are compared with Keras
@@ -47,20 +50,19 @@ class FileFormat(NamedTuple):
 
 def write(
     file_format: FileFormat,
-    predictor: Ided,
+    predictor: Any,
     name: str,
     folder: str | Path,
     overwrite: bool = False,
 ) -> Path:
     """As `zoo.serving.export`, for a format of one file: all of the folder or nothing."""
-    if predictor.kind not in _KINDS:
+    if predictor.kind not in file_format.kinds:
         raise UserError(
-            f"this format is written for models of kind {', '.join(_KINDS)} only, and this one is "
-            f"of kind {predictor.kind}: export it as a saved_model"
+            f"this format is written for models of kind {', '.join(file_format.kinds)} only, and "
+            f"this one is of kind {predictor.kind}: export it as a saved_model"
         )
-    for label in predictor.label_names:
-        if len(label.splitlines()) != 1:
-            raise UserError(f"the label {label!r} does not fit on a line of {LABELS_NAME}")
+    contents = _CONTENTS[predictor.kind]
+    files = contents.files(predictor)
     place = Path(folder) / name / file_format.folder
     if os.path.lexists(place):
         _require_export(place, file_format, overwrite)
@@ -68,10 +70,9 @@ def write(
     try:
         with _appearing(place) as new:
             (new / file_format.file).write_bytes(content)
-            if isinstance(predictor, TextClassifier):
-                predictor.tokenizer.vocabulary.save(new / VOCABULARY_NAME)
-            labels = "".join(f"{label}\n" for label in predictor.label_names)
-            (new / LABELS_NAME).write_text(labels, encoding="utf-8")
+            for file, lines in files.items():
+                text = "".join(f"{line}\n" for line in lines)
+                (new / file).write_text(text, encoding="utf-8")
             readme = _readme(file_format, predictor, name, difference)
             (new / "README.md").write_text(readme, encoding="utf-8")
     except OSError as error:
@@ -79,7 +80,7 @@ def write(
     return place
 
 
-def converted(file_format: FileFormat, predictor: Ided) -> tuple[bytes, float]:
+def converted(file_format: FileFormat, predictor: Any) -> tuple[bytes, float]:
     """The content of a network's file, and its largest difference of a probability to Keras.
 
     Raises:
@@ -90,7 +91,7 @@ def converted(file_format: FileFormat, predictor: Ided) -> tuple[bytes, float]:
         modules = [importlib.import_module(module) for module in file_format.packages]
     except ImportError as error:
         raise MissingPackageError(error) from error
-    network = Network(predictor, file_format.batch)
+    network = _CONTENTS[predictor.kind].network(predictor, file_format.batch)
     try:
         content, run = file_format.convert(network, *modules)
     except Exception as error:  # converters raise whatever their handlers and passes do
@@ -126,18 +127,36 @@ def _appearing(place: Path) -> Iterator[Path]:
             raise
 
 
-def _readme(file_format: FileFormat, predictor: Ided, name: str, difference: float) -> str:
+def _readme(file_format: FileFormat, predictor: Any, name: str, difference: float) -> str:
     template = (_TEMPLATES / f"{predictor.kind}.md.template").read_text(encoding="utf-8")
     return Template(template).substitute(
         file_format._asdict(),
         name=name,
         version=__version__,
         difference=f"{difference:.0e}",
-        **_of_texts(predictor) if isinstance(predictor, TextClassifier) else _OF_DNA,
+        **_CONTENTS[predictor.kind].fields(predictor),
     )
 
 
-_OF_DNA = {"letters": LETTERS, "example": EXAMPLE}
+class _Contents(NamedTuple):
+    """What the folder of a kind of predictor holds.
+
+    Attributes:
+        network: of the predictor and the number of rows, the network.
+        files: the lines of the files beside the network, by name.
+        fields: of the README.
+    """
+
+    network: Callable[..., FileNetwork]
+    files: Callable[[Any], dict[str, Sequence[str]]]
+    fields: Callable[[Any], dict[str, str]]
+
+
+def _labels(predictor: Any) -> dict[str, Sequence[str]]:
+    for label in predictor.label_names:
+        if len(label.splitlines()) != 1:
+            raise UserError(f"the label {label!r} does not fit on a line of {LABELS_NAME}")
+    return {LABELS_NAME: predictor.label_names}
 
 
 def _of_texts(predictor: TextClassifier) -> dict[str, str]:
@@ -147,3 +166,20 @@ def _of_texts(predictor: TextClassifier) -> dict[str, str]:
         "lower": ".lower()" if options["lowercase"] else "",
         "kept": f"tokens[-{limit - 1}:]" if limit else "tokens",
     }
+
+
+_CONTENTS = {
+    "text_classifier": _Contents(
+        Network,
+        lambda p: {**_labels(p), VOCABULARY_NAME: p.tokenizer.vocabulary.tokens},
+        _of_texts,
+    ),
+    "dna_classifier": _Contents(
+        Network, _labels, lambda _: {"letters": LETTERS, "example": EXAMPLE}
+    ),
+    "speech_recognizer": _Contents(
+        SpeechNetwork,
+        lambda p: {ALPHABET_NAME: p.tokenizer.vocabulary.tokens},
+        lambda p: {"rate": str(p.features.rate), "hop": str(p.features.hop * p.subsampling)},
+    ),
+}
