@@ -1,4 +1,4 @@
-"""The graph of an ONNX file that hears: waveforms to the probability of each letter at each step."""
+"""The graph of an ONNX file that hears: from waveforms to the probabilities of letters."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
