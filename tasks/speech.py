@@ -16,7 +16,7 @@ import numpy as np
 import zoo
 from zoo.application import Card, Metric, Task, TrainingOptions, option
 from zoo.application.command_line import run
-from zoo.application.options import DataOptions, ModelOptions, fixed
+from zoo.application.options import DataOptions, ModelOptions
 from zoo.errors import MissingPackageError, UserError
 
 _RUNNING_WEIGHT = 40.0  # frames
@@ -34,7 +34,7 @@ class Options(TrainingOptions):
     dropout: float = 0.3
     epochs: int = 8
     patience: int = 8  # the rate has to fall to its end
-    monitor: str = fixed("loss")
+    monitor: str = option("error", choices=("loss", "error"))
     batch_size: int = 32
     learning_rate: float = 0.003
     features: str = option("mfcc", "What the network reads.", choices=("mfcc", "log_mel"))

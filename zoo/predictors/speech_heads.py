@@ -20,11 +20,17 @@ from zoo.predictors.target_sequences import TargetSequences
 from zoo.text.characters import CharacterTokenizer
 from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 from zoo.text.tokenizer import append_end
-from zoo.training import CTC, BinarySequenceCrossentropy, Perplexity, SequenceCrossentropy
+from zoo.training import (
+    CTC,
+    BinarySequenceCrossentropy,
+    LabelErrorRate,
+    SequenceCrossentropy,
+)
 
 _LEAST_TOKENS, _MOST_TOKENS = 8, 512  # of a transcription that a decoder writes
 _LENGTH_PENALTY = 1.0
 _SMALLEST = 1e-30  # probability
+ERROR = "error"  # the share of letters, or of recordings, that are wrong as the network is trained
 
 Inputs = Mapping[str, Any]
 
@@ -61,7 +67,8 @@ class CTCHead:
 
     def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
         # The loss has a kernel on the CPU alone, which XLA does not know.
-        self._model.compile(optimizer, CTC("mean_per_step"), jit_compile=False)
+        loss, metrics = CTC("mean_per_step"), [LabelErrorRate(ERROR)]
+        self._model.compile(optimizer, loss, weighted_metrics=metrics, jit_compile=False)
 
     def bucketed(
         self, inputs: dict[str, Any], texts: Sequence[str], **options: Any
@@ -150,7 +157,7 @@ class AttentionHead:
 
     def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
         loss = SequenceCrossentropy("mean_per_step")
-        self._model.compile(optimizer, loss, weighted_metrics=[Perplexity()])
+        self._model.compile(optimizer, loss, weighted_metrics=[_step_errors()])
 
     def bucketed(
         self, inputs: dict[str, Any], texts: Sequence[str], **options: Any
@@ -190,6 +197,19 @@ class AttentionHead:
         return rows
 
 
+def _step_errors() -> keras.metrics.Metric:
+    """The share of steps whose most probable class is wrong."""
+
+    def errors(y_true: Tensor, y_pred: Tensor) -> Tensor:
+        if y_pred.shape[-1] == 1:  # the logit of the second class
+            found = ops.cast(y_pred[..., 0] > 0, "int32")
+        else:
+            found = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+        return ops.cast(found != ops.cast(y_true, "int32"), "float32")
+
+    return keras.metrics.MeanMetricWrapper(errors, name=ERROR)
+
+
 class LabelHead:
     """One of the texts of the training data for each recording: many-to-one.
 
@@ -215,7 +235,7 @@ class LabelHead:
     def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
         two = self._model.output_shape[-1] == 1
         loss = BinarySequenceCrossentropy() if two else SequenceCrossentropy()
-        self._model.compile(optimizer, loss)
+        self._model.compile(optimizer, loss, metrics=[_step_errors()])
 
     def bucketed(
         self, inputs: dict[str, Any], texts: Sequence[str], **options: Any
