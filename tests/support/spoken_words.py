@@ -12,6 +12,7 @@ from zoo.datasets.speech import Utterances
 from zoo.networks import Frames, encoder_decoder, transcriber
 from zoo.predictors import SpeechRecognizer
 from zoo.text.characters import CharacterTokenizer
+from zoo.text.special_tokens import END_ID, UNKNOWN_ID
 
 # A network and a training as small as can be.
 TINY = shlex.split(
@@ -24,13 +25,14 @@ SPEAKERS = {"ann": 0.2, "bob": 0.5}  # and how loud they are
 
 
 def spoken(text, speaker="ann", seed=0):
-    """What is said, (samples,) float32: a tone of 0.2 s for each word, with gaps of faint noise."""
-    draw = np.random.default_rng(seed)
+    """What is said, (samples,) float32: a tone of 0.2 s for each word, in a breath; with gaps."""
+    draw, loudness = np.random.default_rng(seed), SPEAKERS[speaker]
     pieces = [np.zeros(400)]
     for word in text.split():
-        pieces += [tone(0.2, RATE, HERTZ[word], SPEAKERS[speaker]), np.zeros(800)]
+        said = tone(0.2, RATE, HERTZ[word], loudness)
+        pieces += [said + draw.normal(0, loudness / 10, len(said)), np.zeros(1_200)]
     sound = np.concatenate(pieces)
-    return (sound + draw.normal(0, 0.01, len(sound))).astype("float32")
+    return (sound + draw.normal(0, 0.001, len(sound))).astype("float32")
 
 
 def sentences():
@@ -69,6 +71,9 @@ def predictor_of(head="ctc", scale=1.0, seed=3, subsampling=1, bidirectional=Tru
     else:
         model = encoder_decoder(frames, symbols, embedding_dim=4, **options)
     randomize(model, seed, scale)
+    bias = model.get_layer("logits").bias
+    silent = [UNKNOWN_ID, tokenizer.start_id, *([END_ID] if head == "ctc" else [])]
+    bias.assign(np.where(np.isin(np.arange(symbols), silent), -30, np.array(bias)))
     normalization = Normalization()
     if one_way:
         every = np.concatenate(features_of(utterances().recordings, features))
