@@ -219,8 +219,8 @@ class Speech(Task):
     @staticmethod
     def _stream(predictor: Any, name: str) -> dict[str, Any]:
         """What is said in a recording, shown as if it were being made, on standard error."""
-        waveform, rate = zoo.audio.read(name, predictor.features.rate), predictor.features.rate
-        stream, piece, texts = predictor.stream(), int(_PIECE * rate), []
+        stream, rate = predictor.stream(), predictor.features.rate
+        waveform, piece, texts = zoo.audio.read(name, rate), int(_PIECE * rate), []
         for start in range(0, len(waveform), piece):
             texts.append(stream.feed(waveform[start : start + piece]))
             print(texts[-1], end="", file=sys.stderr, flush=True)

@@ -32,6 +32,7 @@ SIZES = {
     "bach_chorales": (287, 35, 39),
     "splice_junctions": (2_108, 294, 602),
     "gene_families": (2_898, 414, 317),
+    "free_spoken_digits": (8_000, 400, 600),
 }
 QUICK = (
     "movie_snippets",
@@ -46,11 +47,14 @@ LICENCES = {
     "dates": "BSD",
     "splice_junctions": "CC BY 4.0",
     "gene_families": "MIT",
+    "free_spoken_digits": "CC-BY-SA-4.0",
 }
 
 
 def texts(split):
     """What a model would know again, by example."""
+    if hasattr(split, "recordings"):
+        return {recording.tobytes() for recording in split.recordings}
     for name in ("texts", "sources", "pieces", "sequences"):
         if hasattr(split, name):
             return {getattr(text, "name", text) for text in getattr(split, name)}

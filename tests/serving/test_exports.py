@@ -37,7 +37,13 @@ SIGNATURES = {  # by a word of the kind
         "score": "notes struck -> log_probability length",
     },
     "translator": {"serving_default": "text -> translation log_probability"},
+    "speech": {
+        "serving_default": "audio length -> text probability",
+        "greedy": "audio length -> text probability",
+        "wav": "wav -> text probability",
+    },
 }
+STREAM = ("audio", "length", "history", "frames", "sums", "last", "state_0")  # of one layer of GRU
 TEXTS = ["The king is dead.", "A", "A zebra? Well, Ann met Köln!", "Nobody loves the sea. " * 8]
 
 
@@ -63,6 +69,9 @@ def predictor(export):
 def test_signatures(model, request):
     kind = request.node.callspec.params["export"]
     (expected,) = (words for part, words in SIGNATURES.items() if part in kind)
+    if "of a stream" in kind:
+        following = " next_".join(("text", *STREAM[2:]))
+        expected = expected | {"stream": f"{' '.join(STREAM)} -> {following}"}
     assert model.signatures.keys() == expected.keys()
     for name, words in expected.items():
         inputs, outputs = (set(part.split()) for part in words.split("->"))

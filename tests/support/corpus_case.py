@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from zoo.audio import files
 from zoo.datasets import (
     dna,
     music,
     parallel_text,
     plain_text,
     sequence_tagging,
+    speech,
     text_classification,
 )
 
@@ -60,6 +62,16 @@ def _chords(i: int) -> tuple:
 
 def _bases(i: int) -> str:
     return "".join("ACGT"[i >> 2 * place & 3] for place in range(8))
+
+
+@dataclass(frozen=True)
+class WithRecordings(Case):
+    """Of tables that name files, which lie beside them."""
+
+    def write(self, folder: Path, examples: list, name: str = "train") -> Path:
+        for samples, text in examples:
+            files.write(np.frombuffer(samples, "int16") / files.SCALE, folder / f"{text}.wav")
+        return super().write(folder, examples, name)
 
 
 CASES = {
@@ -107,6 +119,14 @@ CASES = {
         json.dumps,
         lambda data: [tuple(map(tuple, piece.pitches.tolist())) for piece in data.pieces],
         lambda row: music.Score(row, np.ones((8, 3)), 1, np.zeros(8)).fingerprint(),
+    ),
+    "speech": WithRecordings(
+        speech,
+        ".csv",
+        lambda i: (np.arange(i, i + 20, dtype="int16").tobytes(), f"text {i}"),
+        lambda rows: "\n".join(["audio,text", *(f"{text}.wav,{text}" for _, text in rows)]),
+        lambda data: [(r.tobytes(), t) for r, t in zip(data.recordings, data.texts, strict=True)],
+        lambda row: row[0],
     ),
 }
 """Kinds whose splits are examples; plain text is cut wherever it can be."""

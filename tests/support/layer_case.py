@@ -19,7 +19,6 @@ from support.processors import skip_without
 from support.sequences import BATCH, INPUT_DIM, MASK, TIMESTEPS, UNITS, assert_all_close, randomize
 from zoo import layers
 from zoo.cells import CELLS
-from zoo.layers.subsampling import subsampled
 
 SOURCE_MASK = np.array(  # every row has a step to attend to
     [[1, 1, 1, 1], [1, 1, 0, 0], [0, 1, 1, 1], [1, 0, 0, 1], [0, 0, 1, 0], [1, 0, 0, 0]], bool
@@ -179,9 +178,8 @@ def pooling(mode, place=None):
 
 
 def strided(layer, x, **masks):
-    """What a stride makes of a sequence, with 0 at the steps that do not count."""
-    y = layer(x, **masks)
-    mask = subsampled(masks["mask"], layer.stride) if masks else None
+    """What fewer steps are made of a sequence, with 0 at those that do not count."""
+    y, mask = layer(x, **masks), layer.compute_mask(x, **masks)
     return y if mask is None else ops.where(ops.cast(mask, "bool")[..., None], y, ops.zeros_like(y))
 
 
@@ -226,6 +224,12 @@ CASES = {
         call=lambda layer, x: layer(ops.concatenate([x, ops.sin(x)], axis=0)),
     ),
     "Perturbation": LayerCase(layers.Perturbation, (X,), MASKED, call_unmasked, carries=True),
+    "Subsampling": LayerCase(
+        lambda dtype: layers.Subsampling(2, dtype=dtype), (X,), MASKED, strided
+    ),
+    "Subsampling by a convolution": LayerCase(
+        lambda dtype: layers.Subsampling(3, "convolution", 4, dtype=dtype), (X,), MASKED, strided
+    ),
     "TiedEmbedding": LayerCase(lambda dtype: layers.TiedEmbedding(9, 3, dtype=dtype), (IDS,)),
     "TiedEmbedding reversed": LayerCase(
         lambda dtype: layers.TiedEmbedding(9, 3, dtype=dtype),

@@ -14,7 +14,13 @@ import numpy as np
 import pytest
 
 import zoo
-from support import classifiers, language_modelling, music_pieces, translation_pairs
+from support import (
+    classifiers,
+    language_modelling,
+    music_pieces,
+    spoken_words,
+    translation_pairs,
+)
 from support.sequences import randomize
 from zoo.datasets.sequence_tagging import TaggedSentences
 from zoo.networks import many_to_many
@@ -75,7 +81,7 @@ class PredictorCase(NamedTuple):
     """A predictor, inputs of several lengths and data to measure it on."""
 
     make: Callable[[], Predictor]
-    inputs: list[str]
+    inputs: list[Any]  # strings, or waveforms
     data: tuple[Any, ...]
 
 
@@ -87,6 +93,13 @@ _CHORDS = ["C5 G4 E4 C3 | D5 G4 D4 B2", "", "C5 G4 E4 C3"]
 _STORIES = ["The king is dead.\n", "A", "", "Köln? xyz!", "Nobody loves the sea. " * 8]
 _DOCUMENTS = [language_modelling.text(10), "The sea.\n"]
 _FILMS = classifiers.TEXTS
+_SPOKEN = [
+    spoken_words.spoken("so ti la mi"),
+    np.zeros(0, "float32"),
+    spoken_words.spoken("mi")[:80],
+    (spoken_words.spoken("la so", "bob") * 2**14).astype("int16"),
+    np.zeros(3_000),
+]
 
 
 def _pieces(kind):
@@ -108,13 +121,21 @@ def _cases():
     for level, kind in (("subword", "multiplicative"), ("word", "additive")):
         data, make = (translation_pairs.pairs(6),), translation_pairs.predictor_of
         yield f"translator of {level}s", _case(PAIRS, data, make, level, attention=kind)
+    for head, options in (
+        ("ctc", {}),
+        ("ctc of a stream", {"bidirectional": False, "subsampling": 2}),
+        ("attention", {"subsampling": 2}),
+    ):
+        data, make = (spoken_words.utterances(6),), spoken_words.predictor_of
+        yield f"speech, {head}", _case(_SPOKEN, data, make, head.split()[0], **options)
 
 
 CASES = dict(_cases())
+TEXTS = [name for name in CASES if not name.startswith("speech")]
 # One of each kind, where each costs seconds.
 FIRST_OF_EACH = (
     *("classifier of 3", "tagger, crf", "language model of words", "music, parts"),
-    "translator of words",
+    *("translator of words", "speech, ctc of a stream"),
 )
 
 

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo import evaluation
-from zoo.audio import Augmentation, Features, Normalization, features_of, pictures
+from zoo import audio, evaluation  # pictures and figures, which take seconds, only when asked
+from zoo.audio import Augmentation, Features, Normalization, features_of
 from zoo.datasets.batches.mapped import MappedBatches
 from zoo.errors import UserError
 from zoo.networks.frames import LAYER
@@ -286,7 +286,8 @@ class SpeechRecognizer(Predictor):
         for word in text.split(" "):
             end = start + len(word)
             if word:
-                first, last = spans[start][0], spans[end - 1][1]
+                # A decoder may look back.
+                first, last = spans[start:end, 0].min(), spans[start:end, 1].max()
                 words.append(
                     {
                         "word": word,
@@ -306,7 +307,7 @@ class SpeechRecognizer(Predictor):
         features = features_of([start], self.features)
         normal = self._normal(features if len(features[0]) else [self._silence()])
         tokens = self.tokenizer.vocabulary.tokens
-        pictures.transcription(
+        audio.pictures.transcription(
             start,
             self.features.rate,
             self.head.probabilities(*normal)[0],
