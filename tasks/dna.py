@@ -29,6 +29,7 @@ _BEGINNINGS = (">", "@")  # of FASTA and FASTQ
 class Options(TrainingOptions):
     """What `train` takes."""
 
+    units: int = 48
     epochs: int = 20
     patience: int = 8
     monitor: str = option("loss", choices=("loss", "accuracy"))
