@@ -76,6 +76,6 @@ def task_of(module: str) -> type[Task]:
     (task,) = (
         value
         for value in vars(importlib.import_module(module)).values()
-        if isinstance(value, type) and issubclass(value, Task) and value is not Task
+        if isinstance(value, type) and issubclass(value, Task) and value.__module__ == module
     )
     return task
