@@ -13,6 +13,7 @@ from . import (
     serving,
     text,
     training,
+    video,
 )
 from .predictors.presets import load
 
@@ -33,4 +34,5 @@ __all__ = [
     "serving",
     "text",
     "training",
+    "video",
 ]

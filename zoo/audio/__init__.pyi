@@ -1,10 +1,11 @@
-from . import augmentation, features, files
+from . import augmentation, containers, features, files
 from .features import Features, normalized
 from .files import decode, read, write
 
 __all__ = [
     "Features",
     "augmentation",
+    "containers",
     "decode",
     "features",
     "files",

@@ -1,7 +1,5 @@
 """Texts with one label each: a packaged corpus, a TensorFlow Datasets name, or users' files."""
 
-import contextlib
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from zoo.datasets import corpora
-from zoo.datasets.corpus import Builder, Corpus, Examples, Kind, lowest_tenth, parted
-from zoo.datasets.readers.tables import Row, quoted, read_table
-from zoo.errors import UserError
+from zoo.datasets.corpus import Builder, Corpus, Examples, Kind, parted
+from zoo.datasets.labels import keys_of_labelled, label_indices, label_names, tenth_of_each
+from zoo.datasets.readers.tables import Row, read_table
 
 
 @dataclass(frozen=True)
@@ -45,20 +43,13 @@ class _TextClassification(Kind[LabelledTexts, TextClassificationData]):
 
         Equal texts are on one side, and each label keeps a text at least.
         """
-        label_of = dict(zip(reversed(data.texts), reversed(data.labels.tolist()), strict=True))
-        texts_of = defaultdict(list)
-        for text, label in label_of.items():
-            texts_of[label].append(text.encode())
-        aside = {text.decode() for texts in texts_of.values() for text in lowest_tenth(texts)}
-        return parted(data, [text in aside for text in data.texts])
+        return parted(data, tenth_of_each([text.encode() for text in data.texts], data.labels))
 
     def _keys(self, builder: Builder) -> tuple[str, ...]:
         """The text and the label: the supervised pair, else the only ones there are."""
-        kinds = corpora.tensorflow_datasets.supervised_kinds(builder)
-        texts, labels = ([k for k in kinds if kinds[k] == w] for w in ("Text", "ClassLabel"))
-        if len(texts) != 1 or len(labels) != 1:
-            raise corpora.tensorflow_datasets.refusal(builder, "one text with one class label")
-        return texts[0], labels[0]
+        kinds = corpora.tensorflow_datasets.feature_kinds(builder)
+        texts = [key for key, kind in kinds.items() if kind == "Text"]
+        return keys_of_labelled(builder, texts, "one text with one class label")
 
     def _labels(self, builder: Builder, keys: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(builder.info.features[keys[1]].names)
@@ -78,39 +69,16 @@ class _TextClassification(Kind[LabelledTexts, TextClassificationData]):
 
     def _read_file(self, path: str | Path, labels: Sequence[str] | None) -> LabelledTexts:
         rows = read_table(path, ("text", "label"))
-        return _with_labels(path, rows, _label_names(path, rows) if labels is None else labels)
+        return _with_labels(path, rows, label_names(path, rows) if labels is None else labels)
 
     def _read_training_file(self, path: str | Path) -> tuple[LabelledTexts, tuple[str, ...]]:
         rows = read_table(path, ("text", "label"))
-        names = _label_names(path, rows)
+        names = label_names(path, rows)
         return _with_labels(path, rows, names), names
 
 
-def _label_names(path: str | Path, rows: list[Row]) -> tuple[str, ...]:
-    names = sorted({row.fields["label"].strip() for row in rows})
-    if len(names) == 1:
-        raise UserError(
-            f"{path}: every row has the label '{names[0]}': a classifier needs two classes or more"
-        )
-    with contextlib.suppress(ValueError):
-        names.sort(key=int)
-    return tuple(names)
-
-
-def _with_labels(path: str | Path, rows: list[Row], label_names: Sequence[str]) -> LabelledTexts:
-    index = {name: i for i, name in enumerate(label_names)}
-    labels = []
-    for row in rows:
-        label = row.fields["label"].strip()
-        if not label:
-            raise UserError(f"{path}: line {row.line} has no label")
-        if label not in index:
-            raise UserError(
-                f"{path}: line {row.line} has the label '{label}', which is not one of "
-                f"{quoted(label_names)}"
-            )
-        labels.append(index[label])
-    return LabelledTexts([row.fields["text"] for row in rows], np.array(labels, dtype=np.int32))
+def _with_labels(path: str | Path, rows: list[Row], names: Sequence[str]) -> LabelledTexts:
+    return LabelledTexts([row.fields["text"] for row in rows], label_indices(path, rows, names))
 
 
 _KIND = _TextClassification()

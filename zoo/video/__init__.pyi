@@ -1,0 +1,17 @@
+from . import cache, drawing, files, frames
+from .drawing import draw
+from .files import Sampling, decode, read, write
+from .frames import with_differences
+
+__all__ = [
+    "Sampling",
+    "cache",
+    "decode",
+    "draw",
+    "drawing",
+    "files",
+    "frames",
+    "read",
+    "with_differences",
+    "write",
+]
