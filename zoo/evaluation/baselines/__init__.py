@@ -1,9 +1,17 @@
 """The simple models that a network has to beat on the same data."""
 
 from zoo.evaluation.baselines.chord_bigrams import ChordBigrams
+from zoo.evaluation.baselines.clips import ClipBaseline
 from zoo.evaluation.baselines.dictionary import Dictionary
 from zoo.evaluation.baselines.kneser_ney import KneserNey
 from zoo.evaluation.baselines.linear_text import LinearTextBaseline
 from zoo.evaluation.baselines.most_frequent_tag import MostFrequentTag
 
-__all__ = ["ChordBigrams", "Dictionary", "KneserNey", "LinearTextBaseline", "MostFrequentTag"]
+__all__ = [
+    "ChordBigrams",
+    "ClipBaseline",
+    "Dictionary",
+    "KneserNey",
+    "LinearTextBaseline",
+    "MostFrequentTag",
+]
