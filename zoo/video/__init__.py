@@ -1,6 +1,6 @@
 """Video: files in, frames out, and paths of points drawn as frames.
 
-Submodules are imported when they are first used.
+Submodules are imported when they are first used: augmentation needs TensorFlow, files do not.
 """
 
 import lazy_loader

@@ -1,10 +1,11 @@
-from . import cache, drawing, files, frames
+from . import augmentation, cache, drawing, files, frames
 from .drawing import draw
 from .files import Sampling, decode, read, write
 from .frames import with_differences
 
 __all__ = [
     "Sampling",
+    "augmentation",
     "cache",
     "decode",
     "draw",

@@ -218,7 +218,7 @@ def _times(file: BinaryIO, name: str) -> tuple[np.ndarray, tuple[int, int]]:
     if not times:
         raise UserError(f"{name}: there is no frame in it: record it again")
     part, least = _LOST
-    lasts = ends - times[0]
+    lasts = ends - min(times[0], 0.0)  # some count from where the sound begins
     if lasts < told * (1 - part) - least:
         message = f"it ends after {lasts:.1f} of {told:.1f} seconds"
         raise UserError(f"{name}: the video is damaged ({message}): fetch it again")
