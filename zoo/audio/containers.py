@@ -10,8 +10,8 @@ from zoo.errors import MissingPackageError, UserError
 _ALONE = {"protocol_whitelist": "none"}
 # What is looked for, what a file with it is called, and formats to give.
 _WORDS = {
-    "audio": ("sound", "recording", "WAV, FLAC, MP3 or Ogg"),
-    "video": ("video", "video", "MP4, AVI, MKV, WebM or GIF"),
+    "audio": ("sound", "recording", "a WAV, FLAC, MP3 or Ogg"),
+    "video": ("video", "video", "an MP4, AVI, MKV, WebM or GIF"),
 }
 
 
@@ -51,11 +51,11 @@ def opened(file: BinaryIO, name: str, kind: Literal["audio", "video"]) -> Iterat
                 if not stream.disposition & av.stream.Disposition.attached_pic
             ]
             if not streams:
-                raise UserError(f"{name}: there is no {stuff} in it: give a {formats}")
+                raise UserError(f"{name}: there is no {stuff} in it: give {formats}")
             yield container, streams[0]
     except UserError:
         raise
     except Exception as error:  # PyAV does not say which errors a damaged file can cause
         reason = getattr(error, "strerror", None) or type(error).__name__
         message = f"{name}: this is not a {noun}, or it is damaged ({reason})"
-        raise UserError(f"{message}: give a {formats}") from error
+        raise UserError(f"{message}: give {formats}") from error

@@ -1,6 +1,8 @@
 """Video files to frames and back."""
 
+import contextlib
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +16,7 @@ from zoo.music.files import reading, writing
 
 SUFFIXES = (".mp4", ".avi", ".mkv", ".webm", ".gif", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv")
 MOST_BYTES = 2**30  # of the frames of one clip
+MOST_PIXELS = 2**26  # of one frame: 8,192 x 8,192
 
 _PIXELS = {1: "gray", 3: "rgb24"}  # by channels
 # Containers whose length is estimated, by size and rate.
@@ -63,22 +66,29 @@ class Sampling:
         if self.rate is not None and not 0 < self.rate < np.inf:
             raise ValueError(f"`rate` must be positive. Received: {self.rate!r}")
 
-    def places(self, times: np.ndarray) -> np.ndarray:
-        """Which frames are kept, ascending, by the seconds at which they begin and the last ends.
+    def number(self, times: np.ndarray) -> int:
+        """How many frames are kept, by the seconds at which they begin and the last one ends.
 
         Args:
             times: (frames + 1,) float.
-
-        Returns:
-            (kept,) integers.
         """
-        places = np.arange(len(times) - 1)
-        if self.rate is not None and len(places):
-            # Times are rounded in many formats: the nearest frame is right where the last may not.
-            moments = np.arange(max(1, round((times[-1] - times[0]) * self.rate))) / self.rate
-            between = (times[1:-1] + times[:-2]) / 2
-            places = np.searchsorted(between, times[0] + moments)
-        return places[evenly(len(places), self.frames)]
+        number = self._before(times)
+        return number if self.frames is None else min(number, self.frames)
+
+    def places(self, times: np.ndarray) -> np.ndarray:
+        """Which frames are kept, ascending: (kept,) integers; `times` as in `number`."""
+        kept = evenly(self._before(times), self.frames)
+        if self.rate is None or len(times) < 2:
+            return kept
+        # Times are rounded in many formats: the nearest frame is right where the last may not be.
+        between = (times[1:-1] + times[:-2]) / 2
+        return np.searchsorted(between, times[0] + kept / self.rate)
+
+    def _before(self, times: np.ndarray) -> int:
+        """How many there are before `frames` is heeded."""
+        if self.rate is None or len(times) < 2:
+            return len(times) - 1
+        return max(1, round((times[-1] - times[0]) * self.rate))
 
 
 ALL = Sampling()
@@ -105,8 +115,8 @@ def read(path: str | Path, sampling: Sampling = ALL) -> np.ndarray:
 
     Raises:
         UserError: the file is missing, empty, damaged, a sound or a still image, has no frame, or
-            is cut off, which MPEG, MKV and WebM with sound may be; or what is kept takes more than
-            a gigabyte (`MOST_BYTES`).
+            is cut off, which MPEG, MKV and WebM with sound may be; frames are too large to be
+            decoded (`MOST_PIXELS`), or what is kept takes more than a gigabyte (`MOST_BYTES`).
         MissingPackageError: PyAV is not installed.
     """
     with reading(path) as file:
@@ -170,18 +180,18 @@ def _encoded(frames: np.ndarray, suffix: str, rate: Fraction) -> bytes:
 
 def _clip(file: BinaryIO, name: str, sampling: Sampling) -> np.ndarray:
     times, shape = _times(file, name)
-    places = sampling.places(times)
     height, width = sampling.size or shape
-    needed = len(places) * height * width * sampling.channels
-    if needed > MOST_BYTES:
+    number = sampling.number(times)
+    if number * height * width * sampling.channels > MOST_BYTES:
         raise UserError(
-            f"{name}: {len(places):,} frames of {height} x {width} pixels are more than a gigabyte:"
+            f"{name}: {number:,} frames of {height} x {width} pixels are more than a gigabyte:"
             " keep fewer frames or make them smaller"
         )
+    places = sampling.places(times)
     clip = np.zeros((len(places), height, width, sampling.channels), "uint8")
     filled = 0
     file.seek(0)
-    with opened(file, name, "video") as (container, stream):
+    with _opened(file, name) as (container, stream):
         for place, frame in enumerate(container.decode(stream)):
             repeated = int(np.searchsorted(places, place, "right")) - filled
             if repeated:
@@ -200,7 +210,7 @@ def _times(file: BinaryIO, name: str) -> tuple[np.ndarray, tuple[int, int]]:
     """
     times: list[float] = []
     shape, ends = (0, 0), 0.0
-    with opened(file, name, "video") as (container, stream):
+    with _opened(file, name) as (container, stream):
         if container.format.name.endswith("_pipe") or container.format.name == "image2":
             raise UserError(f"{name}: this is a still image: give a video")
         spacing = float(1 / (stream.average_rate or 25))
@@ -223,6 +233,20 @@ def _times(file: BinaryIO, name: str) -> tuple[np.ndarray, tuple[int, int]]:
         message = f"it ends after {lasts:.1f} of {told:.1f} seconds"
         raise UserError(f"{name}: the video is damaged ({message}): fetch it again")
     return np.maximum.accumulate(np.array([*times, ends])), shape
+
+
+@contextlib.contextmanager
+def _opened(file: BinaryIO, name: str) -> Iterator[tuple[Any, Any]]:
+    """The container and its first video; UserError if its frames are too large to be decoded."""
+    with opened(file, name, "video") as (container, stream):
+        # A few bytes can claim a picture of gigabytes.
+        if stream.width * stream.height > MOST_PIXELS:
+            raise UserError(
+                f"{name}: frames of {stream.height} x {stream.width} pixels are too large: make "
+                "them smaller"
+            )
+        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+        yield container, stream
 
 
 def _pixels(frame: Any, height: int, width: int, channels: int) -> np.ndarray:
