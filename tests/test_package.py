@@ -43,6 +43,7 @@ def test_requirements_txt_pins_what_pyproject_asks_for():
         DEPENDENCIES,
         OPTIONAL["audio"],
         OPTIONAL["formats"],
+        OPTIONAL["genomics"],
         OPTIONAL["serving"],
         OPTIONAL["video"],
         *(GROUPS[group["include-group"]] for group in GROUPS["dev"]),

@@ -15,6 +15,7 @@ EXTRAS = {
     **dict.fromkeys(("ai_edge_litert", "onnx", "onnxruntime", "regex", "tf2onnx"), ("formats",)),
     **dict.fromkeys(("starlette", "uvicorn"), ("serving",)),
     "av": ("audio", "video"),
+    "dnaio": ("genomics",),
     "torch": ("benchmarks",),
 }
 

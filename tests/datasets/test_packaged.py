@@ -33,12 +33,16 @@ SIZES = {
     "bach_chorales": (287, 35, 39),
     "libras": (234, 30, 66),
     "gun_point": (44, 6, 150),
+    "splice_junctions": (2_108, 294, 602),
+    "gene_families": (2_898, 414, 317),
 }
 QUICK = (
     "movie_snippets",
     "shakespeare",
     "libras",
     "gun_point",
+    "splice_junctions",
+    "gene_families",
 )  # to prepare; the others have tests of their own
 CORPORA = [pytest.param(n, marks=() if n in QUICK else pytest.mark.long) for n in PACKAGED]
 LICENCES = {
@@ -47,6 +51,8 @@ LICENCES = {
     "dates": "BSD",
     "libras": "CC BY",
     "gun_point": "BSD",
+    "splice_junctions": "CC BY 4.0",
+    "gene_families": "MIT",
 }
 
 
@@ -54,7 +60,7 @@ def texts(split):
     """What a model would know again, by example."""
     if hasattr(split, "clips"):
         return set(map(fingerprint, split.clips))
-    for name in ("texts", "sources", "pieces"):
+    for name in ("texts", "sources", "pieces", "sequences"):
         if hasattr(split, name):
             return {getattr(text, "name", text) for text in getattr(split, name)}
     return {" ".join(tokens) for tokens in split.tokens}

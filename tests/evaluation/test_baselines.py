@@ -12,6 +12,7 @@ from sklearn.svm import SVC
 from support.refusals import refused
 from support.translation_pairs import _WORDS, pairs
 
+from zoo.datasets.dna import LabelledSequences
 from zoo.datasets.sequence_tagging import TaggedSentences
 from zoo.datasets.video import LabelledClips
 from zoo.errors import UserError
@@ -20,6 +21,7 @@ from zoo.evaluation.baselines import (
     ClipBaseline,
     Dictionary,
     KneserNey,
+    LinearSequenceBaseline,
     LinearTextBaseline,
     MostFrequentTag,
     clips,
@@ -30,6 +32,7 @@ SENTENCES = TaggedSentences([["Rome", "is", "x\0", '"', ""]], [["B-LOC", "O", "B
 STREAM = np.random.default_rng(0).integers(1, 9, 100)
 TEXTS = ["a good one", f"good, {'x' * 100_000}", "bad", "so bad!", "fair enough", "only fair"]
 LABELS = np.array([0, 0, 1, 1, 2, 2])
+WINDOWS = ["ACGT", "ACGN", "TTGA", "TTRA", "GCCC", "GCCS"]
 SYMBOLS = 4  # with padding: 1, 2 and 3 are what a voice can have
 A, B, C = (1, 2), (2, 2), (3, 1)
 PIECES = [np.array([A, B, A, B, C]), np.array([A, A])]
@@ -40,6 +43,14 @@ BASELINES = {
     "linear": (
         lambda: LinearTextBaseline.fit(TEXTS, LABELS),
         lambda model: model.accuracy([*TEXTS, "good bad"], [*LABELS, 0]),
+    ),
+    "places": (
+        lambda: LinearSequenceBaseline.fit(WINDOWS, LABELS),
+        lambda model: model.predict([*WINDOWS, "A", "ACGTNR"]).tolist(),
+    ),
+    "k-mers": (
+        lambda: LinearSequenceBaseline.fit(WINDOWS, LABELS, by="k-mers"),
+        lambda model: model.predict([*WINDOWS, "A", "ACGTNR"]).tolist(),
     ),
     "tags": (lambda: MostFrequentTag.fit(SENTENCES), lambda model: model.tag(SENTENCES)),
     "n-grams": (
@@ -124,6 +135,40 @@ def test_texts_by_their_words(examples):
 def test_words_of_one_character_count(texts):
     labels = np.array([0, 0, 1, 1])
     assert LinearTextBaseline.fit(texts, labels).accuracy(texts, labels) == 1
+
+
+def sequences(lengths, seed=0):
+    """Of label 1 are those with a G in the fourth place."""
+    draw = np.random.default_rng(seed)
+    found = ["".join(draw.choice([*"ACT"], length)) for length in lengths]
+    labels = np.arange(len(found), dtype="int32") % 2
+    marked = zip(found, labels, strict=True)
+    return LabelledSequences([f"{s[:3]}{'CG'[at]}{s[4:]}" for s, at in marked], labels)
+
+
+def test_sequences_by_their_places_or_their_k_mers():
+    windows, other = sequences([8] * 60), sequences([8] * 40, seed=1)
+    for by in (None, "places", "k-mers"):
+        baseline = LinearSequenceBaseline.fit(windows.sequences, windows.labels, by)
+        assert baseline.evaluate(other) == {"accuracy": 1, "mcc": 1}
+    turned = [sequence[::-1] for sequence in other.sequences]  # the place of the G is another
+    accuracies = [
+        LinearSequenceBaseline.fit(windows.sequences, windows.labels, by).accuracy(
+            turned, other.labels
+        )
+        for by in ("places", "k-mers")
+    ]
+    assert accuracies[0] < 0.7 < 0.9 < accuracies[1]
+    of_any_length = sequences(np.arange(60) % 9 + 4)
+    baseline = LinearSequenceBaseline.fit(of_any_length.sequences, of_any_length.labels)
+    assert baseline.accuracy(turned, other.labels) > 0.9  # k-mers, as lengths differ
+    wanted = r"the 2 training examples are all of one class: give more"
+    refused(wanted, LinearSequenceBaseline.fit, ["A", "C"], np.array([1, 1]))
+
+
+def test_ambiguous_letters_are_half_of_each_of_their_bases():
+    baseline = LinearSequenceBaseline.fit(["AAAA", "GGGG", "RRRR"], np.array([0, 2, 1]))
+    assert baseline.predict(["AAAA", "GGGG", "RRRR", "AGAG"]).tolist() == [0, 2, 1, 1]
 
 
 def test_texts_that_teach_nothing_are_refused():

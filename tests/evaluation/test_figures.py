@@ -3,6 +3,7 @@
 import random
 import warnings
 from html.parser import HTMLParser
+from itertools import product
 
 import numpy as np
 import pytest
@@ -10,7 +11,11 @@ from matplotlib import image
 from support.refusals import refused
 
 from zoo.evaluation import figures
-from zoo.evaluation.classification import classification_metrics
+from zoo.evaluation.classification import (
+    classification_metrics,
+    matthews_correlation,
+    ranking_metrics,
+)
 from zoo.evaluation.highlights import page, recorded
 from zoo.evaluation.tagging import tagging_metrics
 from zoo.evaluation.translation import source_lengths, translation_metrics
@@ -27,7 +32,41 @@ def test_figures_of_labels():
     assert found["accuracy"] == pytest.approx(np.trace(matrix) / 50)
     assert found["loss"] == pytest.approx(-np.log(probabilities[range(50), labels]).mean())
     assert found["examples"] == 50
+    one_hot = [np.eye(3)[labels], np.eye(3)[predicted]]
+    covariances = [np.cov(a.T, b.T)[:3, 3:].trace() for a, b in product(one_hot, repeat=2)]
+    expected = covariances[1] / np.sqrt(covariances[0] * covariances[3])
+    assert found["mcc"] == pytest.approx(expected)
     assert classification_metrics([0], np.array([[0.0, 1.0]]))["loss"] < 30  # not infinite
+
+
+@pytest.mark.parametrize(
+    ("matrix", "expected"),
+    [([[3, 0], [0, 1]], 1), ([[0, 2], [2, 0]], -1), ([[2, 0], [2, 0]], 0), ([[1]], 0)],
+)
+def test_matthews_correlation_of_few_labels(matrix, expected):
+    assert matthews_correlation(np.array(matrix)) == expected
+
+
+def test_ranks_of_labels_by_counting_pairs():
+    draw = np.random.default_rng(1)
+    probabilities = draw.dirichlet(np.ones(3), size=40).round(1)  # with ties
+    probabilities = np.concatenate([probabilities, np.zeros((40, 1))], axis=1)
+    labels = draw.integers(3, size=40)  # none is the fourth
+    found = ranking_metrics(labels, probabilities)
+    for label, row in enumerate(found["per_label"][:3]):
+        inside, outside = (probabilities[(labels == label) == is_so, label] for is_so in (1, 0))
+        pairs = np.sign(inside[:, None] - outside)
+        assert row["auroc"] == pytest.approx((pairs.mean() + 1) / 2)
+        precisions = [(inside >= s).sum() / (probabilities[:, label] >= s).sum() for s in inside]
+        assert row["auprc"] == pytest.approx(np.mean(precisions))
+        assert row["examples"] == len(inside)
+    assert found["per_label"][3] == {"auroc": None, "auprc": None, "examples": 0}
+    for name in ("auroc", "auprc"):
+        rows = [row[name] for row in found["per_label"][:3]]
+        assert found[name] == pytest.approx(np.mean(rows))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert ranking_metrics([1], np.array([[0.5, 0.5]]))["auroc"] is None
 
 
 @pytest.mark.parametrize(

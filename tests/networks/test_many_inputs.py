@@ -1,15 +1,21 @@
 """Many-to-one: its logits and pooling; many-to-many: which tags follow; adversarial training."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
-from support.network_case import CASES, MASK, TAGS, array, many_to_one
+from support.network_case import CASES, LENGTHS, MASK, TAGS, UNITS, array, many_to_one
+from support.sequences import randomize
 
+from zoo import genomics
 from zoo.errors import UserError
-from zoo.layers import Perturbation, RecurrentStack
+from zoo.genomics.alphabet import reverse_complement_ids
+from zoo.layers import KmerShares, Perturbation, RecurrentStack
 from zoo.layers.crf import viterbi
 from zoo.layers.perturbation import adversarial_offset
-from zoo.networks import AdversarialModel
+from zoo.networks import AdversarialModel, Frames, Nucleotides
+from zoo.networks import many_to_one as build
 from zoo.text.tags import may_follow
 
 
@@ -30,6 +36,57 @@ def test_the_last_state_of_each_direction_is_that_of_keras():
     ]
     pooled = keras.Model(network.input, network.get_layer("output_dropout").input)(ids)
     np.testing.assert_allclose(pooled, keras.ops.concatenate(states, axis=-1), atol=1e-6)
+
+
+def test_both_directions_have_just_reached_the_place():
+    """In the middle of each row; what lies behind it is nothing to the one of them."""
+    case = CASES["many_to_one of letters"]
+    network = case.make()
+    pooled = keras.Model(network.input, network.get_layer("output_dropout").input)
+    steps, middle = np.arange(4), LENGTHS[:, None] // 2
+    unlike = 1 + (case.inputs + 6) % 15
+    for outside, kept in ((steps > middle, slice(UNITS)), (steps < middle, slice(UNITS, None))):
+        changed = np.where(MASK & outside, unlike, case.inputs)
+        found, before = array(pooled(changed)), array(pooled(case.inputs))
+        np.testing.assert_allclose(found[:, kept], before[:, kept], atol=1e-6)
+        assert not np.allclose(found, before, atol=1e-3)
+
+
+def test_a_sequence_and_its_reverse_complement_have_equal_answers():
+    """Of ids with every letter and padding; with one strand read they differ."""
+    ids = np.zeros((3, 20), "int32")
+    for row, length in zip(ids, (20, 15, 6), strict=True):
+        row[:length] = np.random.default_rng(length).permutation(20)[:length] % 15 + 1
+    other = reverse_complement_ids(ids)
+    for name, equal in (("both strands", True), ("letters", False)):
+        network = CASES[f"many_to_one of {name}"].make()
+        assert np.allclose(network(ids), network(other), atol=1e-6) == equal
+    encoder = Nucleotides(k=3, width=2, reverse_complement=True)
+    network = build(encoder, 2, units=3, pooling="place")
+    np.testing.assert_allclose(network(ids), network(other), atol=1e-6)
+
+
+def test_the_same_network_reads_frames_of_sound():
+    """Isolated words: nothing of the builder is of tokens."""
+    network = build(Frames(5, subsampling=2), 3, units=4, bidirectional=False)
+    randomize(network)
+    frames = np.random.default_rng(0).normal(size=(2, 7, 5)).astype("float32")
+    mask = (np.arange(7) < [[7], [4]]).astype("int32")
+    together = array(network({"features": frames, "mask": mask}))
+    alone = array(network({"features": frames[1:, :4], "mask": mask[1:, :4]}))
+    assert together.shape == (2, 3)
+    np.testing.assert_allclose(together[1:], alone, atol=1e-5)
+
+
+def test_a_k_mer_has_the_mean_vector_of_those_that_it_may_be():
+    """The order is that of `itertools.product`; what reaches beyond the end is none."""
+    kmers = ["".join(letters) for letters in itertools.product("ACGT", repeat=3)]
+    found = array(KmerShares(3, 2)(genomics.ids("GATNACA")[None]))[0]
+    assert found.shape == (4, 64)
+    for row, letters in zip(found, ("GAT", "TNA", "ACA", "A"), strict=True):
+        meant = [letters.replace("N", base) for base in "ACGT"[: 4 if "N" in letters else 1]]
+        expected = [meant.count(kmer) / len(meant) for kmer in kmers]
+        np.testing.assert_allclose(row, expected, atol=1e-6)
 
 
 def test_only_legal_sequences():

@@ -13,6 +13,7 @@ from support import network_case
 from support.network_case import CASES, FIRST_OF_EACH, LENGTHS, MASK, steps_of
 from support.processors import made_in
 
+from zoo import networks
 from zoo.cells import CELLS
 from zoo.networks import decode_step_model, encode_model, step_model
 
@@ -178,7 +179,10 @@ def test_nothing_but_padding_gives_numbers(name):
 
 WRONG = {
     "": [({"cell": "elman"}, "one of rnn"), ({"layers": 0}, "at least 1")],
-    "many_to_one": [({"pooling": "sum"}, "one of max.*'sum'")],
+    "many_to_one": [
+        ({"pooling": "sum"}, "one of max.*'sum'"),
+        *(({"pooling": "place", "place": p}, "`place` must be") for p in (-1, 1.5, None, True)),
+    ],
     "many_to_many": [
         ({"head": "hmm"}, "crf, softmax.*'hmm'"),
         ({"character_kind": "words"}, "recurrent, convolutional.*'words'"),
@@ -204,5 +208,10 @@ def test_wrong_arguments_are_refused(kind):
 def test_wrong_sizes_are_refused():
     with pytest.raises(ValueError, match="at least 2"):
         network_case.many_to_one(1).make()
+    with pytest.raises(ValueError, match="give its `width`"):
+        networks.Nucleotides(stride=2)
+    for wrong in ({"k": 6}, {"k": 0}, {"k_stride": 0}, {"width": -1}, {"width": 3, "stride": 0}):
+        with pytest.raises(ValueError, match="must be"):
+            network_case.of_letters("max", **wrong).make()
     with pytest.raises(ValueError, match="one vocabulary"):
-        network_case.networks.encoder_decoder(9, 10, share_embeddings=True)
+        networks.encoder_decoder(9, 10, share_embeddings=True)

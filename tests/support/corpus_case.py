@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from zoo.datasets import (
+    dna,
     music,
     parallel_text,
     plain_text,
@@ -77,6 +78,10 @@ def _file(colour: tuple) -> str:
     return f"{'-'.join(map(str, colour))}.mkv"
 
 
+def _bases(i: int) -> str:
+    return "".join("ACGT"[i >> 2 * place & 3] for place in range(8))
+
+
 CASES = {
     "text_classification": Case(
         text_classification,
@@ -84,6 +89,15 @@ CASES = {
         lambda i: (f"text {i}", i % 2),
         lambda rows: "\n".join(["text,label", *(f"{text},{LABELS[at]}" for text, at in rows)]),
         lambda data: list(zip(data.texts, data.labels.tolist(), strict=True)),
+        lambda row: row[0].encode(),
+        LABELS,
+    ),
+    "dna": Case(
+        dna,
+        ".csv",
+        lambda i: (_bases(i), i % 2),
+        lambda rows: "\n".join(["sequence,label", *(f"{row},{LABELS[at]}" for row, at in rows)]),
+        lambda data: list(zip(data.sequences, data.labels.tolist(), strict=True)),
         lambda row: row[0].encode(),
         LABELS,
     ),

@@ -19,6 +19,7 @@ from support.processors import skip_without
 from support.sequences import BATCH, INPUT_DIM, MASK, TIMESTEPS, UNITS, assert_all_close, randomize
 from zoo import layers
 from zoo.cells import CELLS
+from zoo.layers.subsampling import subsampled
 
 SOURCE_MASK = np.array(  # every row has a step to attend to
     [[1, 1, 1, 1], [1, 1, 0, 0], [0, 1, 1, 1], [1, 0, 0, 1], [0, 0, 1, 0], [1, 0, 0, 0]], bool
@@ -171,10 +172,17 @@ def crf(allowed):
     return LayerCase(make, inputs, masks, single=(0,), carries=True)
 
 
-def pooling(mode):
+def pooling(mode, place=None):
     return LayerCase(
-        lambda dtype: layers.MaskedPooling(mode, dtype=dtype), (X,), MASKED, carries=True
+        lambda dtype: layers.MaskedPooling(mode, place, dtype=dtype), (X,), MASKED, carries=True
     )
+
+
+def strided(layer, x, **masks):
+    """What a stride makes of a sequence, with 0 at the steps that do not count."""
+    y = layer(x, **masks)
+    mask = subsampled(masks["mask"], layer.stride) if masks else None
+    return y if mask is None else ops.where(ops.cast(mask, "bool")[..., None], y, ops.zeros_like(y))
 
 
 CASES = {
@@ -200,7 +208,23 @@ CASES = {
     "CharacterFeatures convolutional": characters("convolutional"),
     "LinearChainCRF": crf(None),
     "LinearChainCRF with rules": crf(chains.ALLOWED),
+    "MaskedConvolution": LayerCase(
+        lambda dtype: layers.MaskedConvolution(3, 4, 2, dtype=dtype), (X,), MASKED, strided
+    ),
     **{f"MaskedPooling {mode}": pooling(mode) for mode in ("max", "mean", "first", "last")},
+    "MaskedPooling place": pooling("place", 1),
+    "MaskedPooling place, a part": pooling("place", 0.5),
+    "AttentionPooling": LayerCase(
+        lambda dtype: layers.AttentionPooling(2, dtype=dtype), (X,), MASKED, carries=True
+    ),
+    "BothStrands": LayerCase(lambda dtype: layers.BothStrands(dtype=dtype), (IDS,)),
+    "KmerShares": LayerCase(lambda dtype: layers.KmerShares(dtype=dtype), (IDS,)),
+    "KmerShares of three": LayerCase(lambda dtype: layers.KmerShares(3, 2, dtype=dtype), (IDS,)),
+    "MeanOfReadings": LayerCase(
+        lambda dtype: layers.MeanOfReadings(2, dtype=dtype),
+        (normal(BATCH, UNITS),),
+        call=lambda layer, x: layer(ops.concatenate([x, ops.sin(x)], axis=0)),
+    ),
     "Perturbation": LayerCase(layers.Perturbation, (X,), MASKED, call_unmasked, carries=True),
     "TiedEmbedding": LayerCase(lambda dtype: layers.TiedEmbedding(9, 3, dtype=dtype), (IDS,)),
     "TiedEmbedding reversed": LayerCase(

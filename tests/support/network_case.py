@@ -76,6 +76,14 @@ def many_to_one(classes=3, **defaults):
     return NetworkCase(build, ids(9), np.arange(4) % classes, loss)
 
 
+def of_letters(pooling, **encoder):
+    """Many-to-one, of DNA."""
+    encoder = networks.Nucleotides(**{"embedding_dim": 4, "filters": 4, **encoder})
+    options = {"embedding_dropout": 0.0, "pooling": pooling}
+    build = _defaults(networks.many_to_one, encoder, 3, **options)
+    return NetworkCase(build, ids(16), np.arange(4) % 3)
+
+
 def many_to_many(head="crf", left_out=(), **defaults):
     sizes = {"characters": CHARACTERS, "shapes": SHAPES}
     sizes = {name: None if name in left_out else size for name, size in sizes.items()}
@@ -127,6 +135,9 @@ CASES = {
     "many_to_one": many_to_one(),
     "many_to_one of two classes, last": many_to_one(2, pooling="last", layers=2, residual=True),
     "many_to_one, mean of one direction": many_to_one(pooling="mean", bidirectional=False),
+    "many_to_one of letters": of_letters("place"),
+    "many_to_one of k-mers": of_letters("attention", k=2, k_stride=2, width=2),
+    "many_to_one of both strands": of_letters("mean", width=3, stride=2, reverse_complement=True),
     "many_to_many": many_to_many(layers=2, residual=True),
     "many_to_many, softmax": many_to_many("softmax", character_kind="convolutional", cell="gru"),
     "many_to_many of words": many_to_many(left_out=("characters", "shapes"), bidirectional=False),

@@ -1,13 +1,17 @@
 from . import augmentation, containers, features, files
-from .features import Features, normalized
+from .augmentation import Augmentation
+from .features import Features, Normalization, features_of, normalized
 from .files import decode, read, write
 
 __all__ = [
+    "Augmentation",
     "Features",
+    "Normalization",
     "augmentation",
     "containers",
     "decode",
     "features",
+    "features_of",
     "files",
     "normalized",
     "read",

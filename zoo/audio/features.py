@@ -2,10 +2,13 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from zoo.errors import UserError
 
 KINDS = ("mfcc", "log_mel")
 DFTS = ("fft", "matrix")
@@ -185,12 +188,21 @@ def mel_bands(bands: int, window: int, rate: int) -> np.ndarray:
     narrower than the spectrum is fine may hold nothing.
     """
     frequencies = np.linspace(0, rate // 2, window // 2 + 1)[:, None]
-    top = 2595 * np.log10(1 + (rate // 2) / 700)
-    corners = 700 * (10 ** (np.linspace(0, top, bands + 2) / 2595) - 1)
+    corners = _corners(bands, rate)
     left, peak, right = corners[:-2], corners[1:-1], corners[2:]
     rising = (frequencies - left) / (peak - left)
     falling = (right - frequencies) / (right - peak)
     return np.maximum(0, np.minimum(rising, falling)).astype("float32")
+
+
+def mel_centres(bands: int, rate: int) -> np.ndarray:
+    """The peaks of the triangles of `mel_bands`, in hertz: (bands,)."""
+    return _corners(bands, rate)[1:-1]
+
+
+def _corners(bands: int, rate: int) -> np.ndarray:
+    top = 2595 * np.log10(1 + (rate // 2) / 700)
+    return 700 * (10 ** (np.linspace(0, top, bands + 2) / 2595) - 1)
 
 
 @functools.cache
@@ -200,3 +212,98 @@ def cosines(bands: int) -> np.ndarray:
     matrix = np.cos(np.pi / bands * (band + 0.5) * coefficient) * np.sqrt(2 / bands)
     matrix[:, 0] /= np.sqrt(2)
     return matrix.astype("float32")
+
+
+@dataclasses.dataclass(frozen=True)
+class Normalization:
+    """What makes features of different voices, microphones and rooms alike.
+
+    - "utterance": `normalized`, by mean and variance of the whole utterance.
+    - "running": by those of the frames up to each frame, and of `weight` frames that are like the
+      training data before the first. Nothing waits for what is still to be said.
+
+    Args:
+        kind: "utterance" or "running".
+        mean, deviation: of each feature in the training data, for "running".
+        weight: frames that these count for.
+
+    Raises:
+        ValueError: for another kind, or one "running" without mean and deviation.
+    """
+
+    kind: str = "utterance"
+    mean: tuple[float, ...] = ()
+    deviation: tuple[float, ...] = ()
+    weight: float = 40.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("utterance", "running"):
+            raise ValueError(f"`kind` must be utterance or running. Received: {self.kind!r}")
+        if self.kind == "running" and not 0 < len(self.mean) == len(self.deviation):
+            raise ValueError("`running` needs `mean` and `deviation`, one for each feature.")
+
+    def __call__(self, features: Any, lengths: Any) -> tf.Tensor:
+        """The features, (batch, frames, size), normalised; 0 behind the length of a row."""
+        if self.kind == "utterance":
+            return normalized(features, lengths)
+        return self.running(features, lengths, self.start(tf.shape(features)[0]))[0]
+
+    def start(self, rows: Any) -> tf.Tensor:
+        """The state before the first frame: (rows, 2 * size + 1) float32 zeros."""
+        return tf.zeros((rows, 2 * len(self.mean) + 1))
+
+    def running(self, features: Any, lengths: Any, state: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """A part of an utterance, and the state after it.
+
+        Args:
+            features: (batch, frames, size).
+            lengths: (batch,) int32, the frames of each row that count.
+            state: what `start` or the part before returned: frames, and the sums of what they are
+                above the mean of the training data, and of its squares.
+
+        Returns:
+            (batch, frames, size) float32, and the new state.
+        """
+        features = tf.convert_to_tensor(features, tf.float32)
+        counts = tf.sequence_mask(tf.cast(lengths, tf.int32), tf.shape(features)[1])[..., None]
+        size = len(self.mean)
+        above = tf.where(counts, features - tf.constant(self.mean, tf.float32), 0)
+        values = tf.concat([tf.cast(counts, tf.float32), above, tf.square(above)], axis=-1)
+        sums = tf.cumsum(values, axis=1) + state[:, None]
+        frames, total, squares = tf.split(sums, [1, size, size], axis=-1)
+        mean = total / (frames + self.weight)
+        prior = self.weight * tf.square(tf.constant(self.deviation, tf.float32))
+        variance = (squares + prior) / (frames + self.weight) - tf.square(mean)
+        deviation = tf.sqrt(tf.maximum(variance, _LEAST_DEVIATION**2))
+        found = tf.where(counts, (above - mean) / deviation, 0)
+        return found, state + tf.reduce_sum(values, axis=1)
+
+
+def features_of(recordings: Sequence[np.ndarray], settings: Features) -> list[np.ndarray]:
+    """The features, (frames, size) float32, of each recording by itself.
+
+    Args:
+        recordings: waveforms, (samples,) float32 from -1 to 1 or int16, at the rate of `settings`;
+            or features, (frames, size), which stay as they are.
+        settings: how to compute them.
+
+    Raises:
+        UserError: features are of another size than the settings say.
+    """
+    compute = tf.function(
+        lambda waveform: settings(waveform[None], tf.shape(waveform))[0],
+        [tf.TensorSpec([None], tf.float32)],
+        autograph=False,
+    )
+    found = []
+    for recording in recordings:
+        if recording.ndim == 1:
+            scale = 2**15 if recording.dtype == np.int16 else 1
+            recording = compute(np.asarray(recording, "float32") / scale).numpy()
+        elif recording.shape[1] != settings.size:
+            raise UserError(
+                f"features of {recording.shape[1]} numbers a frame for a model of {settings.size}: "
+                "these data have no sound, so leave the options of the features out"
+            )
+        found.append(recording)
+    return found

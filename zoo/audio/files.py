@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from zoo.audio.containers import opened
+from zoo.audio.containers import library, opened
 from zoo.errors import UserError
 from zoo.music.files import reading, writing
 
@@ -20,7 +20,7 @@ LONGEST = 3_600  # seconds
 _WITHOUT_LENGTH = ("mp3", "aac")
 _LOST = 0.05, 0.1  # of what a file says to last, and seconds: what encoders cut at its ends
 _RIFF_OF_STREAM = 2**31 - 2**16  # from here on the size is one that a stream had to make up
-_SCALE = 2**15
+SCALE = 2**15  # of samples of 16 bits
 
 
 def read(path: str | Path, rate: int = RATE) -> np.ndarray:
@@ -65,7 +65,7 @@ def write(waveform: np.ndarray, path: str | Path, rate: int = RATE) -> None:
     waveform = np.asarray(waveform, "float64")
     if waveform.ndim != 1 or not np.isfinite(waveform).all():
         raise ValueError("`waveform` must be (samples,), of finite numbers.")
-    samples = np.clip(np.round(waveform * _SCALE), -_SCALE, _SCALE - 1).astype("<i2")
+    samples = np.clip(np.round(waveform * SCALE), -SCALE, SCALE - 1).astype("<i2")
     with writing(path), open(path, "wb") as opened, wave.open(opened) as file:
         file.setnchannels(1)
         file.setsampwidth(samples.itemsize)
@@ -123,3 +123,15 @@ def _resampled(container: Any, stream: Any, rate: int) -> Iterator[np.ndarray]:
             yield resampled.to_ndarray().mean(axis=0)
     for resampled in resampler.resample(None):
         yield resampled.to_ndarray().mean(axis=0)
+
+
+def resampled(waveform: np.ndarray, from_rate: int, rate: int) -> np.ndarray:
+    """A waveform, (samples,) float32, of one rate at another; MissingPackageError without PyAV."""
+    if from_rate == rate or not len(waveform):
+        return waveform
+    av = library("audio")
+    frame = av.AudioFrame.from_ndarray(waveform[None], format="fltp", layout="mono")
+    frame.sample_rate = from_rate
+    resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
+    frames = [*resampler.resample(frame), *resampler.resample(None)]
+    return np.concatenate([one.to_ndarray()[0] for one in frames])

@@ -210,10 +210,20 @@ def _taken(column: Any, indices: Sequence[int] | np.ndarray) -> Any:
     return column if column is None else column[indices]
 
 
-def lowest_tenth(keys: Iterable[bytes]) -> list[bytes]:
-    """Of the distinct keys the tenth whose CRC-32 is lowest, rounded up; none of a single one."""
+def lowest_tenth(keys: Iterable[bytes], sizes: Mapping[bytes, int] | None = None) -> list[bytes]:
+    """Of the distinct keys the tenth whose CRC-32 is lowest, rounded up; none of a single one.
+
+    If they have sizes, it is a tenth of these; a key that would make it more is passed over.
+    """
     distinct = sorted(set(keys), key=lambda key: (zlib.crc32(key), key))
-    return distinct[: -(-len(distinct) // CARVED) if len(distinct) > 1 else 0]
+    size = dict.fromkeys(distinct, 1) if sizes is None else sizes
+    room = -(-sum(size[key] for key in distinct) // CARVED) if len(distinct) > 1 else 0
+    chosen = []
+    for key in distinct:
+        if size[key] <= room:
+            room -= size[key]
+            chosen.append(key)
+    return chosen
 
 
 def parted(data: E, aside: Iterable[bool]) -> tuple[E, E]:

@@ -1,14 +1,12 @@
 """Texts with one label each: a packaged corpus, a TensorFlow Datasets name, or users' files."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from zoo.datasets import corpora
-from zoo.datasets.corpus import Builder, Corpus, Examples, Kind, parted
-from zoo.datasets.labels import keys_of_labelled, label_indices, label_names, tenth_of_each
+from zoo.datasets.corpus import Corpus, Examples
+from zoo.datasets.labelled import LabelledKind
 from zoo.datasets.readers.tables import Row, read_table
 
 
@@ -27,7 +25,7 @@ class TextClassificationData(Corpus[LabelledTexts]):
     label_names: tuple[str, ...] = field(kw_only=True)
 
 
-class _TextClassification(Kind[LabelledTexts, TextClassificationData]):
+class _TextClassification(LabelledKind[LabelledTexts, TextClassificationData]):
     """Corpora with a text feature and a class label ("imdb_reviews", "glue/sst2").
 
     Files are CSV, TSV or JSON Lines with the columns `text` and `label` (`readers.tables`). Labels
@@ -36,49 +34,17 @@ class _TextClassification(Kind[LabelledTexts, TextClassificationData]):
 
     name = "text_classification"
     corpus = TextClassificationData
-    labels = "label_names"
+    examples = LabelledTexts
+    wanted = "one text with one class label"
 
-    def carve(self, data: LabelledTexts) -> tuple[LabelledTexts, LabelledTexts]:
-        """Sets a tenth aside: of each label the distinct texts whose CRC-32 is lowest, rounded up.
+    def _labelled(self, data: LabelledTexts) -> tuple[list[str], np.ndarray]:
+        return data.texts, data.labels
 
-        Equal texts are on one side, and each label keeps a text at least.
-        """
-        return parted(data, tenth_of_each([text.encode() for text in data.texts], data.labels))
+    def _rows(self, path: str | Path) -> list[Row]:
+        return read_table(path, ("text", "label"))
 
-    def _keys(self, builder: Builder) -> tuple[str, ...]:
-        """The text and the label: the supervised pair, else the only ones there are."""
-        kinds = corpora.tensorflow_datasets.feature_kinds(builder)
-        texts = [key for key, kind in kinds.items() if kind == "Text"]
-        return keys_of_labelled(builder, texts, "one text with one class label")
-
-    def _labels(self, builder: Builder, keys: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(builder.info.features[keys[1]].names)
-
-    def _read(
-        self, builder: Builder, split: str, keys: tuple[str, ...], enough: int | None
-    ) -> LabelledTexts | None:
-        # `enough` is no matter: an example more or less is cheap here.
-        examples = builder.as_dataset(split=split).map(lambda e: (e[keys[0]], e[keys[1]]))
-        texts: list[str] = []
-        labels: list[int] = []
-        for some_texts, some_labels in examples.batch(4096).as_numpy_iterator():
-            texts += corpora.tensorflow_datasets.decode(some_texts)
-            labels += some_labels.tolist()
-        hidden = min(labels, default=0) < 0
-        return None if hidden else LabelledTexts(texts, np.array(labels, np.int32))
-
-    def _read_file(self, path: str | Path, labels: Sequence[str] | None) -> LabelledTexts:
-        rows = read_table(path, ("text", "label"))
-        return _with_labels(path, rows, label_names(path, rows) if labels is None else labels)
-
-    def _read_training_file(self, path: str | Path) -> tuple[LabelledTexts, tuple[str, ...]]:
-        rows = read_table(path, ("text", "label"))
-        names = label_names(path, rows)
-        return _with_labels(path, rows, names), names
-
-
-def _with_labels(path: str | Path, rows: list[Row], names: Sequence[str]) -> LabelledTexts:
-    return LabelledTexts([row.fields["text"] for row in rows], label_indices(path, rows, names))
+    def _of_rows(self, path: str | Path, rows: list[Row], labels: np.ndarray) -> LabelledTexts:
+        return LabelledTexts([row.fields["text"] for row in rows], labels)
 
 
 _KIND = _TextClassification()

@@ -6,6 +6,7 @@ from . import (
     figures,
     highlights,
     tagging,
+    transcription,
     translation,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "figures",
     "highlights",
     "tagging",
+    "transcription",
     "translation",
 ]

@@ -4,12 +4,15 @@ from zoo.cells import CELLS
 from zoo.layers.attention import Attention
 from zoo.layers.bidirectional import Bidirectional
 from zoo.layers.characters import CharacterFeatures
+from zoo.layers.convolution import MaskedConvolution
 from zoo.layers.crf import LinearChainCRF
 from zoo.layers.decoder import AttentionDecoder
+from zoo.layers.nucleotides import BothStrands, KmerShares, MeanOfReadings
 from zoo.layers.perturbation import Perturbation
-from zoo.layers.pooling import MaskedPooling
+from zoo.layers.pooling import AttentionPooling, MaskedPooling
 from zoo.layers.recurrence import Recurrence
 from zoo.layers.stack import RecurrentStack
+from zoo.layers.subsampling import Subsampling
 from zoo.layers.tied_embedding import TiedEmbedding
 from zoo.layers.word_dropout import WordDropout
 
@@ -18,13 +21,19 @@ tuple(CELLS.values())  # loads them all: a saved layer may hold any cell
 __all__ = [
     "Attention",
     "AttentionDecoder",
+    "AttentionPooling",
     "Bidirectional",
+    "BothStrands",
     "CharacterFeatures",
+    "KmerShares",
     "LinearChainCRF",
+    "MaskedConvolution",
     "MaskedPooling",
+    "MeanOfReadings",
     "Perturbation",
     "Recurrence",
     "RecurrentStack",
+    "Subsampling",
     "TiedEmbedding",
     "WordDropout",
 ]

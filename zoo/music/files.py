@@ -1,6 +1,8 @@
-"""What reading and writing any file of a score has in common."""
+"""What reading and writing files of any kind has in common."""
 
 import contextlib
+import gzip
+import zlib
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -26,6 +28,14 @@ def read_bytes(path: str | Path) -> bytes:
     """The content of a file; UserError if it is missing, cannot be read, or is empty."""
     with reading(path) as file:
         return file.read()
+
+
+def unpack(content: bytes, name: str | Path) -> bytes:
+    """What a gzipped file holds; UserError if that is damaged. `name` is that of the file."""
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{name}: not a whole gzip file ({error}): fetch it again") from error
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -26,7 +27,8 @@ class BucketedBatches:
             ragged tensor of them, or a dict of ragged tensors of the same lengths, for a network
             of several inputs. None may be empty: recurrent kernels of GPUs take no empty row.
         labels: (examples, ...) array; or a ragged tensor of one label for each step, which makes a
-            third component of each batch: (batch, timesteps) float32, 1 where there is a label.
+            third component of each batch: (batch, timesteps) float32, 1 where there is a label;
+            or, if they are not `aligned`, one of as many labels as there are.
         batch_size: examples in a batch; the last ones may make a smaller batch.
         shuffle: False for evaluation: all sequences sorted by length, the same in each epoch.
         seed: of the order.
@@ -35,6 +37,7 @@ class BucketedBatches:
         independent: names of the inputs whose lengths are their own, as those of a source are that
             is translated into the labels. They are padded by themselves, and examples are grouped
             by the lengths of the others first.
+        aligned: whether labels of a ragged tensor are those of the steps.
         pad_to_multiple: pads each batch to a length that this number divides, which keeps compilers
             that specialise on shapes, as XLA does, from compiling for each length that occurs.
 
@@ -45,25 +48,31 @@ class BucketedBatches:
     def __init__(
         self,
         sequences: Sequence[np.ndarray] | tf.RaggedTensor | dict[str, tf.RaggedTensor],
-        labels: np.ndarray | tf.RaggedTensor,
+        labels: Any,
         *,
         batch_size: int,
         shuffle: bool,
         seed: int = 0,
         sample_weight: np.ndarray | None = None,
         independent: Sequence[str] = (),
+        aligned: bool = True,
         pad_to_multiple: int = 1,
     ):
         if not isinstance(sequences, tf.RaggedTensor | dict):
             lengths = [len(sequence) for sequence in sequences]
             sequences = tf.RaggedTensor.from_row_lengths(np.concatenate(sequences), lengths)
-        self._sequences = sequences if isinstance(sequences, dict) else {None: sequences}
-        self._labels_of_steps = labels if isinstance(labels, tf.RaggedTensor) else None
-        if self._labels_of_steps is not None and sample_weight is not None:
+        by_name: Any = sequences if isinstance(sequences, dict) else {None: sequences}
+        self._sequences = by_name
+        of_steps = aligned and isinstance(labels, tf.RaggedTensor)
+        self._labels_of_steps: Any = labels if of_steps else None
+        if of_steps and sample_weight is not None:
             raise ValueError("labels of steps make their own weights: leave sample_weight out")
-        given = [] if self._labels_of_steps is not None else [labels]
+        given = [] if of_steps else [labels]
         given += [] if sample_weight is None else [sample_weight]
-        self._targets = tuple(map(tf.convert_to_tensor, given))
+        self._targets = tuple(
+            target if isinstance(target, tf.RaggedTensor) else tf.convert_to_tensor(target)
+            for target in given
+        )
 
         self._lengths = {name: s.row_lengths().numpy() for name, s in self._sequences.items()}
         every_length = [self._lengths[name] for name in self._lengths if name not in independent]
@@ -74,7 +83,8 @@ class BucketedBatches:
         for lengths in (self.lengths, *own):
             if not lengths.all():
                 raise ValueError(f"sequence {int(lengths.argmin())} is empty")
-        if any(len(of) != len(self.lengths) for of in (*every_length, *own, *self._targets)):
+        sizes = [*map(len, every_length), *map(len, own), *(int(t.shape[0]) for t in self._targets)]
+        if any(size != len(self.lengths) for size in sizes):
             raise ValueError("sequences, labels and sample_weight must be as many")
         if any((lengths != self.lengths).any() for lengths in every_length):
             raise ValueError("the inputs, or the labels of the steps, differ in length")
@@ -135,7 +145,7 @@ class BucketedBatches:
         for name, sequences in self._sequences.items():
             timesteps = self._timesteps(self._lengths[name], indices)
             inputs[name] = _padded(tf.gather(sequences, indices), timesteps)
-        targets = tuple(tf.gather(target, indices) for target in self._targets)
+        targets = tuple(_dense(tf.gather(target, indices)) for target in self._targets)
         if self._labels_of_steps is not None:
             labels = tf.gather(self._labels_of_steps, indices)
             counted = labels.with_flat_values(tf.ones_like(labels.flat_values, tf.float32))
@@ -146,6 +156,10 @@ class BucketedBatches:
     def _timesteps(self, lengths: np.ndarray, indices: tf.Tensor) -> tf.Tensor:
         longest = tf.reduce_max(tf.gather(lengths, indices))
         return -(-longest // self.pad_to_multiple) * self.pad_to_multiple
+
+
+def _dense(target: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
+    return target.to_tensor() if isinstance(target, tf.RaggedTensor) else target
 
 
 def _padded(ragged: tf.RaggedTensor, timesteps: tf.Tensor) -> tf.Tensor:

@@ -38,6 +38,15 @@ PACKAGED = {
     "gun_point": Packaged(
         "video", "200 tracks of a hand that draws a gun or points a finger, from videos"
     ),
+    "splice_junctions": Packaged(
+        "dna", "3,004 windows of primate DNA: from exon to intron, the reverse, or neither"
+    ),
+    "gene_families": Packaged(
+        "dna", "3,629 coding sequences of human genes, of seven families of proteins"
+    ),
+    "free_spoken_digits": Packaged(
+        "speech", "9,000 utterances of one to seven English digits, joined from 3,000 clips"
+    ),
 }
 """The packaged corpora by name."""
 

@@ -1,18 +1,16 @@
 """Reads the tables that users bring, CSV, TSV or JSON Lines, and says exactly what is wrong."""
 
 import csv
-import gzip
 import io
 import json
 import math
 import re
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import UserError
-from zoo.music.files import read_bytes
+from zoo.music.files import read_bytes, unpack
 from zoo.text.normalization import normalize
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")  # each may be followed by .gz
@@ -66,10 +64,7 @@ def read_text(path: str | Path) -> str:
     path = Path(path)
     content = read_bytes(path)
     if path.suffix.lower() == ".gz":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise UserError(f"{path}: not a whole gzip file ({error}): fetch it again") from error
+        content = unpack(content, path)
     if not content.strip():
         raise UserError(f"{path}: the file is empty")
     if (zero := content.find(b"\0")) >= 0:

@@ -4,14 +4,18 @@ from zoo.evaluation.baselines.chord_bigrams import ChordBigrams
 from zoo.evaluation.baselines.clips import ClipBaseline
 from zoo.evaluation.baselines.dictionary import Dictionary
 from zoo.evaluation.baselines.kneser_ney import KneserNey
+from zoo.evaluation.baselines.linear_sequence import LinearSequenceBaseline
 from zoo.evaluation.baselines.linear_text import LinearTextBaseline
 from zoo.evaluation.baselines.most_frequent_tag import MostFrequentTag
+from zoo.evaluation.baselines.spoken_words import SpokenWords
 
 __all__ = [
     "ChordBigrams",
     "ClipBaseline",
     "Dictionary",
     "KneserNey",
+    "LinearSequenceBaseline",
     "LinearTextBaseline",
     "MostFrequentTag",
+    "SpokenWords",
 ]
