@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -35,17 +35,24 @@ class StoredClips(Sequence[np.ndarray]):
             return StoredClips(self.paths[index])
         if np.ndim(index):
             return StoredClips(self.paths[i] for i in index)
-        path = self.paths[index]
-        try:
-            return np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise UserError(
-                f"{path}: the decoded frames of a clip are gone or damaged: delete the file, if it "
-                "is there, and start again"
-            ) from error
+        return _stored(self.paths[index])
+
+    def lengths(self) -> list[int]:
+        """The frames of each clip, by the heads of the files; errors as of an index."""
+        return [len(_stored(path, "r")) for path in self.paths]
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[i] for i in range(len(self)))
+
+
+def _stored(path: Path, mode: Literal["r"] | None = None) -> np.ndarray:
+    try:
+        return np.load(path, mode, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(
+            f"{path}: the decoded frames of a clip are gone or damaged: delete the file, if it is "
+            "there, and start again"
+        ) from error
 
 
 def place(path: str | Path, sampling: Sampling, folder: Path) -> Path:
