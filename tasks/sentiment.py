@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.application import Card, Metric, Published, Task, Verb, option
+from zoo.application import Card, ClassificationTask, Published, Verb, option
 from zoo.application.command_line import run
 from zoo.application.options import DataOptions, WordOptions, seed_option
 from zoo.application.task import Output
-from zoo.errors import UserError
 
 _DEVIATION = 0.1  # of the values of pretrained vectors, whatever it is in their file
 
@@ -79,7 +78,7 @@ def vectors(task: "Sentiment", options: VectorsOptions, output: Output) -> dict[
     return result
 
 
-class Sentiment(Task):
+class Sentiment(ClassificationTask):
     """Text classification with a recurrent network; any number of classes."""
 
     name = "sentiment"
@@ -88,7 +87,6 @@ class Sentiment(Task):
     dataset = "movie_snippets"
     predictor = "text_classifier"
     preset = "sentiment_bilstm_movie_snippets"
-    metric = Metric("accuracy")
     options = Options
     verbs = (Verb(vectors, "Learn word vectors for `train --vectors`.", (VectorsOptions,)),)
     card = Card(
@@ -112,16 +110,6 @@ class Sentiment(Task):
             ),
         },
     )
-
-    def labels(self, predictor: Any) -> tuple[Any, ...]:
-        return (predictor.label_names,)
-
-    def check_labels(self, predictor: Any, data: Any) -> None:
-        if data.label_names != predictor.label_names:
-            raise UserError(
-                f"{data.name} has the labels {', '.join(data.label_names)}, "
-                f"the model {', '.join(predictor.label_names)}: give another --dataset"
-            )
 
     def build(self, data: Any, options: Options) -> Any:
         vectors = zoo.text.word_vectors.read(options.vectors) if options.vectors else None
@@ -172,13 +160,6 @@ class Sentiment(Task):
 
     def load_baseline(self, path: Path, predictor: Any) -> Any:
         return zoo.evaluation.baselines.LinearTextBaseline.load(path)
-
-    def pictures(self, metrics: dict[str, Any], predictor: Any, folder: Path) -> tuple[str, ...]:
-        name = "confusion_matrix.png"
-        zoo.evaluation.figures.confusion_matrix(
-            metrics["confusion_matrix"], predictor.label_names, folder / name
-        )
-        return (name,)
 
     def show(self, prediction: dict[str, Any]) -> str:
         text = " ".join(prediction["input"].split())

@@ -35,7 +35,9 @@ def test_scores_are_those_of_the_network():
     scores = [h["score"] for h in found["hypotheses"]]
     assert scores == sorted(scores, reverse=True)
     source = encoded(predictor.source_tokenizer, TEXTS[1:2]).to_tensor()
-    result = predictor._search(source, 5, 0.5, (PADDING_ID, UNKNOWN_ID))
+    result = predictor._sequences.search(
+        source, predictor._limits(source), 512, 5, 0.5, (PADDING_ID, UNKNOWN_ID)
+    )
     for i, hypothesis in enumerate(found["hypotheses"]):
         tokens = [t for t in result.tokens.numpy()[0, i].tolist() if t != PADDING_ID]
         assert UNKNOWN_ID not in tokens

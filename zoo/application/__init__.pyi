@@ -1,15 +1,29 @@
-from . import cards, command_line, comparison, options, runs, sampling, task, verbs, workflow
+from . import (
+    cards,
+    classification,
+    command_line,
+    comparison,
+    options,
+    runs,
+    sampling,
+    task,
+    verbs,
+    workflow,
+)
+from .classification import ClassificationTask
 from .options import TrainingOptions, option
 from .task import Card, Metric, Published, Task, Verb
 
 __all__ = [
     "Card",
+    "ClassificationTask",
     "Metric",
     "Published",
     "Task",
     "TrainingOptions",
     "Verb",
     "cards",
+    "classification",
     "command_line",
     "comparison",
     "option",

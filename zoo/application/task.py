@@ -201,7 +201,15 @@ class Task:
         """Batches of encoded examples for `zoo.training.fit`."""
         return predictor.batches(examples, options.batch_size, shuffle=shuffle, seed=options.seed)
 
-    def predict(self, predictor: Any, inputs: list[str], options: Any) -> list[dict[str, Any]]:
+    def expand(self, inputs: Iterable[str]) -> Iterable[Any]:
+        """What `predict` is asked for by the words of a command line, or by lines.
+
+        Where a word stands for several inputs, as a file of records, these are what the method
+        `predict` gets, and its predictions tell of each as `input` what a person shall read.
+        """
+        return inputs
+
+    def predict(self, predictor: Any, inputs: list[Any], options: Any) -> list[dict[str, Any]]:
         """The predictions for some raw inputs; `options` are None for the defaults."""
         return predictor.predict(inputs)
 

@@ -87,8 +87,7 @@ def evaluate(task: Task, options: EvaluateOptions, output: Output) -> dict[str, 
 
 def predict(task: Task, inputs: Inputs, options: Any, output: Output) -> dict[str, Any] | None:
     """Predicts inputs, and shows each prediction as it comes."""
-    total = None if inputs.inputs == ("-",) else len(inputs.inputs)
-    found = application.workflow.predict(task, options, output.inputs(inputs.inputs))
+    found, total = application.workflow.predict(task, options, output.inputs(inputs.inputs))
     predictions = output.track(found, total)
     if output.json:
         return {"predictions": list(predictions)}

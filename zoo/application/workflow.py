@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import logging
 import shutil
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sized
 from pathlib import Path
 from typing import Any
 
@@ -162,18 +162,28 @@ def evaluate(task: Task, options: Any, console: Console) -> dict[str, Any]:
     return metrics
 
 
-def predict(task: Task, options: Any, inputs: Iterable[str]) -> Iterable[dict[str, Any]]:
+def predict(
+    task: Task, options: Any, inputs: Iterable[str]
+) -> tuple[Iterable[dict[str, Any]], int | None]:
     """Predicts raw inputs with a saved model (see `load`), a chunk at a time.
 
-    `options` are for `task.predict`. Yields a dict for each input: `input`, and what the predictor
-    says of it.
+    Args:
+        task: whose predictions they are.
+        options: for `task.predict`, and which model.
+        inputs: the words of a command line, or lines, which `task.expand` may make more of.
+
+    Returns:
+        A dict for each input, as they come: `input`, and what the predictor says of it; and how
+        many there will be, None where nobody knows.
     """
-    predictions = _predictions(task, load(task, options.model), inputs, options)
-    return task.finish(predictions, options)
+    predictor = load(task, options.model)
+    expanded = task.expand(inputs)
+    total = len(expanded) if isinstance(expanded, Sized) else None
+    return task.finish(_predictions(task, predictor, expanded, options), options), total
 
 
 def _predictions(
-    task: Task, predictor: Any, inputs: Iterable[str], options: Any = None
+    task: Task, predictor: Any, inputs: Iterable[Any], options: Any = None
 ) -> Iterator[dict[str, Any]]:
     inputs = iter(inputs)
     while chunk := list(itertools.islice(inputs, task.predicted_together)):

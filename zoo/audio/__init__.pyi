@@ -1,4 +1,4 @@
-from . import augmentation, containers, features, files
+from . import augmentation, containers, features, files, pictures
 from .augmentation import Augmentation
 from .features import Features, Normalization, features_of, normalized
 from .files import decode, read, write
@@ -14,6 +14,7 @@ __all__ = [
     "features_of",
     "files",
     "normalized",
+    "pictures",
     "read",
     "write",
 ]

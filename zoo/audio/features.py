@@ -13,6 +13,7 @@ from zoo.errors import UserError
 KINDS = ("mfcc", "log_mel")
 DFTS = ("fft", "matrix")
 
+UNBOUNDED = 250.0  # dB, above which no range of decibels cuts anything
 _LEAST_POWER = 1e-10  # which is -100 dB
 _LEAST_DEVIATION = 0.01  # dB; what is below is the rounding of float32
 
@@ -45,7 +46,8 @@ class Features:
         bands: mel bands.
         window: samples of a frame.
         hop: samples from one frame to the next.
-        decibels: the range below the loudest band of a recording.
+        decibels: the range below the loudest band of a recording; from `UNBOUNDED` on there is
+            none, and what comes later changes nothing.
         dft: "fft", or "matrix": a product of matrices, for formats without a Fourier transform.
 
     Raises:
@@ -102,16 +104,39 @@ class Features:
         steps = tf.range(self.frames(samples))
         counts = tf.sequence_mask(self.frames(lengths), tf.size(steps))
         counts = tf.expand_dims(counts, -1)  # (batch, frames, 1)
-        power = self._power(self._framed(waveforms, lengths, steps))
-        mel = tf.maximum(tf.matmul(power, mel_bands(self.bands, self.window, self.rate)), 0)
-        decibels = 10 / np.log(10) * tf.math.log(tf.maximum(mel, _LEAST_POWER))
+        decibels = self._decibels(self._framed(waveforms, lengths, steps))
         lowest = np.float32(10 * np.log10(_LEAST_POWER))
         # Told so, because there may be no frame at all.
         loudest = tf.reduce_max(tf.where(counts, decibels, lowest), axis=(1, 2), keepdims=True)
         features = tf.maximum(decibels, tf.maximum(loudest, lowest) - self.decibels)
-        if self.kind == "mfcc":
-            features = tf.matmul(features, cosines(self.bands)[:, : self.coefficients])
-        return tf.where(counts, features, 0)
+        return tf.where(counts, self._of_decibels(features), 0)
+
+    @property
+    def local(self) -> bool:
+        """Whether a frame's features depend on its own samples alone, so that audio can stream."""
+        return self.decibels >= UNBOUNDED and self.window == 2 * self.hop
+
+    def of_frames(self, frames: Any) -> tf.Tensor:
+        """The features of frames that are cut already, if they are `local`.
+
+        Args:
+            frames: (batch, frames, window) float32.
+
+        Returns:
+            (batch, frames, size).
+        """
+        return self._of_decibels(self._decibels(frames))
+
+    def _decibels(self, frames: tf.Tensor) -> tf.Tensor:
+        """The mel spectra of frames, (batch, frames, bands)."""
+        power = self._power(frames)
+        mel = tf.maximum(tf.matmul(power, mel_bands(self.bands, self.window, self.rate)), 0)
+        return 10 / np.log(10) * tf.math.log(tf.maximum(mel, _LEAST_POWER))
+
+    def _of_decibels(self, decibels: tf.Tensor) -> tf.Tensor:
+        if self.kind != "mfcc":
+            return decibels
+        return tf.matmul(decibels, cosines(self.bands)[:, : self.coefficients])
 
     def _framed(self, waveforms: tf.Tensor, lengths: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
         """The frames of each row, reflected at the ends of the row: (batch, frames, window)."""
@@ -214,6 +239,16 @@ def cosines(bands: int) -> np.ndarray:
     return matrix.astype("float32")
 
 
+@functools.cache
+def _graph_of(settings: Features) -> Any:
+    """The features of one waveform, (samples,), as a graph."""
+    return tf.function(
+        lambda waveform: settings(waveform[None], tf.shape(waveform))[0],
+        [tf.TensorSpec([None], tf.float32)],
+        autograph=False,
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Normalization:
     """What makes features of different voices, microphones and rooms alike.
@@ -278,6 +313,16 @@ class Normalization:
         found = tf.where(counts, (above - mean) / deviation, 0)
         return found, state + tf.reduce_sum(values, axis=1)
 
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as JSON takes them."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Normalization":
+        """The normalisation of `get_config`."""
+        lists = {name: tuple(config[name]) for name in ("mean", "deviation")}
+        return cls(**config | lists)
+
 
 def features_of(recordings: Sequence[np.ndarray], settings: Features) -> list[np.ndarray]:
     """The features, (frames, size) float32, of each recording by itself.
@@ -290,12 +335,7 @@ def features_of(recordings: Sequence[np.ndarray], settings: Features) -> list[np
     Raises:
         UserError: features are of another size than the settings say.
     """
-    compute = tf.function(
-        lambda waveform: settings(waveform[None], tf.shape(waveform))[0],
-        [tf.TensorSpec([None], tf.float32)],
-        autograph=False,
-    )
-    found = []
+    compute, found = _graph_of(settings), []
     for recording in recordings:
         if recording.ndim == 1:
             scale = 2**15 if recording.dtype == np.int16 else 1

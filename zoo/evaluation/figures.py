@@ -17,7 +17,7 @@ _MOST_LABELS = 30
 _INCHES_PER_TOKEN, _LEAST_INCHES, _MOST_INCHES = 0.3, 2.5, 30
 
 
-def _save(figure: Figure, path: str | Path, dots_per_inch: int) -> None:
+def save_figure(figure: Figure, path: str | Path, dots_per_inch: int = _DOTS_PER_INCH) -> None:
     """Writes a PNG file; of letters that the font does not have, nothing is said."""
     with warnings.catch_warnings(action="ignore", category=UserWarning):
         figure.savefig(path, format="png", dpi=dots_per_inch)
@@ -42,7 +42,7 @@ def learning_curves(
         _draw_metric(axes, name, history, best_epoch)
     for axes in list(panels):
         axes.set_axis_off()
-    _save(figure, path, _DOTS_PER_INCH)
+    save_figure(figure, path)
 
 
 def _draw_metric(
@@ -107,7 +107,7 @@ def confusion_matrix(
     bar = figure.colorbar(image, ax=axes, shrink=0.8, format="{x:.0%}")
     bar.outline.set_visible(False)
     bar.set_label("share of the true label")
-    _save(figure, path, _DOTS_PER_INCH)
+    save_figure(figure, path)
 
 
 def reliability(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
@@ -126,7 +126,7 @@ def reliability(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     axes.scatter(probabilities, right, s=sizes, color=_TRAIN)
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability", ylabel="share that is right")
     _tidy(axes)
-    _save(figure, path, 100)
+    save_figure(figure, path, 100)
 
 
 def alignment(
@@ -143,7 +143,35 @@ def alignment(
     axes.set_xticks(range(len(source)), source, rotation=90)
     axes.set_yticks(range(len(target)), target)
     axes.xaxis.tick_top()
-    _save(figure, path, 100)
+    save_figure(figure, path, 100)
+
+
+def timeline(
+    frames: Sequence[int],
+    probabilities: np.ndarray,
+    label_names: Sequence[str],
+    path: str | Path,
+    most: int = 5,
+) -> None:
+    """Draws what a classifier says of a clip as it goes on.
+
+    Args:
+        frames: (moments,), how many frames it has seen at each moment.
+        probabilities: (moments, labels).
+        label_names: in the order of the columns.
+        path: of the PNG file.
+        most: so many labels are drawn, those that are the most probable at any moment.
+    """
+    chosen = np.argsort(-probabilities.max(axis=0), kind="stable")[:most]
+    figure = Figure(figsize=(7, 3.4), layout="constrained")
+    axes = figure.add_subplot()
+    for label in sorted(chosen, key=lambda label: -probabilities[-1, label]):
+        axes.plot(frames, probabilities[:, label], marker=".", label=label_names[label])
+    axes.set(ylim=(0, 1.02), xlabel="frames seen", ylabel="probability")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    _tidy(axes)
+    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    save(figure, path, _DOTS_PER_INCH)
 
 
 def bleu_by_source_length(
@@ -166,4 +194,4 @@ def bleu_by_source_length(
     axes.set_ylabel("BLEU")
     _tidy(axes)
     axes.legend(frameon=False)
-    _save(figure, path, 100)
+    save_figure(figure, path, 100)

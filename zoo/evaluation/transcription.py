@@ -35,8 +35,8 @@ def transcription_metrics(
 
     Returns:
         dict of `wer` and `cer`, the error rates of words and characters; `exact_match`, the share
-        of texts without an error; `examples`; and if there are two speakers or more, `by_speaker`,
-        a dict of the name and a dict of `wer`, `cer` and `examples`.
+        of texts without an error; `examples`; and if speakers are known, `by_speaker`, a dict of
+        the name and a dict of `wer`, `cer` and `examples`.
     """
     metrics: dict[str, Any] = {
         "wer": error_rate(texts, references),
@@ -45,7 +45,7 @@ def transcription_metrics(
         "examples": len(texts),
     }
     names = sorted({*(speakers or ())} - {""})
-    if len(names) > 1:
+    if names:
         metrics["by_speaker"] = {
             name: _of_speaker(name, texts, references, speakers or ()) for name in names
         }

@@ -263,37 +263,74 @@ def alignment(logits: Any, labels: Any) -> tuple[np.ndarray, float]:
     Raises:
         ValueError: if a label is no symbol, or the labels need more steps than there are.
     """
+    logits = ops.convert_to_numpy(logits)[None]
+    labels = np.asarray(ops.convert_to_numpy(labels), int).reshape(1, -1)
+    spans, best = alignments(logits, [logits.shape[1]], labels, [labels.shape[1]])
+    return spans[0], float(best[0])
+
+
+def alignments(
+    logits: Any, lengths: Any, labels: Any, label_lengths: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """`alignment` of the rows of a batch, padded on the right with anything.
+
+    Args:
+        logits: (batch, steps, symbols).
+        lengths: (batch,) integers, the steps of each row.
+        labels: (batch, length) integers.
+        label_lengths: (batch,) integers, how many labels each row has.
+
+    Returns:
+        (batch, length, 2) int32, -1 where there is no label, and log P of the paths, (batch,).
+
+    Raises:
+        ValueError: as for `alignment`.
+    """
     log_p = _log_softmax(ops.convert_to_numpy(logits))
-    labels = np.asarray(ops.convert_to_numpy(labels), int)
-    steps, symbols = log_p.shape
-    if not ((labels > BLANK) & (labels < symbols)).all():
+    lengths, labels, label_lengths = (
+        np.asarray(ops.convert_to_numpy(x), int) for x in (lengths, labels, label_lengths)
+    )
+    (batch, steps, symbols), most = log_p.shape, labels.shape[1]
+    rows, counted = np.arange(batch), np.arange(most) < label_lengths[:, None]
+    if not ((labels > BLANK) & (labels < symbols))[counted].all():
         raise ValueError(f"`labels` must be from 1 to {symbols - 1}. Received: {labels}")
-    needed = len(labels) + int((labels[1:] == labels[:-1]).sum())
-    if needed > steps:
-        raise ValueError(f"`labels` need {needed} steps. Received: {steps}")
+    repeats = (labels[:, 1:] == labels[:, :-1]) & counted[:, 1:]
+    needed = label_lengths + repeats.sum(axis=1)
+    if (needed > lengths).any():
+        row = int(np.argmax(needed > lengths))
+        raise ValueError(f"`labels` need {needed[row]} steps. Received: {lengths[row]}")
 
     # State 2u + 1 is label u, the others are the blanks around them.
-    states = np.full(2 * len(labels) + 1, BLANK)
-    states[1::2] = labels
+    states = np.full((batch, 2 * most + 1), BLANK)
+    states[:, 1::2] = np.where(counted, labels, BLANK)
     # A label may follow another without a blank between, unless they are equal.
-    skips = np.zeros(len(states), bool)
-    skips[2:] = (states[2:] != BLANK) & (states[2:] != states[:-2])
-    scores = np.where(np.arange(len(states)) == 0, 0.0, -np.inf)  # before the first step
-    moves = np.zeros((steps, len(states)), int)
+    skips = np.zeros(states.shape, bool)
+    skips[:, 2:] = (states[:, 2:] != BLANK) & (states[:, 2:] != states[:, :-2])
+    scores = np.full(states.shape, -np.inf)
+    scores[:, 0] = 0.0  # before the first step
+    moves = np.zeros((steps, *states.shape), np.int8)
+    of_states = np.take_along_axis(log_p, states[:, None], axis=2)  # (batch, steps, states)
     for t in range(steps):
-        one, two = (np.append(np.full(k, -np.inf), scores)[: len(states)] for k in (1, 2))
+        one, two = np.full(states.shape, -np.inf), np.full(states.shape, -np.inf)
+        one[:, 1:], two[:, 2:] = scores[:, :-1], scores[:, :-2]
         choices = np.stack([scores, one, np.where(skips, two, -np.inf)])
         moves[t] = choices.argmax(axis=0)
-        scores = choices.max(axis=0) + log_p[t, states]
+        inside = (t < lengths)[:, None]
+        scores = np.where(inside, choices.max(axis=0) + of_states[:, t], scores)
 
-    ends = scores[-2:]
-    state = len(states) - len(ends) + int(ends.argmax())
-    best, path = float(ends.max()), np.zeros(steps, int)
+    # A path ends in the last label, or in the blank behind it.
+    last = np.maximum(2 * label_lengths - 1, 0)
+    ends = np.stack([scores[rows, last], scores[rows, 2 * label_lengths]])
+    state = np.where(ends.argmax(axis=0) == 0, last, 2 * label_lengths)
+    spans = np.full((batch, most, 2), -1, "int32")
     for t in reversed(range(steps)):
-        path[t] = state
-        state -= moves[t, state]
-    spans = [np.flatnonzero(path == 2 * u + 1)[[0, -1]] for u in range(len(labels))]
-    return np.array(spans, "int32").reshape(-1, 2), best
+        inside = t < lengths
+        on = rows[inside & (state % 2 == 1)]
+        label = state[on] // 2
+        spans[on, label, 0] = t
+        spans[on, label, 1] = np.maximum(spans[on, label, 1], t)
+        state = np.where(inside, state - moves[t, rows, state], state)
+    return spans, ends.max(axis=0)
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:

@@ -128,7 +128,7 @@ class FrameFeatures(keras.layers.Layer):
 
 
 def mobilenet(weights: str | None = None) -> keras.Model:
-    """MobileNetV2 for pictures of any size from -1 to 1, (batch, height, width, 3) -> (batch, 1280).
+    """MobileNetV2 for pictures from -1 to 1: (batch, height, width, 3) -> (batch, 1280).
 
     Its weights are drawn, or with "imagenet" those that Keras downloads; none is trainable.
     """

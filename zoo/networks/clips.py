@@ -38,8 +38,10 @@ class Clips:
     readings: ClassVar[int] = 1
 
     def inputs(self) -> dict[str, Tensor]:
-        """By name: `clip` (batch, timesteps, height, width, channels), brightness from 0 to 255 of
-        any type, and `mask` (batch, timesteps), 1 for each frame that counts.
+        """The inputs of a network, by name.
+
+        `clip`, (batch, timesteps, height, width, channels), is brightness from 0 to 255 of any
+        type; `mask`, (batch, timesteps), is 1 for each frame that counts.
         """
         return _inputs(*self.size, self.channels)
 
@@ -74,8 +76,10 @@ class Paths:
     readings: ClassVar[int] = 1
 
     def inputs(self) -> dict[str, Tensor]:
-        """By name: `clip` (batch, timesteps, size) and `mask` (batch, timesteps), 1 for each moment
-        that counts.
+        """The inputs of a network, by name.
+
+        They are `clip`, (batch, timesteps, size), and `mask`, (batch, timesteps), which is 1 for
+        each moment that counts.
         """
         return _inputs(self.size)
 

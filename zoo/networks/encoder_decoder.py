@@ -1,4 +1,4 @@
-"""Many-to-many, T_x ≠ T_y: a sequence of tokens in, another out, as in machine translation.
+"""Many-to-many, T_x ≠ T_y: a sequence of tokens or of frames in, another of tokens out.
 
     P(y<1>, ..., y<T_y> | x) = Π_t P(y<t> | y<1>, ..., y<t-1>, x)
 
@@ -6,13 +6,14 @@ An encoder reads the source, a decoder is a language model of the target that st
 encoder knows and, with attention, looks back at it at every step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
 from zoo.cells.typing import Tensor
 from zoo.layers import AttentionDecoder, MaskedPooling, RecurrentStack
+from zoo.networks.frames import LAYER, Frames
 from zoo.networks.heads import as_given, layers_of, logits_of, state_inputs, vectors_and_logits
 from zoo.networks.seeds import seeded
 from zoo.text.special_tokens import PADDING_ID
@@ -26,7 +27,7 @@ _VECTOR_SCALE = 0.3
 
 @seeded
 def encoder_decoder(
-    source_size: int,
+    source: int | Frames,
     target_size: int,
     *,
     embedding_dim: int = 256,
@@ -56,7 +57,9 @@ def encoder_decoder(
     on the right, changes nothing: a pair of sentences gets the same logits alone and in a batch.
 
     Args:
-        source_size, target_size: numbers of token ids, padding included.
+        source: what is read: the number of token ids, padding included, of a text to translate; or
+            frames of features, as of speech.
+        target_size: number of token ids, padding included.
         embedding_dim: size of the token vectors.
         cell, units, layers, residual, cell_options: see `RecurrentStack`; of encoder and decoder.
         bidirectional: whether the encoder reads in both directions, with `units` each.
@@ -72,20 +75,20 @@ def encoder_decoder(
         seed, name: seed of the initial weights and of dropout, and name of the model.
 
     Returns:
-        A `keras.Model` from a dict of int32 ids, `source_ids` (batch, source timesteps) and
-        `target_ids` (batch, target timesteps), what the decoder reads (the target with `<EOS>` in
-        front and without its last token), to logits (batch, target timesteps, target_size),
-        float32 under any policy. `encode_model` and `decode_step_model` are its two halves, to
-        translate with.
+        A `keras.Model` from a dict of int32 ids, `source_ids` (batch, source timesteps), or the
+        inputs of `Frames`, and `target_ids` (batch, target timesteps), what the decoder reads (the
+        target with `<EOS>` in front and without its last token), to logits (batch, target
+        timesteps, target_size), float32 under any policy. `encode_model` and `decode_step_model`
+        are its two halves, to translate with.
 
     Raises:
         ValueError: if vectors are to be shared by vocabularies of two sizes, there is input feeding
             without attention, or an argument of a layer is wrong.
     """
-    if share_embeddings and source_size != target_size:
+    if share_embeddings and source != target_size:
         raise ValueError(
             "`share_embeddings` needs one vocabulary for both. "
-            f"Received: source_size={source_size}, target_size={target_size}"
+            f"Received: source={source}, target_size={target_size}"
         )
     encoder = RecurrentStack(
         cell, units, layers, bidirectional, dropout, residual, cell_options, name="encoder"
@@ -104,18 +107,17 @@ def encoder_decoder(
     source_vectors, target_vectors = (
         keras.initializers.RandomNormal(stddev=_VECTOR_SCALE) for _ in range(2)
     )
-    source_embedding = keras.layers.Embedding(
-        source_size, embedding_dim, embeddings_initializer=source_vectors, name="source_embedding"
-    )
     around = vectors_and_logits(
         target_size, embedding_dim, units, tie_embeddings, _TARGET, target_vectors
     )
-    if share_embeddings:
-        source_embedding = around[_TARGET]
-
-    source_ids = keras.Input((None,), dtype="int32", name="source_ids")
-    source_mask = keras.ops.not_equal(source_ids, PADDING_ID)
-    x = source_embedding(source_ids)
+    if isinstance(source, Frames):
+        around[LAYER] = source.layer()
+    elif not share_embeddings:
+        around["source_embedding"] = keras.layers.Embedding(
+            source, embedding_dim, embeddings_initializer=source_vectors, name="source_embedding"
+        )
+    inputs = source.inputs() if isinstance(source, Frames) else _source_ids()
+    x, source_mask = _steps(inputs, around)
     x = keras.layers.Dropout(dropout, name="source_dropout")(x)
     memory = encoder(x, mask=source_mask)  # (batch, source timesteps, units or 2 * units)
     sizes = decoder.recurrence.state_sizes
@@ -133,8 +135,21 @@ def encoder_decoder(
         mask=keras.ops.not_equal(target_ids, PADDING_ID),
     )  # (batch, target timesteps, units)
     x = keras.layers.Dropout(dropout, name="output_dropout")(x)
-    inputs = {"source_ids": source_ids, "target_ids": target_ids}
+    inputs = {**inputs, "target_ids": target_ids}
     return keras.Model(inputs, logits_of(x, around, _TARGET), name=name)
+
+
+def _source_ids() -> dict[str, Tensor]:
+    return {"source_ids": keras.Input((None,), dtype="int32", name="source_ids")}
+
+
+def _steps(inputs: Mapping[str, Tensor], around: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+    """The steps of the encoder, (batch, source timesteps, m), and which of them count."""
+    if LAYER in around:
+        return Frames.steps_of(inputs, around[LAYER])
+    ids = inputs["source_ids"]
+    embedding = around.get("source_embedding", around[_TARGET])
+    return embedding(ids), keras.ops.not_equal(ids, PADDING_ID)
 
 
 def encode_model(model: keras.Model) -> keras.Model:
@@ -144,19 +159,19 @@ def encode_model(model: keras.Model) -> keras.Model:
         model: what `encoder_decoder` built, also if loaded from a file. The weights are shared.
 
     Returns:
-        A `keras.Model` from `source_ids` (batch, source timesteps) to a dict, the state of decoding
-        before the first token: `mask` (batch, source timesteps), boolean; with attention `memory`
-        (batch, source timesteps, m) and `keys` (batch, source timesteps, units); the states
-        `state_0`, ... (batch, units) of the decoder; and with input feeding `fed` (batch, units).
+        A `keras.Model` from `source_ids` (batch, source timesteps), or from a dict of the inputs of
+        `Frames`, to a dict, the state of decoding before the first token: `mask` (batch, source
+        timesteps), boolean; with attention `memory` (batch, source timesteps, m) and `keys` (batch,
+        source timesteps, units); the states `state_0`, ... (batch, units) of the decoder; and with
+        input feeding `fed` (batch, units).
     """
     # From an input of its own: what the model has computed bears names that a model that was loaded
     # has given out already.
     around = layers_of(model)
     encoder, decoder = around["encoder"], around["decoder"]
-    source_ids = keras.Input((None,), dtype="int32", name="source_ids")
-    mask = keras.ops.not_equal(source_ids, PADDING_ID)
-    embedding = around.get("source_embedding", around[_TARGET])
-    memory = encoder(embedding(source_ids), mask=mask)
+    inputs = Frames.of(model).inputs() if LAYER in around else _source_ids()
+    x, mask = _steps(inputs, around)
+    memory = encoder(x, mask=mask)
     outputs = {"mask": mask}
     if decoder.attention is not None:
         # A copy does not carry the mask of Keras, which the decoder would get beside this one.
@@ -168,7 +183,8 @@ def encode_model(model: keras.Model) -> keras.Model:
         outputs[f"state_{i}"] = keras.ops.cast(state, decoder.variable_dtype)
     if decoder.input_feeding:
         outputs["fed"] = keras.ops.zeros_like(outputs["state_0"])
-    return keras.Model(source_ids, outputs, name=f"{model.name}_encode")
+    source = inputs if LAYER in around else inputs["source_ids"]
+    return keras.Model(source, outputs, name=f"{model.name}_encode")
 
 
 def decode_step_model(model: keras.Model) -> keras.Model:

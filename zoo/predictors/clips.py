@@ -14,7 +14,6 @@ from zoo.video.files import Sampling
 
 Clip: TypeAlias = str | np.ndarray  # the path of a video, or its frames, or coordinates
 _FRAMES = "a clip is (time, height, width, 1 or 3) uint8"
-_PATH = "a path is (time, {size}) float"
 
 
 def clips_of(inputs: Any, coordinates: int | None = None) -> Sequence[Clip]:
@@ -46,7 +45,7 @@ def _frames(index: int, item: Any) -> Clip:
         return str(item)
     array = _array(item)
     if array.ndim != 4 or array.dtype != "uint8" or array.shape[-1] not in (1, 3):
-        told = f"{array.shape} {array.dtype}" if array.ndim else f"of the type {type(item).__name__}"
+        told = _told(item, array)
         raise TypeError(f"give paths of videos, or clips: item {index} is {told}, where {_FRAMES}")
     if not array.size:
         raise UserError(f"item {index} has no frames: its shape is {array.shape}")
@@ -61,14 +60,19 @@ def _path(index: int, item: Any, size: int) -> np.ndarray:
         )
     array = _array(item)
     if array.ndim != 2 or array.dtype.kind not in "fi" or array.shape[-1] != size:
-        told = f"{array.shape} {array.dtype}" if array.ndim else f"of the type {type(item).__name__}"
-        expected = _PATH.format(size=size)
-        raise TypeError(f"give paths of points: item {index} is {told}, where {expected}")
+        told = _told(item, array)
+        raise TypeError(
+            f"give paths of points: item {index} is {told}, where a path is (time, {size}) float"
+        )
     if not array.size:
         raise UserError(f"item {index} has no points: its shape is {array.shape}")
     if not np.isfinite(array).all():
         raise UserError(f"item {index} has numbers that are none: mend it or leave it out")
     return array.astype("float32")
+
+
+def _told(item: Any, array: np.ndarray) -> str:
+    return f"{array.shape} {array.dtype}" if array.ndim else f"of the type {type(item).__name__}"
 
 
 def _array(item: Any) -> np.ndarray:
@@ -85,8 +89,11 @@ def read(clip: Clip, sampling: Sampling) -> np.ndarray:
     """
     if isinstance(clip, str):
         return files.read(clip, sampling)
-    frames, _ = fitted(tf.constant(in_colours(clip, sampling.channels))[None], [len(clip)], sampling)
-    return frames[0].numpy()
+    few = sampling.frames is None or len(clip) <= sampling.frames
+    if few and clip.shape[1:] == (*(sampling.size or ()), sampling.channels):
+        return clip
+    one = tf.constant(in_colours(clip, sampling.channels))[None]
+    return fitted(one, [len(clip)], sampling)[0][0].numpy()
 
 
 def in_colours(frames: np.ndarray, channels: int) -> np.ndarray:
@@ -120,8 +127,7 @@ def fitted(frames: Any, lengths: Any, sampling: Sampling) -> tuple[tf.Tensor, tf
         last = tf.maximum(lengths - 1, 0)[:, None]
         frames = tf.gather(frames, tf.minimum(places, last), batch_dims=1)
     mask = tf.sequence_mask(kept, steps, tf.uint8)[..., None, None, None]
-    channels = frames.shape[-1]
-    pictures = tf.reshape(frames * mask, [-1, *tf.unstack(tf.shape(frames)[2:])])
-    pictures = tf.round(tf.image.resize(pictures, sampling.size, "area"))
-    size = [tf.shape(frames)[0], steps, *sampling.size, channels]
-    return tf.cast(tf.reshape(pictures, size), tf.uint8), kept
+    shape, channels = tf.shape(frames), frames.shape[-1]
+    pictures = tf.reshape(frames * mask, tf.concat([[-1], shape[2:]], axis=0))
+    pictures = tf.cast(tf.round(tf.image.resize(pictures, sampling.size, "area")), tf.uint8)
+    return tf.reshape(pictures, [shape[0], steps, *(sampling.size or ()), channels]), kept

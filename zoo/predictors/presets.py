@@ -23,19 +23,40 @@ from zoo.errors import UserError
 from zoo.predictors import integrity
 from zoo.predictors.calibration import Calibration
 from zoo.predictors.catalogue import CONFIG_NAME, METRICS_NAME, find_model
+from zoo.predictors.dna_classifier import DnaClassifier
 from zoo.predictors.entity_tagger import EntityTagger
 from zoo.predictors.folders import atomic_replace, passing_folder
 from zoo.predictors.language_model import LanguageModel
 from zoo.predictors.music_model import MusicModel
+from zoo.predictors.speech_recognizer import SpeechRecognizer
 from zoo.predictors.text_classifier import TextClassifier
 from zoo.predictors.translator import Translator
+from zoo.predictors.video_classifier import VideoClassifier
 
 MODEL_NAME = "model.keras"
 
-Predictor = EntityTagger | LanguageModel | MusicModel | TextClassifier | Translator
+Predictor = (
+    DnaClassifier
+    | EntityTagger
+    | LanguageModel
+    | MusicModel
+    | SpeechRecognizer
+    | TextClassifier
+    | Translator
+    | VideoClassifier
+)
 PREDICTORS = {
     kind.kind: kind
-    for kind in (TextClassifier, EntityTagger, LanguageModel, MusicModel, Translator)
+    for kind in (
+        TextClassifier,
+        EntityTagger,
+        LanguageModel,
+        MusicModel,
+        Translator,
+        SpeechRecognizer,
+        DnaClassifier,
+        VideoClassifier,
+    )
 }
 
 

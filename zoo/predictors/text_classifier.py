@@ -7,35 +7,16 @@ from typing import Any, Self
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
 
-from zoo import evaluation
-from zoo.cells.typing import Tensor
 from zoo.datasets.batches.by_length import BucketedBatches
-from zoo.networks.many_to_one import probabilities_of
-from zoo.predictors.base import (
-    Predictor,
-    load_vocabulary,
-    map_by_length,
-    texts_of,
-    unknown_share,
-)
-from zoo.predictors.calibration import Calibration, calibrated
-from zoo.predictors.endpoints import (
-    Arrays,
-    Endpoint,
-    request,
-    require_between,
-    require_few,
-    text_endpoint,
-)
-from zoo.predictors.graphs import for_keras, graph, with_a_step
+from zoo.predictors.base import load_vocabulary, texts_of, unknown_share
+from zoo.predictors.classifier import Classifier
+from zoo.predictors.endpoints import Arrays, Endpoint, request, require_between, text_endpoint
+from zoo.predictors.graphs import with_a_step
 from zoo.text.special_tokens import PADDING_ID
 from zoo.text.words import WordTokenizer
-from zoo.training import BinarySequenceCrossentropy, SequenceCrossentropy
 
 VOCABULARY_NAME = "vocabulary.txt"
-_MOST_STEPS = 2**19  # of a request: a step takes up to 10 kB
 _WARM_UP_TEXTS = (
     ["A moving, funny and beautifully acted film."],
     ["", "Two hours that I will never get back!", "Ça ne m’a pas plu du tout… \U0001f622"],
@@ -43,7 +24,7 @@ _WARM_UP_TEXTS = (
 )
 
 
-class TextClassifier(Predictor):
+class TextClassifier(Classifier):
     """A many-to-one network with its tokenizer and labels.
 
     Args:
@@ -59,28 +40,12 @@ class TextClassifier(Predictor):
     kind = "text_classifier"
 
     def __init__(self, model: keras.Model, tokenizer: WordTokenizer, label_names: Sequence[str]):
-        classes = max(2, model.output_shape[-1])
-        if classes != len(label_names):
-            raise ValueError(f"{len(label_names)} labels for a model of {classes} classes")
-        self.model = model
         self.tokenizer = tokenizer
-        self.label_names = tuple(label_names)
-        self._judge = graph(self._judged)
+        super().__init__(model, label_names)
         # One graph, on any backend: operation by operation, a text takes four times as long.
         self._ids = tf.function(
             lambda texts: self.tokenizer(texts), [tf.TensorSpec([None], tf.string)], autograph=False
         )
-
-    def compile(self, optimizer: keras.optimizers.Optimizer) -> keras.Model:
-        """Compiles the model for training: cross-entropy of its logits, and accuracy."""
-        if self.model.output_shape[-1] == 1:
-            loss = BinarySequenceCrossentropy()
-            accuracy = keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)  # of a logit
-        else:
-            loss = SequenceCrossentropy()
-            accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
-        self.model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy])
-        return self.model
 
     def batches(
         self,
@@ -95,57 +60,21 @@ class TextClassifier(Predictor):
         ids = self.tokenizer.ragged(texts)
         return BucketedBatches(ids, labels, batch_size=batch_size, shuffle=shuffle, seed=seed)
 
-    def predict(self, texts: Iterable[str], batch_size: int = 64) -> list[dict[str, Any]]:
-        """One dict per text, in order: `label`, its `probability`, and whether it is `familiar`.
+    @property
+    def number_of_ids(self) -> int:
+        """Ids that the network knows, that of padding included."""
+        return len(self.tokenizer.vocabulary)
 
-        The probability is a float in [0, 1]. A text is familiar if no more of its words are unknown
-        than of 99 of 100 texts of the validation data.
-        """
-        probabilities, unknown = self._judgements(texts, batch_size)
-        return [
-            {
-                "label": self.label_names[row.argmax()],
-                "probability": float(row.max()),
-                "familiar": bool(share <= self.calibration.most_unknown),
-            }
-            for row, share in zip(probabilities, unknown, strict=True)
-        ]
+    def _checked(self, inputs: Iterable[str]) -> list[str]:
+        return texts_of(inputs, self.longest)
 
-    def probabilities(self, texts: Iterable[str], batch_size: int = 64) -> np.ndarray:
-        """The probability of each label, (texts, labels) float32, in the order of `texts`."""
-        return self._judgements(texts, batch_size)[0]
+    def _encoded(self, items: list[str]) -> tuple[tf.Tensor, np.ndarray]:
+        """The ids, and the share of unknown words of each text."""
+        ids = self._ids(tf.constant(items, tf.string))
+        return ids, unknown_share(ids.numpy())
 
-    def _judgements(self, texts: Iterable[str], batch_size: int = 64) -> tuple[np.ndarray, ...]:
-        """The probabilities, and the share of unknown words of each text."""
-
-        def judge(some: list[str]) -> Iterable[tuple[np.ndarray, float]]:
-            ids = self._ids(tf.constant(some, tf.string))
-            found = ops.convert_to_numpy(self._judge(for_keras(ids), self.calibration.temperature))
-            return zip(found, unknown_share(ids.numpy()), strict=True)
-
-        judged = map_by_length(judge, texts_of(texts, self.longest), batch_size)
-        rows, shares = zip(*judged, strict=True) if judged else ((), ())
-        return np.array(rows, "float32").reshape(-1, len(self.label_names)), np.array(shares)
-
-    def _judged(self, token_ids: Tensor, temperature: float) -> Tensor:
-        return probabilities_of(self.model(token_ids, training=False) / temperature)
-
-    def calibrate(self, train: Any, validation: Any) -> None:
-        self.calibration = Calibration()
-        probabilities, unknown = self._judgements(validation.texts)
-        found = evaluation.calibration.temperature_of_labels(probabilities, validation.labels)
-        self.calibration = calibrated(found, unknown)
-
-    def evaluate(self, texts: Iterable[str], labels: np.ndarray) -> dict[str, Any]:
-        """Compares predictions with true labels, (examples,) indices of `label_names`.
-
-        Returns what `classification_metrics` and `calibration_metrics` of `zoo.evaluation` give.
-        """
-        found = self.probabilities(texts)
-        right = found.argmax(axis=1) == labels
-        return evaluation.classification.classification_metrics(
-            labels, found
-        ) | evaluation.calibration.calibration_metrics(found.max(axis=1), right)
+    def _inputs_of(self, examples: Any) -> list[str]:
+        return examples.texts
 
     def resources(self) -> tuple:
         return (self.tokenizer,)
@@ -153,12 +82,15 @@ class TextClassifier(Predictor):
     def endpoints(self) -> tuple[Endpoint, ...]:
         """What a served model answers to: texts, or ids with the lengths of their rows."""
 
+        def expected(ids: tf.RaggedTensor) -> Arrays:
+            return self._expected(with_a_step(row[None]) for row in ids)
+
         def of_texts(inputs: Arrays) -> Arrays:
-            return self._expected(self.tokenizer.ragged(inputs["text"]))
+            return expected(self.tokenizer.ragged(inputs["text"]))
 
         def of_ids(inputs: Arrays) -> Arrays:
             rows = tf.RaggedTensor.from_tensor(inputs["token_ids"], inputs["length"])
-            return self._expected(rows)
+            return expected(rows)
 
         ids = (
             tf.TensorSpec([None, None], tf.int32, "token_ids"),
@@ -170,7 +102,7 @@ class TextClassifier(Predictor):
         ]
         return (
             text_endpoint(
-                lambda text: self._answer(self.tokenizer(text)),
+                lambda text: self._answer(with_a_step(self.tokenizer(text))),
                 _WARM_UP_TEXTS,
                 of_texts,
                 self.longest,
@@ -184,25 +116,9 @@ class TextClassifier(Predictor):
         tf.debugging.assert_equal(tf.size(length), rows, "length: one for each row of token_ids")
         require_between(length, 0, timesteps, "length: from 0 to the timesteps of token_ids")
         token_ids = tf.where(tf.sequence_mask(length, timesteps), token_ids, PADDING_ID)
-        size = len(self.tokenizer.vocabulary)
-        require_between(token_ids, 0, size - 1, f"token_ids: from 0 to {size - 1}")
-        return self._answer(token_ids)
-
-    def _answer(self, token_ids: tf.Tensor) -> dict[str, tf.Tensor]:
-        require_few(token_ids, _MOST_STEPS)
-        probabilities = self._judged(with_a_step(token_ids), self.calibration.temperature)
-        label = tf.gather(tf.constant(self.label_names), tf.argmax(probabilities, axis=-1))
-        return {"label": label, "probabilities": probabilities}
-
-    def _expected(self, ids: tf.RaggedTensor) -> Arrays:
-        """Each text labelled by itself."""
-        rows = [
-            self._judge(for_keras(with_a_step(row[None])), self.calibration.temperature)
-            for row in ids
-        ]
-        probabilities = np.concatenate([ops.convert_to_numpy(row) for row in rows])
-        labels = [self.label_names[i] for i in probabilities.argmax(axis=1)]
-        return request(label=labels, probabilities=probabilities)
+        last = self.number_of_ids - 1
+        require_between(token_ids, 0, last, f"token_ids: from 0 to {last}")
+        return self._answer(with_a_step(token_ids))
 
     def save_assets(self, folder: Path) -> dict[str, Any]:
         vocabulary = self.tokenizer.vocabulary

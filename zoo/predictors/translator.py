@@ -11,13 +11,10 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from zoo import evaluation, generation
+from zoo import evaluation
 from zoo.cells.typing import Tensor
 from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.errors import UserError
-from zoo.generation.states import State
-from zoo.layers.scan import scan
-from zoo.networks.encoder_decoder import decode_step_model, encode_model
 from zoo.predictors.base import (
     Predictor,
     load_vocabulary,
@@ -27,7 +24,8 @@ from zoo.predictors.base import (
 )
 from zoo.predictors.calibration import calibrated
 from zoo.predictors.endpoints import Endpoint, each_alone, require_few, text_endpoint
-from zoo.predictors.graphs import for_keras, graph, with_a_step
+from zoo.predictors.graphs import for_keras, with_a_step
+from zoo.predictors.target_sequences import TargetSequences
 from zoo.text.characters import CharacterTokenizer
 from zoo.text.normalization import tidy
 from zoo.text.sentences import SentenceTokenizer
@@ -83,9 +81,7 @@ class Translator(Predictor):
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer
         self.parts: frozenset[str] = frozenset()  # of targets, if these are of one form
-        self._encode, self._step = encode_model(model), decode_step_model(model)
-        self._search = graph(self._beam_search)
-        self._align = graph(self._alignment)
+        self._sequences = TargetSequences(model)
 
     @property
     def level(self) -> str:
@@ -95,7 +91,7 @@ class Translator(Predictor):
     @property
     def attends(self) -> bool:
         """Whether the decoder looks back at the source."""
-        return "weights" in self._step.output
+        return self._sequences.attends
 
     def compile(
         self, optimizer: keras.optimizers.Optimizer, label_smoothing: float = 0.0
@@ -210,7 +206,9 @@ class Translator(Predictor):
         """What is found for texts that are not blank."""
         source = for_keras(encoded(self.source_tokenizer, texts).to_tensor(PADDING_ID))
         forbidden = (PADDING_ID,) if copy_unknown else (PADDING_ID, UNKNOWN_ID)
-        found = self._search(source, beams, length_penalty, forbidden)
+        found = self._sequences.search(
+            source, self._limits(source), _MOST_TOKENS, beams, length_penalty, forbidden
+        )
         tokens, totals, scores = (ops.convert_to_numpy(a)[:, :n_best] for a in found[:3])
         flat = tokens.reshape(-1, tokens.shape[-1])
         joined = [text.decode() for text in self.target_tokenizer.join(flat).numpy()]
@@ -229,33 +227,13 @@ class Translator(Predictor):
         unknown = unknown_share(ops.convert_to_numpy(source))
         return list(zip(hypotheses, unknown.tolist(), of_token.tolist(), strict=True))
 
-    def _beam_search(
-        self, source_ids: Tensor, beams: int, length_penalty: float, forbidden: tuple[int, ...]
-    ) -> generation.Hypotheses:
+    def _limits(self, source_ids: Tensor) -> Tensor:
+        """The most tokens of each translation, (batch,).
+
+        By its own source, so that a text has the same translation whatever is beside it.
+        """
         lengths = ops.sum(ops.cast(source_ids != PADDING_ID, "int32"), axis=1)
-        return generation.beam_search(
-            self._next_logits,
-            ops.full_like(source_ids[:, 0], END_ID),
-            dict(self._encode(source_ids, training=False)),
-            beams=beams,
-            length=_MOST_TOKENS,
-            # By its own source, so that a text has the same translation whatever is beside it.
-            limits=ops.clip(_TARGETS_PER_SOURCE * lengths, _LEAST_TOKENS, _MOST_TOKENS),
-            end_id=END_ID,
-            forbidden=forbidden,
-            length_penalty=length_penalty,
-        )
-
-    def _next_logits(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:
-        """The logits, (batch, vocabulary), of what follows a token, and the new state."""
-        outputs = self._one_step(token_ids, state)
-        new = {name: outputs[name] for name in outputs if name in state}
-        return outputs["logits"], state | new
-
-    def _one_step(self, token_ids: Tensor, state: State) -> State:
-        inputs = {"token_ids": token_ids} | state
-        inputs = {name: inputs[name] for name in self._step.input}
-        return dict(self._step(inputs, training=False))
+        return ops.clip(_TARGETS_PER_SOURCE * lengths, _LEAST_TOKENS, _MOST_TOKENS)
 
     def alignments(
         self, texts: Sequence[str], translations: Sequence[str]
@@ -274,29 +252,15 @@ class Translator(Predictor):
             raise ValueError(f"{len(translations)} translations for {len(texts)} texts")
         sources = encoded(self.source_tokenizer, texts)
         targets = encoded(self.target_tokenizer, texts_of(translations))
-        weights = self._align(*(for_keras(ids.to_tensor(PADDING_ID)) for ids in (sources, targets)))
+        weights = self._sequences.align(
+            *(for_keras(ids.to_tensor(PADDING_ID)) for ids in (sources, targets))
+        )
         words = self.source_tokenizer.vocabulary.words, self.target_tokenizer.vocabulary.words
         rows = (sources.to_list(), targets.to_list(), ops.convert_to_numpy(weights))
         return [
             (words[0](source), words[1](target), row[: len(target), : len(source)])
             for source, target, row in zip(*rows, strict=True)
         ]
-
-    def _alignment(self, source_ids: Tensor, target_ids: Tensor) -> Tensor:
-        """The weights of attention, (batch, target timesteps, source timesteps)."""
-        state = dict(self._encode(source_ids, training=False))
-        before = ops.pad(target_ids, [[0, 0], [1, 0]], constant_values=END_ID)[:, :-1]
-        names = [name for name in state if name not in ("memory", "keys", "mask")]
-        constant = {name: state[name] for name in state if name not in names}
-
-        def step(carry: tuple, slices: tuple) -> tuple[tuple, tuple]:
-            given = dict(zip(names, carry, strict=True)) | constant
-            outputs = self._one_step(slices[0], given)
-            return tuple(outputs[name] for name in names), (outputs["weights"],)
-
-        first = tuple(state[name] for name in names)
-        _, (weights,) = scan(step, first, (ops.transpose(before),))
-        return ops.transpose(weights, (1, 0, 2))
 
     def _with_copies(
         self, texts: list[str], source: Tensor, tokens: np.ndarray, joined: list[str]
@@ -305,7 +269,7 @@ class Translator(Predictor):
         flat = tokens.reshape(-1, tokens.shape[-1])
         hypotheses = tokens.shape[1]
         sources = ops.repeat(source, hypotheses, axis=0)  # (texts * hypotheses, source timesteps)
-        weights = ops.convert_to_numpy(self._align(sources, ops.convert_to_tensor(flat)))
+        weights = ops.convert_to_numpy(self._sequences.align(sources, ops.convert_to_tensor(flat)))
         found = []
         for i, (text, row, attended) in enumerate(zip(joined, flat, weights, strict=True)):
             words = self.source_tokenizer.words([texts[i // hypotheses]]).to_list()[0]
@@ -344,7 +308,9 @@ class Translator(Predictor):
             forbidden = (PADDING_ID, UNKNOWN_ID)
             padded = with_a_step(ids.to_tensor(PADDING_ID))
             require_few(padded, _MOST_STEPS)
-            found = self._beam_search(padded, BEAMS, LENGTH_PENALTY, forbidden)
+            found = self._sequences.beam_search(
+                padded, self._limits(padded), _MOST_TOKENS, BEAMS, LENGTH_PENALTY, forbidden
+            )
             blank = ids.row_lengths() == 1  # nothing but `<EOS>`
             joined = self.target_tokenizer.join(found.tokens[:, 0])
             return {

@@ -9,14 +9,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.datasets.batches.clips import ClipBatches, padded_clips
+from zoo.datasets.batches.clips import ClipBatches, lengths_of, padded_clips
 from zoo.datasets.batches.mapped import MappedBatches
 from zoo.networks.clips import CLIP, MASK
 from zoo.predictors import clips
 from zoo.predictors.classifier import Classifier
 from zoo.predictors.endpoints import Arrays, Endpoint, request, require_between
 from zoo.video import augmentation
-from zoo.video.cache import StoredClips
 from zoo.video.files import Sampling
 
 MOMENTS = 64  # of a timeline
@@ -204,7 +203,8 @@ class VideoClassifier(Classifier):
         )
         if self.coordinates is None:
             sent, length = clips.fitted(sent, length, self.sampling)
-        return self._answer({CLIP: sent, MASK: tf.sequence_mask(length, tf.shape(sent)[1], tf.int32)})
+        mask = tf.sequence_mask(length, tf.shape(sent)[1], tf.int32)
+        return self._answer({CLIP: sent, MASK: mask})
 
     def save_assets(self, folder: Path) -> dict[str, Any]:
         sampling = None if self.coordinates else dataclasses.asdict(self.sampling)
@@ -214,8 +214,3 @@ class VideoClassifier(Classifier):
     def load_assets(cls, folder: Path, config: dict[str, Any], model: keras.Model) -> Self:
         sampling = config["sampling"] and Sampling(**config["sampling"])
         return cls(model, config["labels"], sampling, config["lengths"])
-
-
-def lengths_of(given: Sequence[np.ndarray]) -> list[int]:
-    """How many frames clips have."""
-    return given.lengths() if isinstance(given, StoredClips) else list(map(len, given))

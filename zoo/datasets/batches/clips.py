@@ -35,9 +35,8 @@ class ClipBatches:
         seed: int = 0,
     ):
         self.clips, self.labels = clips, np.asarray(labels, "int32")
-        lengths = clips.lengths() if isinstance(clips, StoredClips) else list(map(len, clips))
         # Of these only the lengths count, which decide the order.
-        steps = [np.zeros(length, "bool") for length in lengths]
+        steps = [np.zeros(length, "bool") for length in lengths_of(clips)]
         self._order = BucketedBatches(
             steps, self.labels, batch_size=batch_size, shuffle=shuffle, seed=seed
         )
@@ -62,6 +61,11 @@ class ClipBatches:
         dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
         known = tf.data.experimental.assert_cardinality(len(self))
         return dataset.apply(known).prefetch(READY)
+
+
+def lengths_of(clips: Sequence[np.ndarray]) -> list[int]:
+    """How many frames clips have; of files none is read for that."""
+    return clips.lengths() if isinstance(clips, StoredClips) else list(map(len, clips))
 
 
 def padded_clips(clips: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

@@ -29,7 +29,7 @@ _TEST, _VALIDATION = range(5), range(5, 10)  # the takes of the official test, a
 _LONGEST_GAP = 11  # frames
 _QUIET = 0.04  # the share of the frames of a speaker that are taken for the sound of the room
 _SILENT = 0.3  # the share of utterances whose gaps are digital silence
-_BELOW = 300.0, 700.0  # so much is the first coefficient of silence below the loudest frame's
+_BELOW = 300.0, 900.0  # so much is the first coefficient of silence below the loudest frame's
 
 
 class Clip(NamedTuple):

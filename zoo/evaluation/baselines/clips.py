@@ -1,6 +1,6 @@
 """Simple models of clips: one frame alone, frames without their order, a path in its order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -121,6 +121,7 @@ _VIEWS: dict[str, tuple[_View, type[_Linear] | type[_KernelMachine]]] = {
     "path": (_in_order, _KernelMachine),
 }
 VIEWS = tuple(_VIEWS)
+_WITHOUT_ORDER = ("one_frame", "bag")
 
 
 class ClipBaseline:
@@ -178,18 +179,72 @@ class ClipBaseline:
 
     def save(self, path: str | Path) -> None:
         """Writes coefficients, or support vectors and their weights, without pickles."""
-        arrays = {part.name: getattr(self._model, part.name) for part in fields(self._model)}
-        np.savez_compressed(path, view=self.view, **arrays)
+        np.savez_compressed(path, view=np.array(self.view), **self.arrays())
+
+    def arrays(self) -> dict[str, Any]:
+        """Coefficients, or support vectors and their weights, by name."""
+        return {part.name: getattr(self._model, part.name) for part in fields(self._model)}
 
     @classmethod
     def load(cls, path: str | Path) -> "ClipBaseline":
         """What `save` wrote; a `UserError` if the file is missing or damaged."""
         with stored_arrays(path) as arrays:
-            view = arrays["view"].item()
-            kind = _VIEWS[view][1]
-            model = kind(**{part.name: arrays[part.name] for part in fields(kind)})
-            model.predict(np.zeros((1, _width(model))))  # the arrays fit each other
+            return cls.of_arrays(arrays["view"].item(), arrays)
+
+    @classmethod
+    def of_arrays(cls, view: str, arrays: Mapping[str, np.ndarray]) -> "ClipBaseline":
+        """The baseline of a view whose `arrays` these are; an error if they do not fit."""
+        kind = _VIEWS[view][1]
+        model = kind(**{part.name: arrays[part.name] for part in fields(kind)})
+        model.predict(np.zeros((1, _width(model))))
         return cls(view, model)
+
+
+class ClipBaselines:
+    """A `ClipBaseline` for each view that suits: `one_frame`, `bag`, and of coordinates `path`.
+
+    What a network that sees the order has to beat is the better one of those that do not.
+    """
+
+    def __init__(self, baselines: dict[str, ClipBaseline]) -> None:
+        self.baselines = baselines
+
+    @classmethod
+    def fit(cls, clips: Sequence[np.ndarray], labels: np.ndarray) -> "ClipBaselines":
+        """Fits each; errors as of `ClipBaseline.fit`."""
+        views = VIEWS if len(clips) and clips[0].ndim == 2 else _WITHOUT_ORDER
+        return cls({view: ClipBaseline.fit(clips, labels, view) for view in views})
+
+    def evaluate(self, examples: Any) -> dict[str, float]:
+        """Of each view `…_accuracy`, and the best of those without order as `accuracy`."""
+        of_view = {
+            view: baseline.accuracy(examples.clips, examples.labels)
+            for view, baseline in self.baselines.items()
+        }
+        best = max(of_view[view] for view in _WITHOUT_ORDER)
+        return {"accuracy": best} | {f"{view}_accuracy": of_view[view] for view in of_view}
+
+    def save(self, path: str | Path) -> None:
+        """Writes all of them into one file, without pickles."""
+        arrays: dict[str, Any] = {
+            f"{view}.{name}": array
+            for view, baseline in self.baselines.items()
+            for name, array in baseline.arrays().items()
+        }
+        np.savez_compressed(path, views=list(self.baselines), **arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "ClipBaselines":
+        """What `save` wrote; a `UserError` if the file is missing or damaged."""
+        found = {}
+        with stored_arrays(path) as arrays:
+            for view in arrays["views"].tolist():
+                own = {
+                    name.partition(".")[2]: name for name in arrays if name.startswith(f"{view}.")
+                }
+                baseline = {name: arrays[full] for name, full in own.items()}
+                found[view] = ClipBaseline.of_arrays(view, baseline)
+        return cls(found)
 
 
 def _features(clips: Sequence[np.ndarray], view: str) -> np.ndarray:

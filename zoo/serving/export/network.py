@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from zoo.layers import RecurrentStack
 from zoo.networks.many_to_one import probabilities_of
+from zoo.predictors.dna_classifier import DnaClassifier
 from zoo.predictors.text_classifier import TextClassifier
 from zoo.serving.export.formats import ExportError
 from zoo.text.special_tokens import PADDING_ID
@@ -15,6 +16,7 @@ from zoo.text.special_tokens import PADDING_ID
 INPUT, OUTPUT = "token_ids", "probabilities"
 TOLERANCE = 1e-5  # of a probability, against Keras
 Run = Callable[[np.ndarray], np.ndarray]  # int32 (batch, timesteps) -> float32 (batch, labels)
+Ided = TextClassifier | DnaClassifier  # what these files hold: ids in, a label out
 _LENGTHS = (1, 2, 7, 30)  # timesteps of the batches that are compared
 
 
@@ -25,13 +27,13 @@ class Network(tf.Module):
     float32 here: half precision is a matter of the device, and of its own tools.
 
     Args:
-        predictor: a classifier of token sequences.
+        predictor: a classifier of tokens or letters.
         batch: number of rows, None for any.
     """
 
-    def __init__(self, predictor: TextClassifier, batch: int | None = None):
+    def __init__(self, predictor: Ided, batch: int | None = None):
         super().__init__()
-        self.vocabulary_size = len(predictor.tokenizer.vocabulary)
+        self.number_of_ids = predictor.number_of_ids
         model = _for_conversion(predictor.model)
         # Plain variables: LiteRT's converter makes constants of those, but leaves the ones that it
         # finds through a Keras layer without a value, and the file then answers NaN.
@@ -43,7 +45,7 @@ class Network(tf.Module):
         @tf.function(input_signature=[ids], autograph=False)
         def function(token_ids: tf.Tensor) -> dict[str, tf.Tensor]:
             # Engines count negative ids from the end, and refuse those that are too large.
-            ids = tf.where(token_ids < 0, self.vocabulary_size, token_ids)
+            ids = tf.where(token_ids < 0, self.number_of_ids, token_ids)
             if batch is None:  # none of any size is too few
                 missing = tf.cast(tf.shape(ids) == 0, tf.int32)
                 padded = tf.pad(ids, tf.stack([tf.zeros_like(missing), missing], axis=1))
@@ -60,7 +62,7 @@ class Network(tf.Module):
         if it is not a number, it is an ExportError.
         """
         differences = []
-        for ids in _token_ids(self.vocabulary_size, batches):
+        for ids in _token_ids(self.number_of_ids, batches):
             expected = self.function(ids)[OUTPUT].numpy()
             answer = run(ids)
             if answer.shape != expected.shape:
@@ -94,12 +96,12 @@ def _for_conversion(model: keras.Model) -> keras.Model:
     return copy
 
 
-def _token_ids(vocabulary_size: int, batches: Sequence[int]) -> Iterator[np.ndarray]:
+def _token_ids(number_of_ids: int, batches: Sequence[int]) -> Iterator[np.ndarray]:
     """Batches of random ids: without padding, then with rows of any length, 0 included."""
     generator = np.random.default_rng(0)
     for batch in batches:
         for timesteps in _LENGTHS:
-            ids = generator.integers(1, vocabulary_size, (batch, timesteps), dtype="int32")
+            ids = generator.integers(1, number_of_ids, (batch, timesteps), dtype="int32")
             yield ids
             lengths = generator.integers(0, timesteps, (batch, 1), endpoint=True)
             yield np.where(np.arange(timesteps) < lengths, ids, np.int32(PADDING_ID))

@@ -1,7 +1,8 @@
 """The folder of a format that holds a network in one file: the file and what it takes to use it.
 
-Neither ONNX nor LiteRT has the operations that cut text into tokens, so these files begin at the
-token ids. Vocabulary and labels lie beside them, and a README with code that needs no TensorFlow.
+Neither ONNX nor LiteRT has the operations that cut text into tokens or letters, so these files
+begin at their ids. Labels, and the vocabulary of tokens, lie beside them, and a README with code
+that needs no TensorFlow.
 """
 
 import contextlib
@@ -14,14 +15,16 @@ from typing import NamedTuple
 
 from zoo import __version__
 from zoo.errors import MissingPackageError, UserError
+from zoo.genomics.alphabet import LETTERS
+from zoo.predictors.dna_classifier import EXAMPLE
 from zoo.predictors.folders import passing_folder
 from zoo.predictors.text_classifier import TextClassifier
 from zoo.serving.export.formats import ExportError
-from zoo.serving.export.network import Network, Run
+from zoo.serving.export.network import Ided, Network, Run
 
 VOCABULARY_NAME, LABELS_NAME = "vocabulary.txt", "labels.txt"
-_README = Path(__file__).with_name("templates") / "README.md.template"
-_KINDS = ("text_classifier",)  # of predictors: ids in, one probability for each label out
+_TEMPLATES = Path(__file__).with_name("templates")  # of the README, one for each kind
+_KINDS = ("text_classifier", "dna_classifier")  # ids in, one probability for each label out
 
 
 class FileFormat(NamedTuple):
@@ -44,7 +47,7 @@ class FileFormat(NamedTuple):
 
 def write(
     file_format: FileFormat,
-    predictor: TextClassifier,
+    predictor: Ided,
     name: str,
     folder: str | Path,
     overwrite: bool = False,
@@ -65,7 +68,8 @@ def write(
     try:
         with _appearing(place) as new:
             (new / file_format.file).write_bytes(content)
-            predictor.tokenizer.vocabulary.save(new / VOCABULARY_NAME)
+            if isinstance(predictor, TextClassifier):
+                predictor.tokenizer.vocabulary.save(new / VOCABULARY_NAME)
             labels = "".join(f"{label}\n" for label in predictor.label_names)
             (new / LABELS_NAME).write_text(labels, encoding="utf-8")
             readme = _readme(file_format, predictor, name, difference)
@@ -75,7 +79,7 @@ def write(
     return place
 
 
-def converted(file_format: FileFormat, predictor: TextClassifier) -> tuple[bytes, float]:
+def converted(file_format: FileFormat, predictor: Ided) -> tuple[bytes, float]:
     """The content of a network's file, and its largest difference of a probability to Keras.
 
     Raises:
@@ -122,16 +126,24 @@ def _appearing(place: Path) -> Iterator[Path]:
             raise
 
 
-def _readme(
-    file_format: FileFormat, predictor: TextClassifier, name: str, difference: float
-) -> str:
-    options = predictor.tokenizer.get_config()
-    limit = options["max_length"]
-    return Template(_README.read_text(encoding="utf-8")).substitute(
+def _readme(file_format: FileFormat, predictor: Ided, name: str, difference: float) -> str:
+    template = (_TEMPLATES / f"{predictor.kind}.md.template").read_text(encoding="utf-8")
+    return Template(template).substitute(
         file_format._asdict(),
         name=name,
         version=__version__,
         difference=f"{difference:.0e}",
-        lower=".lower()" if options["lowercase"] else "",
-        kept=f"tokens[-{limit - 1}:]" if limit else "tokens",
+        **_of_texts(predictor) if isinstance(predictor, TextClassifier) else _OF_DNA,
     )
+
+
+_OF_DNA = {"letters": LETTERS, "example": EXAMPLE}
+
+
+def _of_texts(predictor: TextClassifier) -> dict[str, str]:
+    options = predictor.tokenizer.get_config()
+    limit = options["max_length"]
+    return {
+        "lower": ".lower()" if options["lowercase"] else "",
+        "kept": f"tokens[-{limit - 1}:]" if limit else "tokens",
+    }

@@ -1,0 +1,174 @@
+"""One label for each sequence of nucleotides."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo import evaluation, genomics
+from zoo.datasets.batches.by_length import BucketedBatches
+from zoo.errors import UserError
+from zoo.genomics.alphabet import BASES, ONE_HOT
+from zoo.predictors.base import list_of
+from zoo.predictors.classifier import Classifier
+from zoo.predictors.endpoints import Arrays, Endpoint, request, require_short
+from zoo.predictors.graphs import with_a_step
+from zoo.text.normalization import normalize
+
+_AMBIGUOUS = 5  # the first id of a letter that is no base
+EXAMPLE = "CCAGCTGCATCACAGGAGGCCAGCGAGCAGGTCTGTTCCAAGGGCCTTCGAGCCAGTCTG"
+_WARM_UP = (
+    [EXAMPLE],
+    ["a", "acguNRYSWKMBDHVn", " A C-G.T\n"],
+    ["GATTACA" * 50] * 8,
+)
+# By byte: the id of the letter; only what an endpoint has put into capitals of DNA gets here.
+_IDS = np.zeros(256, "int32")
+_IDS[[*map(ord, genomics.LETTERS)]] = range(1, len(genomics.LETTERS) + 1)
+
+
+class DnaClassifier(Classifier):
+    """A many-to-one network that reads nucleotides, with its labels.
+
+    Sequences are strings in the letters of IUPAC, DNA or RNA, in any case, with gaps or without:
+    see `zoo.genomics.normalized`. A longer one than `longest` is refused.
+
+    Args:
+        model: `keras.Model`, int32 ids (batch, timesteps) as of `zoo.genomics.ids`, with 0 as
+            padding -> logits, (batch, 1) for two labels or (batch, labels). Its encoder is
+            `zoo.networks.Nucleotides`.
+        label_names: the labels in the order of the classes.
+        lengths: the shortest and the longest of the training data, in letters. Others are not
+            familiar.
+
+    Raises:
+        ValueError: the model has another number of classes than there are labels.
+    """
+
+    kind = "dna_classifier"
+    most_together = 2**17
+
+    def __init__(
+        self, model: keras.Model, label_names: Sequence[str], lengths: Sequence[int] | None = None
+    ):
+        super().__init__(model, label_names)
+        self.lengths = None if lengths is None else (int(lengths[0]), int(lengths[1]))
+
+    @property
+    def number_of_ids(self) -> int:
+        """Ids that the network knows, that of padding included."""
+        return len(ONE_HOT)
+
+    def predict_records(
+        self, records: Iterable[genomics.Record], batch_size: int = 64
+    ) -> list[dict[str, Any]]:
+        """As `predict`, of the records of a file (`zoo.genomics.read`), each with its `name`."""
+        records = list(records)
+        items = [self.checked(one.sequence, f"the record '{one.name}'") for one in records]
+        found = self._predicted(items, batch_size)
+        return [{"name": r.name, **p} for r, p in zip(records, found, strict=True)]
+
+    def batches(
+        self,
+        sequences: Sequence[str],
+        labels: np.ndarray,
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        max_length: int | None = None,
+    ) -> BucketedBatches:
+        """Batches of sequences and the indices of their labels.
+
+        Of sequences of more than `max_length` letters the beginning is read.
+        """
+        ids = [genomics.ids(sequence[:max_length]) for sequence in sequences]
+        return BucketedBatches(ids, labels, batch_size=batch_size, shuffle=shuffle, seed=seed)
+
+    def _checked(self, inputs: Iterable[str]) -> list[str]:
+        return [self.checked(text, f"item {i}") for i, text in enumerate(list_of(inputs))]
+
+    @classmethod
+    def checked(cls, sequence: str, name: str) -> str:
+        """A sequence as the network reads it; a UserError, if it is none, begins with the name."""
+        if len(sequence) > cls.longest:
+            raise UserError(
+                f"{name} has {len(sequence):,} characters, and {cls.longest:,} are the most: cut "
+                "it into parts"
+            )
+        return genomics.normalized(normalize(sequence), name)
+
+    def _encoded(self, items: list[str]) -> tuple[tf.Tensor, np.ndarray]:
+        """The ids, and the share of letters of each sequence that are no single base."""
+        rows = [genomics.ids(item) for item in items]
+        ids = np.zeros((len(rows), max(map(len, rows), default=0)), "int32")
+        for padded, row in zip(ids, rows, strict=True):
+            padded[: len(row)] = row
+        unknown = np.array([np.mean(row >= _AMBIGUOUS) for row in rows])
+        return with_a_step(tf.constant(ids)), unknown
+
+    def _inputs_of(self, examples: Any) -> list[str]:
+        return examples.sequences
+
+    def _is_familiar(self, item: str, unknown: float) -> bool:
+        least, most = self.lengths or (0, len(item))
+        return least <= len(item) <= most and super()._is_familiar(item, unknown)
+
+    def calibrate(self, train: Any, validation: Any) -> None:
+        lengths = [len(sequence) for sequence in train.sequences]
+        self.lengths = (min(lengths), max(lengths))
+        super().calibrate(train, validation)
+
+    def _measured(self, probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+        """With the areas under the curves of each label, by its name."""
+        ranks = evaluation.classification.ranking_metrics(labels, probabilities)
+        per_label = dict(zip(self.label_names, ranks.pop("per_label"), strict=True))
+        return super()._measured(probabilities, labels) | ranks | {"per_label": per_label}
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """What a served model answers to: sequences."""
+
+        def expected(inputs: Arrays) -> Arrays:
+            texts = self._checked(text.decode() for text in inputs["sequence"])
+            return self._expected(self._encoded([text])[0] for text in texts)
+
+        inputs = (tf.TensorSpec([None], tf.string, "sequence"),)
+        examples = [request(sequence=texts) for texts in _WARM_UP]
+        return (Endpoint("serving_default", inputs, self._answer_sequences, examples, expected),)
+
+    def _answer_sequences(self, sequence: tf.Tensor) -> dict[str, tf.Tensor]:
+        require_short(sequence, self.longest)
+        return self._answer(with_a_step(ids_of(sequence)))
+
+    def save_assets(self, folder: Path) -> dict[str, Any]:
+        return {"labels": list(self.label_names), "lengths": self.lengths}
+
+    @classmethod
+    def load_assets(cls, folder: Path, config: dict[str, Any], model: keras.Model) -> Self:
+        return cls(model, config["labels"], config["lengths"])
+
+
+def ids_of(sequences: tf.Tensor) -> tf.Tensor:
+    """What `zoo.genomics` makes of strings, by stock operations of TensorFlow.
+
+    They become capitals, U becomes T, gaps and white space are left out; what then has another
+    letter, or none, fails the request.
+
+    Args:
+        sequences: (batch,) strings.
+
+    Returns:
+        (batch, timesteps) int32, from 1 to 15, with 0 as padding.
+    """
+    letters = tf.strings.regex_replace(tf.strings.upper(sequences), r"[-.\s\v]+", "")
+    letters = tf.strings.regex_replace(letters, "U", "T")
+    known = tf.strings.regex_full_match(letters, f"[{''.join(BASES)}]+")
+    message = "sequence: give nucleotides, at least one, in the letters of IUPAC"
+    tf.debugging.assert_equal(tf.reduce_all(known), True, message)
+    characters = tf.strings.bytes_split(letters)  # (batch, None)
+    codes = tf.io.decode_raw(characters.flat_values, tf.uint8)[:, 0]
+    ids = tf.gather(tf.constant(_IDS), tf.cast(codes, tf.int32))
+    return characters.with_flat_values(ids).to_tensor()
