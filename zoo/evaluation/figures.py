@@ -171,7 +171,7 @@ def timeline(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _tidy(axes)
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    save(figure, path, _DOTS_PER_INCH)
+    save_figure(figure, path)
 
 
 def bleu_by_source_length(

@@ -239,10 +239,8 @@ class ClipBaselines:
         found = {}
         with stored_arrays(path) as arrays:
             for view in arrays["views"].tolist():
-                own = {
-                    name.partition(".")[2]: name for name in arrays if name.startswith(f"{view}.")
-                }
-                baseline = {name: arrays[full] for name, full in own.items()}
+                own = [name for name in arrays if name.startswith(f"{view}.")]
+                baseline = {name.removeprefix(f"{view}."): arrays[name] for name in own}
                 found[view] = ClipBaseline.of_arrays(view, baseline)
         return cls(found)
 
