@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from zoo.serving.export import single_file
-from zoo.serving.export.network import INPUT, OUTPUT, Network, Run
+from zoo.serving.export.network import OUTPUT, Network, Run
 
 OPSET = 18  # the newest that tf2onnx writes
 
@@ -16,7 +16,7 @@ def convert(
 ) -> tuple[bytes, Run]:
     """The content of an ONNX file, and what runs it.
 
-    It takes `token_ids`, int32 (batch, timesteps) of any size with 0 as padding on the right, and
+    It takes what `zoo.serving.export.readings` says, (batch, timesteps, ...) of any size, and
     returns `probabilities`, float32 (batch, labels).
     """
     function = network.function
@@ -29,13 +29,13 @@ def convert(
         logging.disable(logging.NOTSET)
     for value in (*model.graph.input, *model.graph.output):  # tf2onnx numbers what is free
         dimensions = value.type.tensor_type.shape.dim
-        for dimension, name in zip(dimensions, ("batch", "timesteps"), strict=True):
+        for dimension, name in zip(dimensions, ("batch", "timesteps"), strict=False):
             if not dimension.HasField("dim_value"):
                 dimension.dim_param = name
     onnx.checker.check_model(model, full_check=True)
     content = model.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    return content, lambda token_ids: session.run([OUTPUT], {INPUT: token_ids})[0]
+    return content, lambda *inputs: session.run([OUTPUT], network.named(inputs))[0]
 
 
 def _keep_selections(graph: Any, operations: list) -> list:
@@ -61,7 +61,8 @@ FORMAT = single_file.FileFormat(
     package="onnxruntime",
     imports="import onnxruntime",
     run="""session = onnxruntime.InferenceSession("model.onnx")
-(probabilities,) = session.run(["probabilities"], {"token_ids": ids})""",
+(probabilities,) = session.run(["probabilities"], {$inputs})""",
+    inputs=lambda given: ", ".join(f'"{name}": {value}' for name, value in given.items()),
 )
 
 write = partial(single_file.write, FORMAT)

@@ -1,30 +1,33 @@
 """The folder of a format that holds a network in one file: the file and what it takes to use it.
 
 Neither ONNX nor LiteRT has the operations that cut text into tokens or letters, so these files
-begin at their ids. Labels, and the vocabulary of tokens, lie beside them, and a README with code
-that needs no TensorFlow.
+begin at their ids; nor do they read videos, of which they begin at frames. Labels, and the
+vocabulary of tokens, lie beside them, and a README with code that needs no TensorFlow.
 """
 
 import contextlib
 import importlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from string import Template
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from zoo import __version__
 from zoo.errors import MissingPackageError, UserError
 from zoo.genomics.alphabet import LETTERS
-from zoo.predictors.dna_classifier import EXAMPLE
+from zoo.networks.clips import CLIP
+from zoo.predictors.dna_classifier import EXAMPLE, DnaClassifier
 from zoo.predictors.folders import passing_folder
 from zoo.predictors.text_classifier import TextClassifier
+from zoo.predictors.video_classifier import VideoClassifier
 from zoo.serving.export.formats import ExportError
-from zoo.serving.export.network import Ided, Network, Run
+from zoo.serving.export.network import Network, Run
+from zoo.serving.export.readings import Converted, reading_of
 
 VOCABULARY_NAME, LABELS_NAME = "vocabulary.txt", "labels.txt"
 _TEMPLATES = Path(__file__).with_name("templates")  # of the README, one for each kind
-_KINDS = ("text_classifier", "dna_classifier")  # ids in, one probability for each label out
+_KINDS = ("text_classifier", "dna_classifier", "video_classifier")  # a probability for each label
 
 
 class FileFormat(NamedTuple):
@@ -43,11 +46,13 @@ class FileFormat(NamedTuple):
     package: str
     imports: str
     run: str
+    # How `run` names inputs for the values of the example, in place of its `$inputs`.
+    inputs: Callable[[Mapping[str, str]], str]
 
 
 def write(
     file_format: FileFormat,
-    predictor: Ided,
+    predictor: Converted,
     name: str,
     folder: str | Path,
     overwrite: bool = False,
@@ -79,7 +84,7 @@ def write(
     return place
 
 
-def converted(file_format: FileFormat, predictor: Ided) -> tuple[bytes, float]:
+def converted(file_format: FileFormat, predictor: Converted) -> tuple[bytes, float]:
     """The content of a network's file, and its largest difference of a probability to Keras.
 
     Raises:
@@ -126,18 +131,29 @@ def _appearing(place: Path) -> Iterator[Path]:
             raise
 
 
-def _readme(file_format: FileFormat, predictor: Ided, name: str, difference: float) -> str:
+def _readme(file_format: FileFormat, predictor: Converted, name: str, difference: float) -> str:
     template = (_TEMPLATES / f"{predictor.kind}.md.template").read_text(encoding="utf-8")
+    names = [spec.name for spec in reading_of(predictor).specs(None)]
+    values = names if isinstance(predictor, VideoClassifier) else ["ids"]
+    given = file_format.inputs(dict(zip(names, values, strict=True)))
+    run = Template(file_format.run).substitute(inputs=given)
     return Template(template).substitute(
-        file_format._asdict(),
+        file_format._asdict() | {"run": run},
         name=name,
         version=__version__,
         difference=f"{difference:.0e}",
-        **_of_texts(predictor) if isinstance(predictor, TextClassifier) else _OF_DNA,
+        **_of_kind(predictor),
     )
 
 
-_OF_DNA = {"letters": LETTERS, "example": EXAMPLE}
+def _of_kind(predictor: Converted) -> dict[str, Any]:
+    if isinstance(predictor, TextClassifier):
+        return _of_texts(predictor)
+    if isinstance(predictor, DnaClassifier):
+        return {"letters": LETTERS, "example": EXAMPLE}
+    shape = predictor.model.input[CLIP].shape[2:]
+    values = "brightness from 0 to 255" if len(shape) > 1 else "coordinates"
+    return {"shape": ", ".join(map(str, shape)), "values": values}
 
 
 def _of_texts(predictor: TextClassifier) -> dict[str, str]:
