@@ -38,7 +38,11 @@ def alone(inputs, row):
     cut = {name: values[row : row + 1] for name, values in inputs.items()}
     real = {name: (values != 0).reshape(*values.shape[:2], -1) for name, values in cut.items()}
     lengths = {name: of.any(axis=-1).sum() for name, of in real.items()}
-    return {n: v if v.dtype == "float32" else v[:, : lengths[n]] for n, v in cut.items()}
+    return {n: v if is_state(v) else v[:, : lengths[n]] for n, v in cut.items()}
+
+
+def is_state(values):
+    return values.dtype == "float32" and values.ndim == 2
 
 
 def longer(values):
@@ -46,7 +50,7 @@ def longer(values):
     if isinstance(values, dict):
         return {name: longer(array) for name, array in values.items()}
     widths = ((0, 0), (0, 3), *[(0, 0)] * (values.ndim - 2))
-    return values if values.dtype == "float32" else np.pad(values, widths)
+    return values if is_state(values) else np.pad(values, widths)
 
 
 @EACH
