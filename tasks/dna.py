@@ -60,6 +60,9 @@ class Options(TrainingOptions):
     input_dropout: float = option(
         0.2, "Fraction of the features of the steps set to 0 in training.", least=0, below=1
     )
+    label_smoothing: float = option(
+        0.1, "Share of a target spread over all labels in training.", least=0, below=1
+    )
     reverse_complement: bool = option(
         False, "Read both strands with the same weights; wrong for splice junctions.", flag=True
     )
@@ -136,6 +139,9 @@ class Dna(ClassificationTask):
             name=self.name,
         )
         return zoo.predictors.DnaClassifier(model, data.label_names)
+
+    def compile(self, predictor: Any, optimizer: Any, options: Options) -> Any:
+        return predictor.compile(optimizer, options.label_smoothing)
 
     def batches(self, predictor: Any, examples: Any, options: Options, shuffle: bool) -> Any:
         return predictor.batches(

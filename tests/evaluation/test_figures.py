@@ -10,7 +10,7 @@ import pytest
 from matplotlib import image
 from support.refusals import refused
 
-from zoo.evaluation import figures
+from zoo.evaluation import figures, logos
 from zoo.evaluation.classification import (
     classification_metrics,
     matthews_correlation,
@@ -155,7 +155,7 @@ def test_of_many_labels_the_most_confused_are_drawn(tmp_path, monkeypatch):
     matrix = np.diag(np.full(200, 9))
     matrix[7, 150] = matrix[150, 9] = 3
     drawn = []
-    monkeypatch.setattr(figures, "_save", lambda figure, *_: drawn.append(figure))
+    monkeypatch.setattr(figures, "save_figure", lambda figure, *_: drawn.append(figure))
     figures.confusion_matrix(matrix, [f"label {i}" for i in range(200)], tmp_path / "many.png")
     axes = drawn[0].axes[0]
     names = [label.get_text() for label in axes.get_yticklabels()]
@@ -265,3 +265,26 @@ def test_predictions_pass_and_the_page_is_written_at_the_end(tmp_path):
 def test_a_page_that_cannot_be_written_is_an_error_of_one_line(tmp_path):
     for path in (tmp_path / "none" / "page.html", tmp_path):
         refused("cannot write the page", list, recorded([prediction("a")], path))
+
+
+def test_letters_of_a_logo_are_as_high_as_they_matter(tmp_path, monkeypatch):
+    saved, save = [], logos.save_figure
+    monkeypatch.setattr(logos, "save_figure", lambda *given: (saved.append(given[0]), save(*given)))
+    heights = np.resize([1.5, -0.5, 0.0, 2.0, 0.25], 130)
+    sequence = ("ACGTN" * 26)[:130]
+    drawn = [logos.Logo("one", sequence, heights), logos.Logo("none", "AC", [0, 0])]
+    logos.sequence_logos(drawn, tmp_path / "logo.png")
+    assert (tmp_path / "logo.png").read_bytes().startswith(b"\x89PNG")
+    rows = saved[0].axes
+    assert [len(row.patches) for row in rows] == [100, 30, 2]
+    assert [row.get_title(loc="left") for row in rows] == ["one", "", "none"]
+    places = [*range(100), *range(100, 130)]
+    for place, letter in zip(places, [*rows[0].patches, *rows[1].patches], strict=True):
+        left, bottom, right, top = letter.get_path().get_extents().extents
+        low, high = sorted((0, heights[place]))
+        assert (bottom, top) == (pytest.approx(low, abs=1e-6), pytest.approx(high, abs=1e-6))
+        assert (left + right) / 2 == pytest.approx(place + 1)
+    with pytest.raises(ValueError, match="for 2 letters"):
+        logos.sequence_logos([logos.Logo("", "AC", [1])], tmp_path / "logo.png")
+    with pytest.raises(ValueError, match="no sequence"):
+        logos.sequence_logos([], tmp_path / "logo.png")

@@ -36,6 +36,7 @@ SIGNATURES = {  # by a word of the kind
         "generate": WRITE_MUSIC,
         "score": "notes struck -> log_probability length",
     },
+    "DNA": {"serving_default": "sequence -> label probabilities"},
     "translator": {"serving_default": "text -> translation log_probability"},
 }
 TEXTS = ["The king is dead.", "A", "A zebra? Well, Ann met Köln!", "Nobody loves the sea. " * 8]

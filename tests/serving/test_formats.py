@@ -14,8 +14,11 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 from support.classifiers import EVERY_KIND, TEXTS, assert_answers_alike, classifier
+from support.dna_windows import SEQUENCES
+from support.predictor_case import made
 from support.refusals import refused
 
+from zoo import genomics
 from zoo.predictors import TextClassifier
 from zoo.serving import ExportError, export
 from zoo.serving.export import litert, single_file
@@ -93,6 +96,25 @@ def test_the_example_of_the_readme_runs(name, written, predictor, monkeypatch, c
     assert float(probability) == pytest.approx(expected["probability"], abs=1e-5)
     for text in TEXTS:
         assert ours["token_ids"](text) == predictor.tokenizer([text]).numpy()[0].tolist()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("kind", ["DNA of 2, both strands", "DNA of codons"])
+def test_letters_of_dna_become_ids_as_the_readme_says(name, kind, tmp_path, monkeypatch, capsys):
+    predictor = made(kind)
+    monkeypatch.chdir(export(predictor, "tiny", tmp_path, name))
+    assert not Path("vocabulary.txt").exists()
+    (code,) = re.findall(r"```python\n(.*?)```", Path("README.md").read_text(), re.DOTALL)
+    ours = {}
+    exec(code, ours)
+    example = re.search(r'token_ids\("(.*?)"\)', code)[1]
+    (expected,) = predictor.predict([example])
+    label, probability = capsys.readouterr().out.rsplit(maxsplit=1)
+    assert label == expected["label"]
+    assert float(probability) == pytest.approx(expected["probability"], abs=1e-5)
+    for sequence in SEQUENCES:
+        letters = genomics.ids(genomics.normalized(sequence))
+        assert ours["token_ids"](sequence) == letters.tolist()
 
 
 def test_inputs_and_outputs_of_onnx(written, predictor):

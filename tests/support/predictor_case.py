@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 import zoo
-from support import classifiers, language_modelling, music_pieces, translation_pairs
+from support import classifiers, dna_windows, language_modelling, music_pieces, translation_pairs
 from support.sequences import randomize
+from zoo import genomics
 from zoo.datasets.sequence_tagging import TaggedSentences
 from zoo.networks import many_to_many
 from zoo.predictors import EntityTagger
@@ -97,6 +98,16 @@ def _cases():
     for n in (2, 3):
         data, labels = (_FILMS, np.arange(len(_FILMS)) % n), classifiers.LABELS[:n]
         yield f"classifier of {n}", _case(_FILMS, data, classifiers.balanced, labels, layers=2)
+    letters, make = dna_windows.SEQUENCES, dna_windows.dna_classifier
+    for name, classes, encoder in (
+        ("DNA of 3", 3, {"width": 3}),
+        ("DNA of 2, both strands", 2, {"width": 2, "stride": 2, "reverse_complement": True}),
+        ("DNA of codons", 3, {"k": 3, "k_stride": 3}),
+    ):
+        pooling = "max" if "codons" in name else "place"
+        plain = [genomics.normalized(sequence) for sequence in letters]
+        data, labels = (plain, np.arange(len(letters)) % classes), dna_windows.LABELS[:classes]
+        yield name, _case(letters, data, make, labels, pooling=pooling, **encoder)
     for head in ("crf", "softmax"):
         yield f"tagger, {head}", _case(ODD_TEXTS, (tagged(SENTENCES),), tagger, head)
     for level in ("character", "word"):
@@ -114,7 +125,7 @@ CASES = dict(_cases())
 # One of each kind, where each costs seconds.
 FIRST_OF_EACH = (
     *("classifier of 3", "tagger, crf", "language model of words", "music, parts"),
-    "translator of words",
+    *("translator of words", "DNA of 3"),
 )
 
 

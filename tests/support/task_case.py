@@ -23,12 +23,14 @@ import numpy as np
 import pytest
 
 import zoo
+from support import dna_windows as dna
 from support import entity_tagging as tags
 from support import language_modelling as prose
 from support import music_pieces as music
 from support import review_texts as texts
 from support import translation_pairs as pairs
 from support.command_lines import assert_refused, contents, execute_task, options_of
+from tasks.dna import Dna
 from tasks.language_model import LanguageModelling
 from tasks.music import Music
 from tasks.ner import NamedEntities
@@ -80,6 +82,9 @@ _ALL = (
              {"vocabulary.txt"}, ("tokens", 3)),
     TaskCase(Music, [*music.TINY, "--monitor=perplexity"], music.chorales,
              music.write_chorales, "{}.json", CHORDS, "next", ("perplexity", "min"), SAMPLES),
+    TaskCase(Dna, dna.TINY, dna.windows, dna.write_fasta, "{}.fasta",
+             ("ACGTACGTACGTAC", "acgu", "GATTACA-NN"), "label", ("loss", "min"),
+             {"confusion_matrix.png", "reliability.png"}),
     TaskCase(Translation, pairs.TINY, pairs.different_pairs, pairs.write_pairs, "{}.tsv",
              ("the old cat.", "the dog sees the cat."), "translation", ("loss", "min"),
              {"attention.png", "reliability.png", *VOCABULARIES}),

@@ -64,13 +64,18 @@ class Classifier(Predictor):
     def _inputs_of(self, examples: Any) -> Iterable[Any]:
         """The inputs of a split of a corpus."""
 
-    def compile(self, optimizer: keras.optimizers.Optimizer) -> keras.Model:
-        """Compiles the model for training: cross-entropy of its logits, and accuracy."""
+    def compile(
+        self, optimizer: keras.optimizers.Optimizer, label_smoothing: float = 0.0
+    ) -> keras.Model:
+        """Compiles the model for training: cross-entropy of its logits, and accuracy.
+
+        `label_smoothing` is the share of a target that is spread over all labels.
+        """
         if self.model.output_shape[-1] == 1:
-            loss = BinarySequenceCrossentropy()
+            loss = BinarySequenceCrossentropy(label_smoothing=label_smoothing)
             accuracy = keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)  # of a logit
         else:
-            loss = SequenceCrossentropy()
+            loss = SequenceCrossentropy(label_smoothing=label_smoothing)
             accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
         self.model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy])
         return self.model

@@ -83,7 +83,8 @@ class DnaClassifier(Classifier):
     ) -> BucketedBatches:
         """Batches of sequences and the indices of their labels.
 
-        Of sequences of more than `max_length` letters the beginning is read.
+        Sequences are `zoo.genomics.normalized`; of those of more than `max_length` letters the
+        beginning is read.
         """
         ids = [genomics.ids(sequence[:max_length]) for sequence in sequences]
         return BucketedBatches(ids, labels, batch_size=batch_size, shuffle=shuffle, seed=seed)
@@ -169,6 +170,6 @@ def ids_of(sequences: tf.Tensor) -> tf.Tensor:
     message = "sequence: give nucleotides, at least one, in the letters of IUPAC"
     tf.debugging.assert_equal(tf.reduce_all(known), True, message)
     characters = tf.strings.bytes_split(letters)  # (batch, None)
-    codes = tf.io.decode_raw(characters.flat_values, tf.uint8)[:, 0]
+    codes = tf.reshape(tf.io.decode_raw(characters.flat_values, tf.uint8), [-1])
     ids = tf.gather(tf.constant(_IDS), tf.cast(codes, tf.int32))
     return characters.with_flat_values(ids).to_tensor()

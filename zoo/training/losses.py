@@ -176,6 +176,7 @@ class BinarySequenceCrossentropy(_SequenceLoss):
     Args:
         reduction: "sum_over_time" or "mean_per_step"; see the module docstring.
         from_logits: whether predictions are logits rather than probabilities.
+        label_smoothing: ε, so that a target y counts as (1 - ε) y + ε / 2 (Szegedy et al. 2016).
 
     Raises:
         ValueError: for another reduction, or a mask with more axes than the steps have.
@@ -185,14 +186,20 @@ class BinarySequenceCrossentropy(_SequenceLoss):
         self,
         reduction: str = "sum_over_time",
         from_logits: bool = True,
+        label_smoothing: float = 0.0,
         name: str = "binary_sequence_crossentropy",
     ) -> None:
         super().__init__(reduction, from_logits, name)
+        self.label_smoothing = label_smoothing
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         if len(y_true.shape) < len(y_pred.shape):
             y_true = ops.expand_dims(y_true, axis=-1)
-        losses = ops.binary_crossentropy(
-            ops.cast(y_true, self.dtype), y_pred, from_logits=self.from_logits
-        )
+        y_true = ops.cast(y_true, self.dtype)
+        if self.label_smoothing:
+            y_true = (1 - self.label_smoothing) * y_true + self.label_smoothing / 2
+        losses = ops.binary_crossentropy(y_true, y_pred, from_logits=self.from_logits)
         return ops.sum(losses, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"label_smoothing": self.label_smoothing}
