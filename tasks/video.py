@@ -106,6 +106,7 @@ class Video(ClassificationTask):
     predict_options = PredictOptions
     predicted_together = 32
     card = Card(
+        stand_in="clip.mp4",
         limits=(
             "Tested on clips like those it was trained on: filmed, or drawn, in the same way. "
             "`familiar` tells only which have fewer or more frames.",

@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 
 import zoo
+from support import clips as video
 from support import dna_windows as dna
 from support import entity_tagging as tags
 from support import language_modelling as prose
@@ -36,6 +37,7 @@ from tasks.music import Music
 from tasks.ner import NamedEntities
 from tasks.sentiment import Sentiment
 from tasks.translation import Translation
+from tasks.video import Video
 from zoo.application import workflow
 from zoo.application.options import training_command
 from zoo.training import checkpoints
@@ -88,6 +90,8 @@ _ALL = (
     TaskCase(Translation, pairs.TINY, pairs.different_pairs, pairs.write_pairs, "{}.tsv",
              ("the old cat.", "the dog sees the cat."), "translation", ("loss", "min"),
              {"attention.png", "reliability.png", *VOCABULARIES}),
+    TaskCase(Video, video.TINY, video.motions, video.write_motions, "{}.tsv", video.written(),
+             "label", ("accuracy", "max"), {"confusion_matrix.png", "reliability.png"}),
 )
 # fmt: on
 CASES = {case.task.name: case for case in _ALL}
@@ -277,6 +281,7 @@ class TaskTests:
         assert card.startswith(f"# model\n\n{task.summary}\n")
         names = {}
         code = re.search(r"```python\n(.*?)```", card, re.S).group(1)
+        code = code.replace(f'"{task.card.stand_in}"', repr(self.case.inputs[0]))
         exec(code.replace("model.predict", "predictions = model.predict"), names)
         assert self.case.answer in names["predictions"][0]
         pictures = re.findall(r"!\[.*\]\((.*)\)", card)
@@ -314,9 +319,9 @@ class TaskTests:
 
         corpus, loaded = getattr(zoo.datasets, self.case.task.corpus), []
 
-        def load(name, *, limit=None):
+        def load(name, *, limit=None, **how):
             loaded.append((name, limit))
-            return corpus.from_files(*trained.files.values(), limit=limit)
+            return corpus.from_files(*trained.files.values(), limit=limit, **how)
 
         monkeypatch.setattr(corpus, "load", load)
         measured = verb("evaluate", "--json").json

@@ -70,9 +70,9 @@ class Paths:
     """
 
     size: int
-    width: int = 5
+    width: int = 9
     filters: int = 64
-    stride: int = 1
+    stride: int = 3
     readings: ClassVar[int] = 1
 
     def inputs(self) -> dict[str, Tensor]:
