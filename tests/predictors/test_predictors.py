@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support import predictor_case, spoken_words
-from support.predictor_case import CASES, FIRST_OF_EACH, TEXTS, answers, assert_alike, made
+from support.clips import written
+from support.predictor_case import CASES, FIRST_OF_EACH, OF_TEXTS, answers, assert_alike, made
 from support.processes import run_script
 
 import zoo
@@ -30,7 +31,7 @@ from zoo.text.normalization import normalize
 PARTS = {"source_tokenizer", "target_tokenizer", "tokenizer", "encoder", "label_names", "tag_names"}
 PARTS |= {"features", "normalization"}
 EACH = pytest.mark.parametrize("name", CASES)
-EACH_OF_TEXTS = pytest.mark.parametrize("name", TEXTS)
+EACH_OF_TEXTS = pytest.mark.parametrize("name", OF_TEXTS)
 
 
 @pytest.fixture(scope="module")
@@ -246,8 +247,9 @@ def test_a_prediction_imports_nothing_of_training_evaluation_or_the_command_line
     script = tmp_path / "script.py"
     script.write_text(_SCRIPT)
     write(spoken_words.spoken("la so"), tmp_path / "a.wav")
-    texts = {name: CASES[name].inputs[0] if name in TEXTS else tmp_path / "a.wav" for name in CASES}
-    asked = ((saved / name, texts[name]) for name in FIRST_OF_EACH)
+    inputs = {name: CASES[name].inputs[0] for name in FIRST_OF_EACH} | {"video of 3": written()[0]}
+    inputs |= {name: tmp_path / "a.wav" for name in FIRST_OF_EACH if name.startswith("speech")}
+    asked = ((saved / name, inputs[name]) for name in FIRST_OF_EACH)
     run_script(script, *itertools.chain(*asked))
 
 

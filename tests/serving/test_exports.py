@@ -36,6 +36,7 @@ SIGNATURES = {  # by a word of the kind
         "generate": WRITE_MUSIC,
         "score": "notes struck -> log_probability length",
     },
+    "video": {"serving_default": "frames length -> label probabilities"},
     "DNA": {"serving_default": "sequence -> label probabilities"},
     "translator": {"serving_default": "text -> translation log_probability"},
     "speech": {

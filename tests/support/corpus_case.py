@@ -19,7 +19,9 @@ from zoo.datasets import (
     sequence_tagging,
     speech,
     text_classification,
+    video,
 )
+from zoo.video import write
 
 SPLITS = ("train", "validation", "test")
 TAGS = ("O", "B-PER", "I-PER")
@@ -58,6 +60,24 @@ def _chords(i: int) -> tuple:
     """A piece of eight chords of three notes, the highest first."""
     steps = np.random.default_rng(i).permuted(np.tile(np.arange(40, 80), (8, 1)), axis=1)[:, :3]
     return tuple(tuple(sorted(step, reverse=True)) for step in steps.tolist())
+
+
+@dataclass(frozen=True)
+class VideoCase(Case):
+    """Its examples are colours, each of a clip of one frame."""
+
+    def write(self, folder: Path, examples: list, name: str = "train") -> Path:
+        for colour, _ in examples:
+            write(_frame(colour)[:, :8, :8], folder / _file(colour))
+        return super().write(folder, examples, name)
+
+
+def _frame(colour: tuple) -> np.ndarray:
+    return np.tile(np.array(colour, "uint8"), (1, 64, 64, 1))
+
+
+def _file(colour: tuple) -> str:
+    return f"{'-'.join(map(str, colour))}.mkv"
 
 
 def _bases(i: int) -> str:
@@ -127,6 +147,18 @@ CASES = {
         lambda rows: "\n".join(["audio,text", *(f"{text}.wav,{text}" for _, text in rows)]),
         lambda data: [(r.tobytes(), t) for r, t in zip(data.recordings, data.texts, strict=True)],
         lambda row: row[0],
+    ),
+    "video": VideoCase(
+        video,
+        ".csv",
+        lambda i: ((i, 255 - i, 7 * i % 256), i % 2),
+        lambda rows: "\n".join(["file,label", *(f"{_file(c)},{LABELS[at]}" for c, at in rows)]),
+        lambda data: [
+            (tuple(clip[0, 0, 0].tolist()), label)
+            for clip, label in zip(data.clips, data.labels.tolist(), strict=True)
+        ],
+        lambda row: video.fingerprint(_frame(row[0])),
+        LABELS,
     ),
 }
 """Kinds whose splits are examples; plain text is cut wherever it can be."""

@@ -177,6 +177,13 @@ def pooling(mode, place=None):
     )
 
 
+def frame_features(**options):
+    frames = 128 + 40 * normal(BATCH, TIMESTEPS, 5, 4, 2)
+    return LayerCase(
+        lambda dtype: layers.FrameFeatures(6, (3, 4), dtype=dtype, **options), (frames,), MASKED
+    )
+
+
 def strided(layer, x, **masks):
     """What fewer steps are made of a sequence, with 0 at those that do not count."""
     y, mask = layer(x, **masks), layer.compute_mask(x, **masks)
@@ -204,6 +211,8 @@ CASES = {
     "AttentionDecoder without attention": decoder(attention=None),
     "CharacterFeatures": characters("recurrent"),
     "CharacterFeatures convolutional": characters("convolutional"),
+    "FrameFeatures": frame_features(),
+    "FrameFeatures with differences": frame_features(differences=True),
     "LinearChainCRF": crf(None),
     "LinearChainCRF with rules": crf(chains.ALLOWED),
     "MaskedConvolution": LayerCase(
@@ -327,8 +336,8 @@ def check_padding(case, folder):
     numbers = {name: ops.cast(mask, "float32") for name, mask in case.mask_arguments().items()}
     assert_all_close(case.outputs(layer, dtype="float64", masks=numbers), expected, 1e-9)
     for mask, place in case.masks.values():
-        at_steps = np.reshape(mask, (*mask.shape, 1))
         spoilt = list(case.inputs)
+        at_steps = mask.reshape(*mask.shape, *[1] * (spoilt[place].ndim - 2))
         spoilt[place] = np.where(at_steps, spoilt[place], 1e3)
         found = case.outputs(layer, spoilt, "float64")
         assert_all_close(*shown(case, found, expected), 1e-9)

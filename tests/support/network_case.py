@@ -89,6 +89,15 @@ def of_letters(pooling, **encoder):
     return NetworkCase(build, ids(16), np.arange(4) % 3)
 
 
+def of_clips(encoder, *size, brightest=1.0, **defaults):
+    """Many-to-one, of frames or of paths."""
+    clip = brightest * np.random.default_rng(6).uniform(0.1, 1, (*MASK.shape, *size))
+    clip *= MASK.reshape(*MASK.shape, *[1] * len(size))
+    inputs = {"clip": clip.astype("float32"), "mask": MASK.astype("int32")}
+    build = _defaults(networks.many_to_one, encoder, 3, **{"embedding_dropout": 0.0, **defaults})
+    return NetworkCase(build, inputs, np.arange(4) % 3)
+
+
 def many_to_many(head="crf", left_out=(), **defaults):
     sizes = {"characters": CHARACTERS, "shapes": SHAPES}
     sizes = {name: None if name in left_out else size for name, size in sizes.items()}
@@ -166,6 +175,10 @@ CASES = {
     "many_to_one of letters": of_letters("place"),
     "many_to_one of k-mers": of_letters("attention", k=2, k_stride=2, width=2),
     "many_to_one of both strands": of_letters("mean", width=3, stride=2, reverse_complement=True),
+    "many_to_one of frames": of_clips(
+        networks.Clips((6, 5), 1, 6, (2, 3), differences=True), *(6, 5, 1), brightest=255
+    ),
+    "many_to_one of paths": of_clips(networks.Paths(2, 3, 4, 2), 2, pooling="mean"),
     "many_to_many": many_to_many(layers=2, residual=True),
     "many_to_many, softmax": many_to_many("softmax", character_kind="convolutional", cell="gru"),
     "many_to_many of words": many_to_many(left_out=("characters", "shapes"), bidirectional=False),

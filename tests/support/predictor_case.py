@@ -16,6 +16,7 @@ import pytest
 import zoo
 from support import (
     classifiers,
+    clips,
     dna_windows,
     language_modelling,
     music_pieces,
@@ -25,11 +26,13 @@ from support import (
 from support.sequences import randomize
 from zoo import genomics
 from zoo.datasets.sequence_tagging import TaggedSentences
-from zoo.networks import many_to_many
+from zoo.networks import Paths, many_to_many
 from zoo.predictors import EntityTagger
 from zoo.predictors.base import Predictor
+from zoo.predictors.clips import read
 from zoo.text import tags
 from zoo.text.token_features import SHAPES, TokenEncoder
+from zoo.video import Sampling
 
 ODD_TEXTS = [
     "Ann Lee met Bob in Rome, and Bob met Ann.",
@@ -108,6 +111,11 @@ def _pieces(kind):
     return [music_pieces.piece_of(kind, steps=5 + 4 * i, seed=i, first=4 * i) for i in range(3)]
 
 
+def _paths():
+    draw = np.random.default_rng(3)
+    return [draw.normal(size=(length, 2)).cumsum(axis=0) for length in (7, 1, 12, 3)]
+
+
 def _cases():
     for n in (2, 3):
         data, labels = (_FILMS, np.arange(len(_FILMS)) % n), classifiers.LABELS[:n]
@@ -122,6 +130,13 @@ def _cases():
         plain = [genomics.normalized(sequence) for sequence in letters]
         data, labels = (plain, np.arange(len(letters)) % classes), dna_windows.LABELS[:classes]
         yield name, _case(letters, data, make, labels, pooling=pooling, **encoder)
+    for name, classes, encoder, given in (
+        ("video of 3", 3, None, [clip[:, :, :, :1] for clip, _ in clips.motions(9)]),
+        ("video of paths", 2, Paths(2, 3, 4, 2), _paths()),
+    ):
+        plain = given if encoder else [read(clip, Sampling((8, 6), 1)) for clip in given]
+        data = plain, np.arange(len(given)) % classes
+        yield name, _case(given, data, clips.classifier, classes, encoder)
     for head in ("crf", "softmax"):
         yield f"tagger, {head}", _case(ODD_TEXTS, (tagged(SENTENCES),), tagger, head)
     for level in ("character", "word"):
@@ -143,11 +158,11 @@ def _cases():
 
 
 CASES = dict(_cases())
-TEXTS = [name for name in CASES if not name.startswith("speech")]
+OF_TEXTS = tuple(name for name in CASES if isinstance(CASES[name].inputs[0], str))
 # One of each kind, where each costs seconds.
 FIRST_OF_EACH = (
     *("classifier of 3", "tagger, crf", "language model of words", "music, parts"),
-    *("translator of words", "DNA of 3", "speech, ctc of a stream"),
+    *("translator of words", "DNA of 3", "video of 3", "speech, ctc of a stream"),
 )
 
 

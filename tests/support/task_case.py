@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 
 import zoo
+from support import clips as video
 from support import dna_windows as dna
 from support import entity_tagging as tags
 from support import language_modelling as prose
@@ -38,6 +39,7 @@ from tasks.ner import NamedEntities
 from tasks.sentiment import Sentiment
 from tasks.speech import Speech
 from tasks.translation import Translation
+from tasks.video import Video
 from zoo.application import workflow
 from zoo.application.options import training_command
 from zoo.training import checkpoints
@@ -94,6 +96,8 @@ _ALL = (
     TaskCase(Speech, words.TINY, words.sentences, words.write_sentences, "{}.tsv",
              ("test_0.wav", "test_3.wav"), "text", ("loss", "min"),
              {"alphabet.txt", "reliability.png"}, of_files=True),
+    TaskCase(Video, video.TINY, video.motions, video.write_motions, "{}.tsv", video.written(),
+             "label", ("accuracy", "max"), {"confusion_matrix.png", "reliability.png"}),
 )
 # fmt: on
 CASES = {case.task.name: case for case in _ALL}
@@ -288,7 +292,7 @@ class TaskTests:
         assert card.startswith(f"# model\n\n{task.summary}\n")
         names = {}
         code = re.search(r"```python\n(.*?)```", card, re.S).group(1)
-        code = code.replace('"..."', json.dumps(trained.inputs(self.case)[0]))
+        code = code.replace(f'"{task.card.stand_in}"', repr(str(trained.inputs(self.case)[0])))
         exec(code.replace("model.predict", "predictions = model.predict"), names)
         assert self.case.answer in names["predictions"][0]
         pictures = re.findall(r"!\[.*\]\((.*)\)", card)

@@ -28,7 +28,7 @@ def convert(
         logging.disable(logging.NOTSET)
     for value in (*model.graph.input, *model.graph.output):  # tf2onnx numbers what is free
         dimensions = value.type.tensor_type.shape.dim
-        for dimension, name in zip(dimensions, network.dimensions[value.name], strict=True):
+        for dimension, name in zip(dimensions, network.dimensions[value.name], strict=False):
             if not dimension.HasField("dim_value"):
                 dimension.dim_param = name
     onnx.checker.check_model(model, full_check=True)
@@ -58,7 +58,7 @@ FORMAT = single_file.FileFormat(
     file="model.onnx",
     engine="ONNX",
     packages=("onnx", "onnxruntime", "tf2onnx"),
-    kinds=(*single_file.OF_IDS, "speech_recognizer"),
+    kinds=(*single_file.OF_LABELS, "speech_recognizer"),
     convert=convert,
     batch=None,
     batches=(1, 3),
@@ -66,7 +66,8 @@ FORMAT = single_file.FileFormat(
     package="onnxruntime",
     imports="import onnxruntime",
     run="""session = onnxruntime.InferenceSession("model.onnx")
-(probabilities,) = session.run(["probabilities"], {"token_ids": ids})""",
+(probabilities,) = session.run(["probabilities"], {$inputs})""",
+    inputs=lambda given: ", ".join(f'"{name}": {value}' for name, value in given.items()),
 )
 
 write = partial(single_file.write, FORMAT)

@@ -1,14 +1,14 @@
 """The folder of a format that holds a network in one file: the file and what it takes to use it.
 
 Neither ONNX nor LiteRT has the operations that cut text into tokens or letters, so these files
-begin at their ids; those of speech take waveforms. Labels, and the vocabulary or the alphabet, lie
-beside them, and a README with code that needs no TensorFlow.
+begin at their ids; those of video begin at frames, those of speech at waveforms. Labels, and the
+vocabulary or the alphabet, lie beside them, and a README with code that needs no TensorFlow.
 """
 
 import contextlib
 import importlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
@@ -16,17 +16,20 @@ from typing import Any, NamedTuple
 from zoo import __version__
 from zoo.errors import MissingPackageError, UserError
 from zoo.genomics.alphabet import LETTERS
+from zoo.networks.clips import CLIP, MASK
 from zoo.predictors.dna_classifier import EXAMPLE
 from zoo.predictors.folders import passing_folder
 from zoo.predictors.speech_recognizer import ALPHABET_NAME
 from zoo.predictors.text_classifier import TextClassifier
+from zoo.predictors.video_classifier import VideoClassifier
 from zoo.serving.export.formats import ExportError
 from zoo.serving.export.network import FileNetwork, Network, Run
-from zoo.serving.export.speech_network import SpeechNetwork
+from zoo.serving.export.speech_network import AUDIO, LENGTH, SpeechNetwork
 
 VOCABULARY_NAME, LABELS_NAME = "vocabulary.txt", "labels.txt"
 _TEMPLATES = Path(__file__).with_name("templates")  # of the README, one for each kind
-OF_IDS = ("text_classifier", "dna_classifier")  # ids in, one probability for each label out
+OF_LABELS = ("text_classifier", "dna_classifier", "video_classifier")
+"""The kinds of predictors of one probability for each label."""
 
 
 class FileFormat(NamedTuple):
@@ -46,6 +49,8 @@ class FileFormat(NamedTuple):
     package: str
     imports: str
     run: str
+    # How `run` names inputs for the values of the example, in place of its `$inputs`.
+    inputs: Callable[[Mapping[str, str]], str]
 
 
 def write(
@@ -129,12 +134,14 @@ def _appearing(place: Path) -> Iterator[Path]:
 
 def _readme(file_format: FileFormat, predictor: Any, name: str, difference: float) -> str:
     template = (_TEMPLATES / f"{predictor.kind}.md.template").read_text(encoding="utf-8")
+    contents = _CONTENTS[predictor.kind]
+    given = file_format.inputs(contents.values)
     return Template(template).substitute(
-        file_format._asdict(),
+        file_format._asdict() | {"run": Template(file_format.run).substitute(inputs=given)},
         name=name,
         version=__version__,
         difference=f"{difference:.0e}",
-        **_CONTENTS[predictor.kind].fields(predictor),
+        **contents.fields(predictor),
     )
 
 
@@ -144,11 +151,13 @@ class _Contents(NamedTuple):
     Attributes:
         network: of the predictor and the number of rows, the network.
         files: the lines of the files beside the network, by name.
+        values: what the example of the README gives for each input.
         fields: of the README.
     """
 
     network: Callable[..., FileNetwork]
     files: Callable[[Any], dict[str, Sequence[str]]]
+    values: dict[str, str]
     fields: Callable[[Any], dict[str, str]]
 
 
@@ -168,18 +177,27 @@ def _of_texts(predictor: TextClassifier) -> dict[str, str]:
     }
 
 
+def _of_clips(predictor: VideoClassifier) -> dict[str, str]:
+    shape = predictor.model.input[CLIP].shape[2:]
+    values = "brightness from 0 to 255" if len(shape) > 1 else "coordinates"
+    return {"shape": ", ".join(map(str, shape)), "values": values}
+
+
 _CONTENTS = {
     "text_classifier": _Contents(
         Network,
         lambda p: {**_labels(p), VOCABULARY_NAME: p.tokenizer.vocabulary.tokens},
+        {"token_ids": "ids"},
         _of_texts,
     ),
     "dna_classifier": _Contents(
-        Network, _labels, lambda _: {"letters": LETTERS, "example": EXAMPLE}
+        Network, _labels, {"token_ids": "ids"}, lambda _: {"letters": LETTERS, "example": EXAMPLE}
     ),
+    "video_classifier": _Contents(Network, _labels, {CLIP: CLIP, MASK: MASK}, _of_clips),
     "speech_recognizer": _Contents(
         SpeechNetwork,
         lambda p: {ALPHABET_NAME: p.tokenizer.vocabulary.tokens},
+        {AUDIO: AUDIO, LENGTH: LENGTH},
         lambda p: {"rate": str(p.features.rate), "hop": str(p.features.hop * p.subsampling)},
     ),
 }

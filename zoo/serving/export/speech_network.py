@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -31,15 +30,15 @@ class SpeechNetwork(FileNetwork):
 
     # The logarithm of a faint sound tells one Fourier transform from another.
     tolerance = 5e-4
-    dimensions: ClassVar = {
-        AUDIO: ("batch", "samples"),
-        LENGTH: ("batch",),
-        PROBABILITIES: ("batch", "steps", "symbols"),
-        STEPS: ("batch",),
-    }
 
     def __init__(self, recognizer: SpeechRecognizer, batch: int | None = None):
         super().__init__()
+        self.dimensions = {
+            AUDIO: ("batch", "samples"),
+            LENGTH: ("batch",),
+            PROBABILITIES: ("batch", "steps", "symbols"),
+            STEPS: ("batch",),
+        }
         if not isinstance(recognizer.head, CTCHead):
             raise UserError(
                 "this format is written for recognisers of CTC only: export it as a saved_model"
