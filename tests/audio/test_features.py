@@ -152,7 +152,7 @@ def test_what_runs_is_a_loop_and_its_parts_are_the_whole():
         normalization
     )
     for wrong in ({"kind": "batch"}, {"kind": "running"}, {"kind": "running", "mean": (1.0,)}):
-        with pytest.raises(ValueError, match="`kind` must|`running` needs"):
+        with pytest.raises(ValueError, match=r"`kind` must|`running` needs"):
             Normalization(**wrong)
 
 

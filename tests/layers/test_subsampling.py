@@ -1,4 +1,4 @@
-"""Fewer steps: what each holds, by NumPy, and wrong arguments; the rest is in `test_every_layer`."""
+"""Fewer steps: what each holds, by NumPy; the rest is in `test_every_layer`."""
 
 import numpy as np
 import pytest
@@ -33,5 +33,5 @@ def test_a_step_is_of_the_frames_of_the_formula(kind, factor):
 
 def test_wrong_arguments():
     for wrong in ({"factor": 0}, {"kind": "mean"}, {"kind": "convolution"}):
-        with pytest.raises(ValueError, match="must be|needs"):
+        with pytest.raises(ValueError, match=r"must be|needs"):
             Subsampling(**wrong)

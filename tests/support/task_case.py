@@ -29,7 +29,7 @@ from support import entity_tagging as tags
 from support import language_modelling as prose
 from support import music_pieces as music
 from support import review_texts as texts
-from support import spoken_words as words
+from support import spoken_words as spoken
 from support import translation_pairs as pairs
 from support.command_lines import assert_refused, contents, execute_task, options_of
 from tasks.dna import Dna
@@ -93,7 +93,7 @@ _ALL = (
     TaskCase(Translation, pairs.TINY, pairs.different_pairs, pairs.write_pairs, "{}.tsv",
              ("the old cat.", "the dog sees the cat."), "translation", ("loss", "min"),
              {"attention.png", "reliability.png", *VOCABULARIES}),
-    TaskCase(Speech, words.TINY, words.sentences, words.write_sentences, "{}.tsv",
+    TaskCase(Speech, spoken.TINY, spoken.sentences, spoken.write_sentences, "{}.tsv",
              ("test_0.wav", "test_3.wav"), "text", ("loss", "min"),
              {"alphabet.txt", "reliability.png"}, of_files=True),
     TaskCase(Video, video.TINY, video.motions, video.write_motions, "{}.tsv", video.written(),
