@@ -95,7 +95,8 @@ class Speech(Task):
             "It knows the words, voices and rooms that it was trained on, and writes the letters "
             "of what it takes for them, whatever is said.",
             "Recordings are read at the rate of the model, by default that of telephones.",
-        )
+        ),
+        stand_in="recording.wav",
     )
 
     def model_name(self, options: Any) -> str:
