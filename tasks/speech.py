@@ -184,6 +184,7 @@ class Speech(Task):
         if options.alignment:
             predictor.draw(inputs[0], options.alignment)
             options.alignment = None  # it is of the first recording alone
+        language_model = self._language_model(options)
         if options.stream:
             return [self._stream(predictor, name) for name in inputs]
         waveforms = [self._read(name, predictor, alone=len(inputs) == 1) for name in inputs]
@@ -192,7 +193,7 @@ class Speech(Task):
                 [waveform for waveform in waveforms if not isinstance(waveform, str)],
                 beams=options.beams,
                 n_best=options.n_best,
-                language_model=self._language_model(options),
+                language_model=language_model,
                 weight=options.weight,
             )
         )

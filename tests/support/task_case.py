@@ -94,7 +94,7 @@ _ALL = (
              ("the old cat.", "the dog sees the cat."), "translation", ("loss", "min"),
              {"attention.png", "reliability.png", *VOCABULARIES}),
     TaskCase(Speech, spoken.TINY, spoken.sentences, spoken.write_sentences, "{}.tsv",
-             ("test_0.wav", "test_3.wav"), "text", ("loss", "min"),
+             ("test_0.wav", "test_3.wav"), "text", ("error", "min"),
              {"alphabet.txt", "reliability.png"}, of_files=True),
     TaskCase(Video, video.TINY, video.motions, video.write_motions, "{}.tsv", video.written(),
              "label", ("accuracy", "max"), {"confusion_matrix.png", "reliability.png"}),

@@ -46,7 +46,7 @@ class TestSpeech(TaskTests):
         assert trained.metrics["by_speaker"].keys() == {"ann", "bob"}
         assert trained.metrics["infeasible"] == 0
 
-    @pytest.mark.parametrize("head", ["ctc", "attention"])
+    @pytest.mark.parametrize("head", ["ctc", "attention", "label"])
     def test_the_network_is_that_of_the_options(self, head, built):
         words = ("--features=log_mel", "--rate=16000", "--subsampling=3", "--layers=2")
         predictor, _ = built(f"--head={head}", "--subsampling-kind=convolution", *words)
@@ -56,7 +56,7 @@ class TestSpeech(TaskTests):
         assert not predictor.streams
         one_way, _ = built(f"--head={head}", "--no-bidirectional", "--subsampling=3")
         assert one_way.streams == (head == "ctc")
-        assert one_way.normalization.kind == "running"
+        assert one_way.normalization.kind == ("running" if head == "ctc" else "utterance")
 
     def test_files_that_hold_no_speech(self, trained, verb, tmp_path):
         for name, content, problem in (
