@@ -16,11 +16,12 @@ import numpy as np
 import zoo
 from zoo.application import Card, Metric, Task, TrainingOptions, option
 from zoo.application.command_line import run
-from zoo.application.options import DataOptions, ModelOptions, fixed
+from zoo.application.options import DataOptions, ModelOptions
 from zoo.errors import MissingPackageError, UserError
 
 _RUNNING_WEIGHT = 40.0  # frames
 _LETTER_DIM = 64  # of the vectors of letters that a decoder reads
+_MOST_TEXTS = 1000  # that `--head label` tells apart
 _PIECE = 0.25  # seconds of a stream that come at a time
 
 
@@ -33,15 +34,16 @@ class Options(TrainingOptions):
     dropout: float = 0.3
     epochs: int = 8
     patience: int = 8  # the rate has to fall to its end
-    monitor: str = fixed("loss")
+    monitor: str = option("error", choices=("loss", "error"))
     batch_size: int = 32
     learning_rate: float = 0.003
     features: str = option("mfcc", "What the network reads.", choices=("mfcc", "log_mel"))
     rate: int = option(8_000, "Samples a second, to which recordings are resampled.", least=4_000)
     head: str = option(
         "ctc",
-        "How letters come of the steps: CTC, or a decoder with attention.",
-        choices=("ctc", "attention"),
+        "How texts come of the steps: letters by CTC, or by a decoder with attention; or each text "
+        "of the training data as a class.",
+        choices=("ctc", "attention", "label"),
     )
     subsampling: int = option(1, "Frames (of 25 ms) that make one step.", least=1, most=8)
     subsampling_kind: str = option(
@@ -70,6 +72,10 @@ class PredictOptions(ModelOptions):
     )
 
 
+def _streams(options: Options) -> bool:
+    return options.head == "ctc" and not options.bidirectional
+
+
 class Speech(Task):
     """What was said, from audio to letters."""
 
@@ -89,12 +95,13 @@ class Speech(Task):
             "It knows the words, voices and rooms that it was trained on, and writes the letters "
             "of what it takes for them, whatever is said.",
             "Recordings are read at the rate of the model, by default that of telephones.",
-        )
+        ),
+        stand_in="recording.wav",
     )
 
     def model_name(self, options: Any) -> str:
         name = super().model_name(options)
-        return name if options.head == "ctc" else name.replace("speech_", "speech_attention_", 1)
+        return name if options.head == "ctc" else name.replace("_", f"_{options.head}_", 1)
 
     def load_data(self, options: Any) -> Any:
         corpus, more = zoo.datasets.speech, {"limit": options.limit, "rate": options.rate}
@@ -122,18 +129,31 @@ class Speech(Task):
             "dropout": options.dropout,
             "name": self.name,
         }
-        symbols = len(tokenizer.vocabulary)
+        symbols, texts = len(tokenizer.vocabulary), None
         if options.head == "ctc":
             model = zoo.networks.transcriber(frames, symbols, **more)
+        elif options.head == "label":
+            texts = self._texts(data.train)
+            model = zoo.networks.many_to_one(frames, len(texts), embedding_dropout=0.0, **more)
         else:
             model = zoo.networks.encoder_decoder(frames, symbols, embedding_dim=_LETTER_DIM, **more)
         normalization = zoo.audio.Normalization()
-        if not options.bidirectional:  # which can stream: it does not wait for the end
+        if _streams(options):  # which can stream: it does not wait for the end
             found = zoo.audio.features_of(data.train.recordings, features)
             every = np.concatenate(found)
             mean, deviation = (tuple(map(float, of)) for of in (every.mean(0), every.std(0)))
             normalization = zoo.audio.Normalization("running", mean, deviation, _RUNNING_WEIGHT)
-        return zoo.predictors.SpeechRecognizer(model, tokenizer, features, normalization)
+        return zoo.predictors.SpeechRecognizer(model, tokenizer, features, normalization, texts)
+
+    @staticmethod
+    def _texts(train: Any) -> list[str]:
+        texts = sorted({*train.texts})
+        if not 2 <= len(texts) <= _MOST_TEXTS:
+            raise UserError(
+                f"--head label tells from 2 to {_MOST_TEXTS:,} texts apart, and the training data "
+                f"have {len(texts):,}: give a --head of letters"
+            )
+        return texts
 
     @staticmethod
     def _features(options: Options) -> Any:
@@ -145,7 +165,7 @@ class Speech(Task):
             window=2 * step,
             hop=step,
             # Of a range below the loudest band, nothing could be said before the end.
-            decibels=80.0 if options.bidirectional else zoo.audio.features.UNBOUNDED,
+            decibels=zoo.audio.features.UNBOUNDED if _streams(options) else 80.0,
         )
 
     def batches(self, predictor: Any, examples: Any, options: Options, shuffle: bool) -> Any:
@@ -200,8 +220,8 @@ class Speech(Task):
     @staticmethod
     def _stream(predictor: Any, name: str) -> dict[str, Any]:
         """What is said in a recording, shown as if it were being made, on standard error."""
-        waveform, rate = zoo.audio.read(name, predictor.features.rate), predictor.features.rate
-        stream, piece, texts = predictor.stream(), int(_PIECE * rate), []
+        stream, rate = predictor.stream(), predictor.features.rate
+        waveform, piece, texts = zoo.audio.read(name, rate), int(_PIECE * rate), []
         for start in range(0, len(waveform), piece):
             texts.append(stream.feed(waveform[start : start + piece]))
             print(texts[-1], end="", file=sys.stderr, flush=True)

@@ -14,6 +14,7 @@ from . import (
     serving,
     text,
     training,
+    video,
 )
 from .predictors.presets import load
 
@@ -35,4 +36,5 @@ __all__ = [
     "serving",
     "text",
     "training",
+    "video",
 ]

@@ -9,20 +9,25 @@ class UserError(Exception):
     """
 
 
-# What comes with `pip install "sequence-model-zoo[EXTRA]"`, by the name of its import.
+# What comes with `pip install "sequence-model-zoo[EXTRA]"`, by the name of its import: the extras
+# that bring it.
 EXTRAS = {
-    **dict.fromkeys(("ai_edge_litert", "onnx", "onnxruntime", "regex", "tf2onnx"), "formats"),
-    **dict.fromkeys(("starlette", "uvicorn"), "serving"),
-    "av": "audio",
-    "dnaio": "genomics",
-    "torch": "benchmarks",
+    **dict.fromkeys(("ai_edge_litert", "onnx", "onnxruntime", "regex", "tf2onnx"), ("formats",)),
+    **dict.fromkeys(("starlette", "uvicorn"), ("serving",)),
+    "av": ("audio", "video"),
+    "dnaio": ("genomics",),
+    "torch": ("benchmarks",),
 }
 
 
 class MissingPackageError(UserError):
-    """A package of `EXTRAS` that is not installed, from the error of its import."""
+    """A package of `EXTRAS` that is not installed, from the error of its import.
 
-    def __init__(self, error: ImportError) -> None:
+    `extra` is the one to name where several bring the package; the first is named else.
+    """
+
+    def __init__(self, error: ImportError, extra: str | None = None) -> None:
         name = (error.name or str(error)).partition(".")[0]
-        extra = f"[{EXTRAS[name]}]" if name in EXTRAS else ""
-        super().__init__(f'the package {name} is missing: pip install "sequence-model-zoo{extra}"')
+        extras = EXTRAS.get(name, ())
+        named = f"[{extra if extra in extras else extras[0]}]" if extras else ""
+        super().__init__(f'the package {name} is missing: pip install "sequence-model-zoo{named}"')

@@ -1,6 +1,7 @@
 """Features: their equations once more, in NumPy; and nothing behind a row's end changes it."""
 
 import io
+import json
 import tarfile
 import wave
 from pathlib import Path
@@ -8,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.refusals import refused
 
-from zoo.audio import Features, normalized
+from zoo.audio import Features, Normalization, features_of, normalized
 from zoo.datasets.corpora import package_index
 from zoo.errors import UserError
 
@@ -113,6 +115,68 @@ def test_normalised_over_the_frames_that_count():
     assert not found[0, 20:].any()
     assert not found[..., 4].any()
     assert not found[2:].any()
+
+
+def running(frames, mean, deviation, weight):
+    """One frame after another, with so many frames of the training data before the first."""
+    found = []
+    for t in range(len(frames)):
+        above = frames[: t + 1] - mean
+        n = t + 1 + weight
+        of_all = above.sum(axis=0) / n
+        variance = ((above**2).sum(axis=0) + weight * deviation**2) / n - of_all**2
+        found.append((above[-1] - of_all) / np.sqrt(np.maximum(variance, 1e-4)))
+    return np.array(found).reshape(frames.shape)
+
+
+def test_what_runs_is_a_loop_and_its_parts_are_the_whole():
+    draw = np.random.default_rng(0)
+    mean, deviation = (-50.0, 3.0), (9.0, 0.5)
+    features = draw.normal(mean, deviation, (3, 23, 2)).astype("float32") + 4
+    lengths = np.array([23, 11, 0], "int32")
+    features[1, 11:] = features[2] = np.nan
+    normalization = Normalization("running", mean, deviation, 5.0)
+    whole = normalization(features, lengths).numpy()
+    for row, of_row, count in zip(whole, features, lengths, strict=True):
+        expected = running(of_row[:count].astype("float64"), *map(np.array, (mean, deviation)), 5)
+        np.testing.assert_allclose(row[:count], expected, atol=1e-4)
+        assert not row[count:].any()
+    for cuts in ([5], [1, 2, 20], [11], []):
+        parts, state = [], normalization.start(3)
+        for start, end in zip([0, *cuts], [*cuts, 23], strict=True):
+            here = np.clip(lengths - start, 0, end - start)
+            part, state = normalization.running(features[:, start:end], here, state)
+            parts.append(part)
+        np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, atol=1e-4)
+    assert Normalization.from_config(json.loads(json.dumps(normalization.get_config()))) == (
+        normalization
+    )
+    for wrong in ({"kind": "batch"}, {"kind": "running"}, {"kind": "running", "mean": (1.0,)}):
+        with pytest.raises(ValueError, match=r"`kind` must|`running` needs"):
+            Normalization(**wrong)
+
+
+def test_silence_is_nothing_however_many_frames_are_beside_it():
+    """Rounding would make noise of it, and another in each batch."""
+    silence = Features()(np.zeros((1, 9_000)), [9_000]).numpy()[0]
+    for frames in (46, 80, 333):
+        batch = np.zeros((2, frames, 13), "float32")
+        batch[:, :46] = silence
+        assert np.abs(normalized(batch, [46, 17])).max() < 1e-3
+
+
+def test_features_of_each_recording():
+    waveform = np.random.default_rng(0).uniform(-1, 1, 900)
+    integers = np.round(waveform * 2**15).astype("int16")
+    given = np.ones((4, 13), "float32")
+    one, other, same, none = features_of([waveform, integers, given, np.zeros(0)], Features())
+    np.testing.assert_allclose(one, mfcc(waveform), atol=0.05)
+    np.testing.assert_allclose(other, one, atol=0.5)
+    assert same is given
+    assert none.shape == (0, 13)
+    refused(
+        "13 numbers a frame for a model of 40", features_of, [given], Features("log_mel", bands=40)
+    )
 
 
 def test_a_configuration_is_the_whole_of_it():

@@ -20,6 +20,7 @@ from zoo.datasets.corpora.conll2003_english import TAGS, Conll2003English
 from zoo.datasets.corpora.movie_snippets import read_snippets, split_of
 from zoo.datasets.corpora.shakespeare import TEST, VALIDATION, read_works
 from zoo.datasets.parallel_text import load
+from zoo.datasets.video import fingerprint
 from zoo.text.normalization import tidy
 
 # Examples in each split, as the descriptions tell them.
@@ -30,12 +31,17 @@ SIZES = {
     "dates": (40_000, 2_000, 4_000),
     "bible_en_fr": (8_687, 1_155, 1_349),
     "bach_chorales": (287, 35, 39),
+    "libras": (234, 30, 66),
+    "gun_point": (44, 6, 150),
     "splice_junctions": (2_108, 294, 602),
     "gene_families": (2_898, 414, 317),
+    "free_spoken_digits": (8_000, 400, 600),
 }
 QUICK = (
     "movie_snippets",
     "shakespeare",
+    "libras",
+    "gun_point",
     "splice_junctions",
     "gene_families",
 )  # to prepare; the others have tests of their own
@@ -44,13 +50,20 @@ LICENCES = {
     "movie_snippets": "MIT",
     "conll2003_english": "for research use only",
     "dates": "BSD",
+    "libras": "CC BY",
+    "gun_point": "BSD",
     "splice_junctions": "CC BY 4.0",
     "gene_families": "MIT",
+    "free_spoken_digits": "CC-BY-SA-4.0",
 }
 
 
 def texts(split):
     """What a model would know again, by example."""
+    if hasattr(split, "recordings"):
+        return {recording.tobytes() for recording in split.recordings}
+    if hasattr(split, "clips"):
+        return set(map(fingerprint, split.clips))
     for name in ("texts", "sources", "pieces", "sequences"):
         if hasattr(split, name):
             return {getattr(text, "name", text) for text in getattr(split, name)}

@@ -7,19 +7,24 @@ from itertools import product
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
 from support.refusals import refused
 from support.translation_pairs import _WORDS, pairs
 
 from zoo.datasets.dna import LabelledSequences
 from zoo.datasets.sequence_tagging import TaggedSentences
+from zoo.datasets.video import LabelledClips
 from zoo.errors import UserError
 from zoo.evaluation.baselines import (
     ChordBigrams,
+    ClipBaseline,
     Dictionary,
     KneserNey,
     LinearSequenceBaseline,
     LinearTextBaseline,
     MostFrequentTag,
+    clips,
 )
 from zoo.evaluation.baselines.dictionary import words
 
@@ -31,6 +36,8 @@ WINDOWS = ["ACGT", "ACGN", "TTGA", "TTRA", "GCCC", "GCCS"]
 SYMBOLS = 4  # with padding: 1, 2 and 3 are what a voice can have
 A, B, C = (1, 2), (2, 2), (3, 1)
 PIECES = [np.array([A, B, A, B, C]), np.array([A, A])]
+FILMS = [np.full((3, 4, 5, 1), 40 * level, "uint8") for level in range(6)]
+PATHS = [np.linspace([0, level], [level, 0], 9, dtype="float32") for level in range(6)]
 # How each is fitted, and what it says.
 BASELINES = {
     "linear": (
@@ -54,6 +61,13 @@ BASELINES = {
         lambda: ChordBigrams.fit(PIECES, PIECES[:1], SYMBOLS),
         lambda model: [model.nll_per_step(PIECES, order) for order in (1, 2)],
     ),
+    **{
+        view: (
+            lambda clips=clips, view=view: ClipBaseline.fit(clips, LABELS, view),
+            lambda model, clips=clips: model.predict([*clips, *clips[::-1]]).tolist(),
+        )
+        for view, clips in (("one_frame", FILMS), ("bag", FILMS), ("path", PATHS))
+    },
     "dictionary": (
         lambda: Dictionary.fit(pairs().sources, pairs().targets),
         lambda model: model.translate(pairs().sources[:5]),
@@ -162,6 +176,47 @@ def test_texts_that_teach_nothing_are_refused():
     refused("2 training examples are all of one class", fit, TEXTS[:2], LABELS[:2])
     for texts in (["", " ", "\t", ""], [f"w{i}" for i in range(200)]):
         refused("no words in common", fit, texts, np.arange(len(texts)) % 2)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("view", clips.VIEWS)
+def test_clips_as_scikit_learn_has_them(view, classes):
+    """Of labels that are not all there, and of paths of several lengths."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([1, 2, 5, 9][:classes], 20)
+    paths = [rng.normal(label / 5, 1, (rng.integers(1, 30), 2)).cumsum(axis=0) for label in labels]
+    machine = LogisticRegression(max_iter=1000) if view == "one_frame" else SVC(C=100)
+    features = clips._features(paths, view)
+    machine.fit(features[::2], labels[::2])
+    found = ClipBaseline.fit(paths[::2], labels[::2], view)
+    assert found.predict(paths).tolist() == machine.predict(features).tolist()
+    right = np.mean(machine.predict(features) == labels)
+    assert found.evaluate(LabelledClips(paths, labels, [])) == {"accuracy": right}
+
+
+def test_what_each_view_of_a_clip_sees():
+    rng = np.random.default_rng(0)
+    clip = rng.integers(0, 256, (5, 48, 24, 3), "uint8")
+    frames, grid = clip / 255, (5, 24, 2, 24, 1, 3)
+    shrunk = frames.reshape(grid).mean((2, 4))
+    np.testing.assert_allclose(clips._middle(clip), shrunk[2])
+    np.testing.assert_allclose(clips._bag(clip), [shrunk.mean(0), shrunk.max(0)])
+    np.testing.assert_allclose(clips._bag(clip), clips._bag(clip[::-1]))
+    small = clip[:, :3, :2]
+    repeated = np.repeat(np.repeat(small, 8, axis=1), 12, axis=2)
+    np.testing.assert_allclose(clips._seen(small), repeated / 255)
+    path = rng.normal(size=(40, 2))
+    np.testing.assert_array_equal(clips._middle(path), path[20])
+    np.testing.assert_allclose(clips._bag(path), clips._bag(path[::-1]))
+    np.testing.assert_allclose(clips._in_order(path), clips._in_order(path + 3))
+    np.testing.assert_allclose(clips._in_order(path[:1]), np.zeros((clips.STEPS, 2)), atol=1e-9)
+
+
+def test_clips_that_cannot_be_learnt():
+    refused("2 training examples are all of one class", ClipBaseline.fit, FILMS[:2], LABELS[:2])
+    for view, message in (("path", "these are frames"), ("flow", "`view` must be one of")):
+        with pytest.raises(ValueError, match=message):
+            ClipBaseline.fit(FILMS, LABELS, view)
 
 
 def tagged(*sentences):

@@ -12,11 +12,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from support import predictor_case
-from support.predictor_case import CASES, FIRST_OF_EACH, answers, assert_alike, made
+from support import predictor_case, spoken_words
+from support.clips import written
+from support.predictor_case import CASES, FIRST_OF_EACH, OF_TEXTS, answers, assert_alike, made
 from support.processes import run_script
 
 import zoo
+from zoo.audio import write
 from zoo.datasets.text_classification import LabelledTexts
 from zoo.errors import UserError
 from zoo.evaluation.calibration import tempered
@@ -27,7 +29,9 @@ from zoo.predictors.calibration import Calibration
 from zoo.text.normalization import normalize
 
 PARTS = {"source_tokenizer", "target_tokenizer", "tokenizer", "encoder", "label_names", "tag_names"}
+PARTS |= {"features", "normalization"}
 EACH = pytest.mark.parametrize("name", CASES)
+EACH_OF_TEXTS = pytest.mark.parametrize("name", OF_TEXTS)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +67,7 @@ def test_answers_are_in_the_order_of_the_inputs_whatever_the_batch(name, monkeyp
         assert_alike(predictor.predict(iter(inputs[::-1])), together[::-1], 1e-4)
 
 
-@EACH
+@EACH_OF_TEXTS
 def test_no_inputs_have_no_answers_and_what_is_no_list_of_strings_is_refused(name):
     predictor, text = made(name), CASES[name].inputs[0]
     assert predictor.predict([]) == []
@@ -89,7 +93,7 @@ def test_no_inputs_have_no_answers_and_what_is_no_list_of_strings_is_refused(nam
             predictor.predict([text, " " * (predictor.longest + 1)])
 
 
-@EACH
+@EACH_OF_TEXTS
 def test_the_system_that_a_text_comes_from_is_no_matter(name):
     """A byte order mark, the ends of lines and the form of Unicode; a tuple, an array or a list."""
     plain = "Köln, été\n\nThe king is dead."
@@ -242,7 +246,10 @@ def test_a_prediction_imports_nothing_of_training_evaluation_or_the_command_line
     assert len(FIRST_OF_EACH) == len(PREDICTORS)
     script = tmp_path / "script.py"
     script.write_text(_SCRIPT)
-    asked = ((saved / name, CASES[name].inputs[0]) for name in FIRST_OF_EACH)
+    write(spoken_words.spoken("la so"), tmp_path / "a.wav")
+    inputs = {name: CASES[name].inputs[0] for name in FIRST_OF_EACH} | {"video of 3": written()[0]}
+    inputs |= {name: tmp_path / "a.wav" for name in FIRST_OF_EACH if name.startswith("speech")}
+    asked = ((saved / name, inputs[name]) for name in FIRST_OF_EACH)
     run_script(script, *itertools.chain(*asked))
 
 

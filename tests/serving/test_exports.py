@@ -36,9 +36,16 @@ SIGNATURES = {  # by a word of the kind
         "generate": WRITE_MUSIC,
         "score": "notes struck -> log_probability length",
     },
+    "video": {"serving_default": "frames length -> label probabilities"},
     "DNA": {"serving_default": "sequence -> label probabilities"},
     "translator": {"serving_default": "text -> translation log_probability"},
+    "speech": {
+        "serving_default": "audio length -> text probability",
+        "greedy": "audio length -> text probability",
+        "wav": "wav -> text probability",
+    },
 }
+STREAM = ("audio", "length", "history", "frames", "sums", "last", "state_0")  # of one layer of GRU
 TEXTS = ["The king is dead.", "A", "A zebra? Well, Ann met Köln!", "Nobody loves the sea. " * 8]
 
 
@@ -64,6 +71,9 @@ def predictor(export):
 def test_signatures(model, request):
     kind = request.node.callspec.params["export"]
     (expected,) = (words for part, words in SIGNATURES.items() if part in kind)
+    if "of a stream" in kind:
+        following = " next_".join(("text", *STREAM[2:]))
+        expected = expected | {"stream": f"{' '.join(STREAM)} -> {following}"}
     assert model.signatures.keys() == expected.keys()
     for name, words in expected.items():
         inputs, outputs = (set(part.split()) for part in words.split("->"))

@@ -252,6 +252,10 @@ def test_another_answer_is_noticed(predictor):
         (lambda ids, answer: answer[:, :2], r"answers \(1, 2\) instead of \(1, 3\)"),
         (of_padding, r"by 1\.0e-02"),
     ):
-        run = lambda ids: fault(ids, network.function(ids)["probabilities"].numpy())  # noqa: B023, E731
+
+        def run(inputs, fault=fault):
+            ids = inputs["token_ids"]
+            return {"probabilities": fault(ids, network.function(ids)["probabilities"].numpy())}
+
         with pytest.raises(ExportError, match=message):
             network.largest_difference(run, (1, 3))

@@ -10,14 +10,18 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from zoo.audio import files
 from zoo.datasets import (
     dna,
     music,
     parallel_text,
     plain_text,
     sequence_tagging,
+    speech,
     text_classification,
+    video,
 )
+from zoo.video import write
 
 SPLITS = ("train", "validation", "test")
 TAGS = ("O", "B-PER", "I-PER")
@@ -58,8 +62,36 @@ def _chords(i: int) -> tuple:
     return tuple(tuple(sorted(step, reverse=True)) for step in steps.tolist())
 
 
+@dataclass(frozen=True)
+class VideoCase(Case):
+    """Its examples are colours, each of a clip of one frame."""
+
+    def write(self, folder: Path, examples: list, name: str = "train") -> Path:
+        for colour, _ in examples:
+            write(_frame(colour)[:, :8, :8], folder / _file(colour))
+        return super().write(folder, examples, name)
+
+
+def _frame(colour: tuple) -> np.ndarray:
+    return np.tile(np.array(colour, "uint8"), (1, 64, 64, 1))
+
+
+def _file(colour: tuple) -> str:
+    return f"{'-'.join(map(str, colour))}.mkv"
+
+
 def _bases(i: int) -> str:
     return "".join("ACGT"[i >> 2 * place & 3] for place in range(8))
+
+
+@dataclass(frozen=True)
+class WithRecordings(Case):
+    """Of tables that name files, which lie beside them."""
+
+    def write(self, folder: Path, examples: list, name: str = "train") -> Path:
+        for samples, text in examples:
+            files.write(np.frombuffer(samples, "int16") / files.SCALE, folder / f"{text}.wav")
+        return super().write(folder, examples, name)
 
 
 CASES = {
@@ -107,6 +139,26 @@ CASES = {
         json.dumps,
         lambda data: [tuple(map(tuple, piece.pitches.tolist())) for piece in data.pieces],
         lambda row: music.Score(row, np.ones((8, 3)), 1, np.zeros(8)).fingerprint(),
+    ),
+    "speech": WithRecordings(
+        speech,
+        ".csv",
+        lambda i: (np.arange(i, i + 20, dtype="int16").tobytes(), f"text {i}"),
+        lambda rows: "\n".join(["audio,text", *(f"{text}.wav,{text}" for _, text in rows)]),
+        lambda data: [(r.tobytes(), t) for r, t in zip(data.recordings, data.texts, strict=True)],
+        lambda row: row[0],
+    ),
+    "video": VideoCase(
+        video,
+        ".csv",
+        lambda i: ((i, 255 - i, 7 * i % 256), i % 2),
+        lambda rows: "\n".join(["file,label", *(f"{_file(c)},{LABELS[at]}" for c, at in rows)]),
+        lambda data: [
+            (tuple(clip[0, 0, 0].tolist()), label)
+            for clip, label in zip(data.clips, data.labels.tolist(), strict=True)
+        ],
+        lambda row: video.fingerprint(_frame(row[0])),
+        LABELS,
     ),
 }
 """Kinds whose splits are examples; plain text is cut wherever it can be."""

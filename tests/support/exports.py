@@ -15,10 +15,12 @@ from zoo.serving.export.loaders import SavedModel
 # as for users; that takes seconds, so for the others it runs in this one.
 KINDS = (
     *("classifier of 3", "tagger, crf", "language model of characters", "language model of words"),
-    *("music, parts", "translator of subwords", "DNA of 3"),
+    *("music, parts", "translator of subwords", "DNA of 3", "video of 3"),
+    *("speech, ctc", "speech, ctc of a stream"),
 )
 OTHERS = tuple(
-    pytest.param(kind, marks=pytest.mark.long) for kind in ("music, ranked", "translator of words")
+    pytest.param(kind, marks=pytest.mark.long)
+    for kind in ("music, ranked", "translator of words", "speech, attention")
 )
 
 

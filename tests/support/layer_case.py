@@ -19,7 +19,6 @@ from support.processors import skip_without
 from support.sequences import BATCH, INPUT_DIM, MASK, TIMESTEPS, UNITS, assert_all_close, randomize
 from zoo import layers
 from zoo.cells import CELLS
-from zoo.layers.subsampling import subsampled
 
 SOURCE_MASK = np.array(  # every row has a step to attend to
     [[1, 1, 1, 1], [1, 1, 0, 0], [0, 1, 1, 1], [1, 0, 0, 1], [0, 0, 1, 0], [1, 0, 0, 0]], bool
@@ -178,10 +177,16 @@ def pooling(mode, place=None):
     )
 
 
+def frame_features(**options):
+    frames = 128 + 40 * normal(BATCH, TIMESTEPS, 5, 4, 2)
+    return LayerCase(
+        lambda dtype: layers.FrameFeatures(6, (3, 4), dtype=dtype, **options), (frames,), MASKED
+    )
+
+
 def strided(layer, x, **masks):
-    """What a stride makes of a sequence, with 0 at the steps that do not count."""
-    y = layer(x, **masks)
-    mask = subsampled(masks["mask"], layer.stride) if masks else None
+    """What fewer steps are made of a sequence, with 0 at those that do not count."""
+    y, mask = layer(x, **masks), layer.compute_mask(x, **masks)
     return y if mask is None else ops.where(ops.cast(mask, "bool")[..., None], y, ops.zeros_like(y))
 
 
@@ -206,6 +211,8 @@ CASES = {
     "AttentionDecoder without attention": decoder(attention=None),
     "CharacterFeatures": characters("recurrent"),
     "CharacterFeatures convolutional": characters("convolutional"),
+    "FrameFeatures": frame_features(),
+    "FrameFeatures with differences": frame_features(differences=True),
     "LinearChainCRF": crf(None),
     "LinearChainCRF with rules": crf(chains.ALLOWED),
     "MaskedConvolution": LayerCase(
@@ -226,6 +233,12 @@ CASES = {
         call=lambda layer, x: layer(ops.concatenate([x, ops.sin(x)], axis=0)),
     ),
     "Perturbation": LayerCase(layers.Perturbation, (X,), MASKED, call_unmasked, carries=True),
+    "Subsampling": LayerCase(
+        lambda dtype: layers.Subsampling(2, dtype=dtype), (X,), MASKED, strided
+    ),
+    "Subsampling by a convolution": LayerCase(
+        lambda dtype: layers.Subsampling(3, "convolution", 4, dtype=dtype), (X,), MASKED, strided
+    ),
     "TiedEmbedding": LayerCase(lambda dtype: layers.TiedEmbedding(9, 3, dtype=dtype), (IDS,)),
     "TiedEmbedding reversed": LayerCase(
         lambda dtype: layers.TiedEmbedding(9, 3, dtype=dtype),
@@ -323,8 +336,8 @@ def check_padding(case, folder):
     numbers = {name: ops.cast(mask, "float32") for name, mask in case.mask_arguments().items()}
     assert_all_close(case.outputs(layer, dtype="float64", masks=numbers), expected, 1e-9)
     for mask, place in case.masks.values():
-        at_steps = np.reshape(mask, (*mask.shape, 1))
         spoilt = list(case.inputs)
+        at_steps = mask.reshape(*mask.shape, *[1] * (spoilt[place].ndim - 2))
         spoilt[place] = np.where(at_steps, spoilt[place], 1e3)
         found = case.outputs(layer, spoilt, "float64")
         assert_all_close(*shown(case, found, expected), 1e-9)

@@ -14,10 +14,15 @@ from support.sequences import randomize
 from zoo import networks
 from zoo.networks.chord_model import step_models
 from zoo.text.tags import allowed_transitions, tag_set
-from zoo.training import BinarySequenceCrossentropy, ChainCrossentropy, SequenceCrossentropy
+from zoo.training import (
+    CTC,
+    BinarySequenceCrossentropy,
+    ChainCrossentropy,
+    SequenceCrossentropy,
+)
 
 TAGS = tag_set(["LOC", "PER"])
-UNITS, WORDS, CHARACTERS, SHAPES, LONGEST_WORD = 3, 12, 7, 5, 4
+UNITS, WORDS, CHARACTERS, SHAPES, LONGEST_WORD, FRAME = 3, 12, 7, 5, 4, 2
 LENGTHS = np.array([4, 2, 1, 3])
 MASK = np.arange(4) < LENGTHS[:, None]
 SOURCE_LENGTHS = np.array([5, 2, 1, 3])
@@ -84,6 +89,15 @@ def of_letters(pooling, **encoder):
     return NetworkCase(build, ids(16), np.arange(4) % 3)
 
 
+def of_clips(encoder, *size, brightest=1.0, **defaults):
+    """Many-to-one, of frames or of paths."""
+    clip = brightest * np.random.default_rng(6).uniform(0.1, 1, (*MASK.shape, *size))
+    clip *= MASK.reshape(*MASK.shape, *[1] * len(size))
+    inputs = {"clip": clip.astype("float32"), "mask": MASK.astype("int32")}
+    build = _defaults(networks.many_to_one, encoder, 3, **{"embedding_dropout": 0.0, **defaults})
+    return NetworkCase(build, inputs, np.arange(4) % 3)
+
+
 def many_to_many(head="crf", left_out=(), **defaults):
     sizes = {"characters": CHARACTERS, "shapes": SHAPES}
     sizes = {name: None if name in left_out else size for name, size in sizes.items()}
@@ -119,6 +133,29 @@ def encoder_decoder(**defaults):
     return NetworkCase(build, inputs, ids(WORDS, seed=2))
 
 
+def frames(subsampling):
+    """Features of as many frames as make the steps of `MASK`, the last step not always whole."""
+    lengths = np.maximum(LENGTHS * subsampling - (LENGTHS + 1) % subsampling, 1)
+    counted = (np.arange(max(lengths)) < lengths[:, None]).astype("int32")
+    values = np.random.default_rng(6).normal(size=(*counted.shape, FRAME))
+    return {"features": (values * counted[..., None]).astype("float32"), "mask": counted}
+
+
+def transcriber(subsampling=1, **defaults):
+    def build(**options):
+        read = networks.Frames(FRAME, subsampling)
+        return networks.transcriber(read, WORDS, **{"units": UNITS, **defaults, **options})
+
+    labels = ids(WORDS, seed=3) * (np.arange(4) < (LENGTHS + 1)[:, None] // 2)
+    return NetworkCase(build, frames(subsampling), labels, CTC)
+
+
+def encoder_decoder_of_frames(subsampling, **defaults):
+    build = _defaults(networks.encoder_decoder, networks.Frames(FRAME, subsampling), WORDS)
+    inputs = {**frames(subsampling), "target_ids": ids(WORDS, seed=1)}
+    return NetworkCase(build, inputs, ids(WORDS, seed=2))
+
+
 def chord_model(ranked, **defaults):
     conditions = {} if ranked else {"positions": 4, "keys": 3}
     options = {"ranked": ranked, "voice_units": 4, **conditions, **defaults}
@@ -138,6 +175,10 @@ CASES = {
     "many_to_one of letters": of_letters("place"),
     "many_to_one of k-mers": of_letters("attention", k=2, k_stride=2, width=2),
     "many_to_one of both strands": of_letters("mean", width=3, stride=2, reverse_complement=True),
+    "many_to_one of frames": of_clips(
+        networks.Clips((6, 5), 1, 6, (2, 3), differences=True), *(6, 5, 1), brightest=255
+    ),
+    "many_to_one of paths": of_clips(networks.Paths(2, 3, 4, 2), 2, pooling="mean"),
     "many_to_many": many_to_many(layers=2, residual=True),
     "many_to_many, softmax": many_to_many("softmax", character_kind="convolutional", cell="gru"),
     "many_to_many of words": many_to_many(left_out=("characters", "shapes"), bidirectional=False),
@@ -155,6 +196,9 @@ CASES = {
     ),
     "encoder_decoder, tied": encoder_decoder(tie_embeddings=True, embedding_dim=UNITS),
     "encoder_decoder, shared": encoder_decoder(share_embeddings=True, tie_embeddings=True),
+    "encoder_decoder of frames": encoder_decoder_of_frames(2),
+    "transcriber": transcriber(3, bidirectional=False),
+    "transcriber, both directions": transcriber(residual=True),
     "chord_model, ranked": chord_model(True, layers=2, residual=True),
     "chord_model, parts": chord_model(False, cell="peephole_lstm"),
 }
@@ -164,6 +208,7 @@ ON_OTHER_BACKENDS = (
     "many_to_many",
     "language_model, projected",
     "encoder_decoder, feeding",
+    "transcriber",
     "chord_model, parts",
 )
 FIRST_OF_EACH = {case.split(",")[0].split(" ")[0]: case for case in reversed(CASES)}
@@ -173,8 +218,11 @@ def steps_of(case, model, timesteps):
     """Logits of the first steps, (batch, timesteps, ...), by the network for one step."""
     if "chords" in model.input:
         return _chord_steps(model, case.inputs, timesteps)
-    if "source_ids" in model.input:
-        state = dict(networks.encode_model(model)(case.inputs["source_ids"]))
+    if model.name == "transcriber":
+        return _pieces(model, case.inputs, timesteps)
+    if "target_ids" in model.input:
+        source = {name: x for name, x in case.inputs.items() if name != "target_ids"}
+        state = dict(networks.encode_model(model)(source.get("source_ids", source)))
         step, tokens = networks.decode_step_model(model), case.inputs["target_ids"]
     else:
         state = {name: case.inputs[name] for name in case.inputs if name != "token_ids"}
@@ -187,6 +235,19 @@ def steps_of(case, model, timesteps):
         state |= {name: outputs[name] for name in state if name in outputs}
         found.append(array(outputs["logits"]))
     return np.stack(found, axis=1)
+
+
+def _pieces(model, given, timesteps):
+    """Step by step; a step is of several frames."""
+    stream, factor = networks.stream_model(model), networks.Frames.of(model).subsampling
+    names = [name for name in stream.input if name.startswith("state_")]
+    state, found = {n: np.zeros((4, UNITS), "float32") for n in names}, []
+    for t in range(timesteps):
+        piece = {n: x[:, t * factor : (t + 1) * factor] for n, x in given.items()}
+        inputs = {n: keras.ops.convert_to_tensor(x) for n, x in {**piece, **state}.items()}
+        state = dict(stream(inputs))
+        found.append(array(state.pop("logits")))
+    return np.concatenate(found, axis=1)
 
 
 def _chord_steps(model, given, timesteps):

@@ -14,15 +14,25 @@ import numpy as np
 import pytest
 
 import zoo
-from support import classifiers, dna_windows, language_modelling, music_pieces, translation_pairs
+from support import (
+    classifiers,
+    clips,
+    dna_windows,
+    language_modelling,
+    music_pieces,
+    spoken_words,
+    translation_pairs,
+)
 from support.sequences import randomize
 from zoo import genomics
 from zoo.datasets.sequence_tagging import TaggedSentences
-from zoo.networks import many_to_many
+from zoo.networks import Paths, many_to_many
 from zoo.predictors import EntityTagger
 from zoo.predictors.base import Predictor
+from zoo.predictors.clips import read
 from zoo.text import tags
 from zoo.text.token_features import SHAPES, TokenEncoder
+from zoo.video import Sampling
 
 ODD_TEXTS = [
     "Ann Lee met Bob in Rome, and Bob met Ann.",
@@ -76,7 +86,7 @@ class PredictorCase(NamedTuple):
     """A predictor, inputs of several lengths and data to measure it on."""
 
     make: Callable[[], Predictor]
-    inputs: list[str]
+    inputs: list[Any]  # strings, or waveforms
     data: tuple[Any, ...]
 
 
@@ -88,10 +98,22 @@ _CHORDS = ["C5 G4 E4 C3 | D5 G4 D4 B2", "", "C5 G4 E4 C3"]
 _STORIES = ["The king is dead.\n", "A", "", "Köln? xyz!", "Nobody loves the sea. " * 8]
 _DOCUMENTS = [language_modelling.text(10), "The sea.\n"]
 _FILMS = classifiers.TEXTS
+_SPOKEN = [
+    spoken_words.spoken("so ti la mi"),
+    np.zeros(0, "float32"),
+    spoken_words.spoken("mi")[:80],
+    (spoken_words.spoken("la so", "bob") * 2**14).astype("int16"),
+    np.zeros(3_000),
+]
 
 
 def _pieces(kind):
     return [music_pieces.piece_of(kind, steps=5 + 4 * i, seed=i, first=4 * i) for i in range(3)]
+
+
+def _paths():
+    draw = np.random.default_rng(3)
+    return [draw.normal(size=(length, 2)).cumsum(axis=0) for length in (7, 1, 12, 3)]
 
 
 def _cases():
@@ -108,6 +130,13 @@ def _cases():
         plain = [genomics.normalized(sequence) for sequence in letters]
         data, labels = (plain, np.arange(len(letters)) % classes), dna_windows.LABELS[:classes]
         yield name, _case(letters, data, make, labels, pooling=pooling, **encoder)
+    for name, classes, encoder, given in (
+        ("video of 3", 3, None, [clip[:, :, :, :1] for clip, _ in clips.motions(9)]),
+        ("video of paths", 2, Paths(2, 3, 4, 2), _paths()),
+    ):
+        plain = given if encoder else [read(clip, Sampling((8, 6), 1)) for clip in given]
+        data = plain, np.arange(len(given)) % classes
+        yield name, _case(given, data, clips.classifier, classes, encoder)
     for head in ("crf", "softmax"):
         yield f"tagger, {head}", _case(ODD_TEXTS, (tagged(SENTENCES),), tagger, head)
     for level in ("character", "word"):
@@ -119,13 +148,21 @@ def _cases():
     for level, kind in (("subword", "multiplicative"), ("word", "additive")):
         data, make = (translation_pairs.pairs(6),), translation_pairs.predictor_of
         yield f"translator of {level}s", _case(PAIRS, data, make, level, attention=kind)
+    for head, options in (
+        ("ctc", {}),
+        ("ctc of a stream", {"bidirectional": False, "subsampling": 2}),
+        ("attention", {"subsampling": 2}),
+    ):
+        data, make = (spoken_words.utterances(6),), spoken_words.predictor_of
+        yield f"speech, {head}", _case(_SPOKEN, data, make, head.split()[0], **options)
 
 
 CASES = dict(_cases())
+OF_TEXTS = tuple(name for name in CASES if isinstance(CASES[name].inputs[0], str))
 # One of each kind, where each costs seconds.
 FIRST_OF_EACH = (
     *("classifier of 3", "tagger, crf", "language model of words", "music, parts"),
-    *("translator of words", "DNA of 3"),
+    *("translator of words", "DNA of 3", "video of 3", "speech, ctc of a stream"),
 )
 
 

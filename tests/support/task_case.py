@@ -23,11 +23,13 @@ import numpy as np
 import pytest
 
 import zoo
+from support import clips as video
 from support import dna_windows as dna
 from support import entity_tagging as tags
 from support import language_modelling as prose
 from support import music_pieces as music
 from support import review_texts as texts
+from support import spoken_words as spoken
 from support import translation_pairs as pairs
 from support.command_lines import assert_refused, contents, execute_task, options_of
 from tasks.dna import Dna
@@ -35,7 +37,9 @@ from tasks.language_model import LanguageModelling
 from tasks.music import Music
 from tasks.ner import NamedEntities
 from tasks.sentiment import Sentiment
+from tasks.speech import Speech
 from tasks.translation import Translation
+from tasks.video import Video
 from zoo.application import workflow
 from zoo.application.options import training_command
 from zoo.training import checkpoints
@@ -58,6 +62,7 @@ class TaskCase:
     best: tuple[str, str]  # the figure that chooses the best epoch, and whether by its "min"
     files: set[str]  # of a saved model, beside `FILES`
     counted: tuple[str, int] = ("examples", 2)  # what `evaluate --limit=2` tells
+    of_files: bool = False  # whether inputs are names of files beside those of the training
 
     @property
     def epochs(self):
@@ -88,6 +93,11 @@ _ALL = (
     TaskCase(Translation, pairs.TINY, pairs.different_pairs, pairs.write_pairs, "{}.tsv",
              ("the old cat.", "the dog sees the cat."), "translation", ("loss", "min"),
              {"attention.png", "reliability.png", *VOCABULARIES}),
+    TaskCase(Speech, spoken.TINY, spoken.sentences, spoken.write_sentences, "{}.tsv",
+             ("test_0.wav", "test_3.wav"), "text", ("loss", "min"),
+             {"alphabet.txt", "reliability.png"}, of_files=True),
+    TaskCase(Video, video.TINY, video.motions, video.write_motions, "{}.tsv", video.written(),
+             "label", ("accuracy", "max"), {"confusion_matrix.png", "reliability.png"}),
 )
 # fmt: on
 CASES = {case.task.name: case for case in _ALL}
@@ -109,6 +119,11 @@ class Trained:
     def given(self):
         """The data as options of `train`."""
         return [f"--{name}={path}" for name, path in self.files.items()]
+
+    def inputs(self, case):
+        """What to predict."""
+        folder = self.model.parent
+        return [str(folder / name) if case.of_files else name for name in case.inputs]
 
     @property
     def metrics(self):
@@ -277,6 +292,7 @@ class TaskTests:
         assert card.startswith(f"# model\n\n{task.summary}\n")
         names = {}
         code = re.search(r"```python\n(.*?)```", card, re.S).group(1)
+        code = code.replace(f'"{task.card.stand_in}"', repr(str(trained.inputs(self.case)[0])))
         exec(code.replace("model.predict", "predictions = model.predict"), names)
         assert self.case.answer in names["predictions"][0]
         pictures = re.findall(r"!\[.*\]\((.*)\)", card)
@@ -314,9 +330,9 @@ class TaskTests:
 
         corpus, loaded = getattr(zoo.datasets, self.case.task.corpus), []
 
-        def load(name, *, limit=None):
+        def load(name, *, limit=None, **more):
             loaded.append((name, limit))
-            return corpus.from_files(*trained.files.values(), limit=limit)
+            return corpus.from_files(*trained.files.values(), limit=limit, **more)
 
         monkeypatch.setattr(corpus, "load", load)
         measured = verb("evaluate", "--json").json
@@ -328,7 +344,7 @@ class TaskTests:
 
     def test_predictions(self, trained, verb, standard_input):
         """Of a list and of lines, as JSON and for people; all by the same program."""
-        inputs = [*self.case.inputs]
+        inputs = trained.inputs(self.case)
         found = verb("predict", "--json", *inputs).json["predictions"]
         assert [prediction["input"] for prediction in found] == inputs
         assert all(self.case.answer in prediction for prediction in found)

@@ -42,7 +42,7 @@ def card(
 
 
 def _use(task: Task, folder: Path, metrics: Metrics) -> str:
-    example = next(iter(task.examples_for(metrics)), "...")
+    example = next(iter(task.examples_for(metrics)), task.card.stand_in)
     # A string of JSON is a literal of Python.
     model, text = (
         json.dumps(text, ensure_ascii=False) for text in (catalogue.reference(folder), example)

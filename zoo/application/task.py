@@ -39,11 +39,13 @@ class Card(NamedTuple):
         limits: what a user must not expect.
         examples: a few inputs, whose predictions are shown after training too.
         published: figures of others, by the name of the corpus.
+        stand_in: what stands for an input in a card's code where there are no examples.
     """
 
     limits: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     published: dict[str, tuple[Published, ...]] = {}  # noqa: RUF012 (nobody writes to it)
+    stand_in: str = "..."
 
 
 class Verb(NamedTuple):

@@ -1,4 +1,4 @@
-from . import augmentation, features, files, pictures
+from . import augmentation, containers, features, files, pictures
 from .augmentation import Augmentation
 from .features import Features, Normalization, features_of, normalized
 from .files import decode, read, write
@@ -8,6 +8,7 @@ __all__ = [
     "Features",
     "Normalization",
     "augmentation",
+    "containers",
     "decode",
     "features",
     "features_of",

@@ -185,8 +185,10 @@ def normalized(features: Any, lengths: Any) -> tf.Tensor:
     counts = tf.expand_dims(tf.sequence_mask(lengths, tf.shape(features)[1]), -1)
     frames = tf.cast(tf.maximum(lengths, 1), tf.float32)[:, None, None]
     features = tf.where(counts, features, 0)
-    mean = tf.reduce_sum(features, axis=1, keepdims=True) / frames
-    centred = tf.where(counts, features - mean, 0)
+    centred = features
+    for _ in range(2):  # the second time what the mean was rounded by, or silence would be noise
+        mean = tf.reduce_sum(centred, axis=1, keepdims=True) / frames
+        centred = tf.where(counts, centred - mean, 0)
     variance = tf.reduce_sum(tf.square(centred), axis=1, keepdims=True) / frames
     return centred / tf.maximum(tf.sqrt(variance), _LEAST_DEVIATION)
 

@@ -1,6 +1,5 @@
 """Recordings to waveforms and back."""
 
-import contextlib
 import io
 import os
 import wave
@@ -10,14 +9,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from zoo.errors import MissingPackageError, UserError
+from zoo.audio.containers import library, opened
+from zoo.errors import UserError
 from zoo.music.files import reading, writing
 
 RATE = 8_000  # samples a second, as telephones have it
 LONGEST = 3_600  # seconds
 
-# Some formats name other files or servers to read from. None is reached.
-_ALONE = {"protocol_whitelist": "none"}
 # Raw frames, whose length is estimated from the first of them.
 _WITHOUT_LENGTH = ("mp3", "aac")
 _LOST = 0.05, 0.1  # of what a file says to last, and seconds: what encoders cut at its ends
@@ -80,7 +78,7 @@ def _waveform(file: BinaryIO, name: str, rate: int) -> np.ndarray:
         raise ValueError(f"`rate` must be positive. Received: {rate!r}")
     _check_whole(file, name)
     pieces, samples = [np.zeros(0, "float32")], 0
-    with _opened(file, name) as (container, stream):
+    with opened(file, name, "audio") as (container, stream):
         seconds = 0.0
         if stream.duration and container.format.name not in _WITHOUT_LENGTH:
             seconds = float(stream.duration * stream.time_base)
@@ -114,27 +112,6 @@ def _check_whole(file: BinaryIO, name: str) -> None:
         raise UserError(f"{name}: the recording is damaged ({ends}): fetch it again")
 
 
-@contextlib.contextmanager
-def _opened(file: BinaryIO, name: str) -> Iterator[tuple[Any, Any]]:
-    """The container and its first audio stream; errors of PyAV are those of the user."""
-    try:
-        import av
-    except ModuleNotFoundError as error:
-        raise MissingPackageError(error) from error
-    try:
-        # Titles in another encoding than UTF-8 are common.
-        with av.open(file, metadata_errors="replace", container_options=_ALONE) as container:
-            if not container.streams.audio:
-                raise UserError(f"{name}: there is no sound in it: give a WAV, FLAC, MP3 or Ogg")
-            yield container, container.streams.audio[0]
-    except UserError:
-        raise
-    except Exception as error:  # PyAV does not say which errors a damaged file can cause
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        message = f"{name}: this is not a recording, or it is damaged ({reason})"
-        raise UserError(f"{message}: give a WAV, FLAC, MP3 or Ogg") from error
-
-
 def _resampled(container: Any, stream: Any, rate: int) -> Iterator[np.ndarray]:
     """The pieces of a stream, (samples,) each."""
     import av
@@ -152,10 +129,7 @@ def resampled(waveform: np.ndarray, from_rate: int, rate: int) -> np.ndarray:
     """A waveform, (samples,) float32, of one rate at another; MissingPackageError without PyAV."""
     if from_rate == rate or not len(waveform):
         return waveform
-    try:
-        import av
-    except ModuleNotFoundError as error:
-        raise MissingPackageError(error) from error
+    av = library("audio")
     frame = av.AudioFrame.from_ndarray(waveform[None], format="fltp", layout="mono")
     frame.sample_rate = from_rate
     resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)

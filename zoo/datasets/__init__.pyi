@@ -4,6 +4,7 @@ from . import (
     corpus,
     dna,
     labelled,
+    labels,
     music,
     parallel_text,
     plain_text,
@@ -11,6 +12,7 @@ from . import (
     sequence_tagging,
     speech,
     text_classification,
+    video,
 )
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "corpus",
     "dna",
     "labelled",
+    "labels",
     "music",
     "parallel_text",
     "plain_text",
@@ -26,4 +29,5 @@ __all__ = [
     "sequence_tagging",
     "speech",
     "text_classification",
+    "video",
 ]

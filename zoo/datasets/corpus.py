@@ -22,7 +22,10 @@ CARVED = 10  # one in so many distinct examples is set aside for a split that is
 
 @dataclass(frozen=True)
 class Examples:
-    """What a split is: columns, lists, tuples or arrays with an entry for each example, or None."""
+    """What a split is: columns with an entry for each example, or None.
+
+    A column is a list, a tuple or an array, or gives one of its kind for an array of indices.
+    """
 
     def __len__(self) -> int:
         return len(getattr(self, fields(self)[0].name))
@@ -202,9 +205,9 @@ class Kind(ABC, Generic[E, C]):
 
 
 def _taken(column: Any, indices: Sequence[int] | np.ndarray) -> Any:
-    if column is None or isinstance(column, np.ndarray):
-        return column if column is None else column[indices]
-    return type(column)(column[i] for i in indices)
+    if isinstance(column, list | tuple):
+        return type(column)(column[i] for i in indices)
+    return column if column is None else column[indices]
 
 
 def lowest_tenth(keys: Iterable[bytes], sizes: Mapping[bytes, int] | None = None) -> list[bytes]:

@@ -1,6 +1,5 @@
 """What the kinds of data share whose examples have one label each."""
 
-import contextlib
 from abc import abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -10,8 +9,8 @@ import numpy as np
 
 from zoo.datasets import corpora
 from zoo.datasets.corpus import Builder, C, E, Kind, lowest_tenth, parted
-from zoo.datasets.readers.tables import Row, quoted
-from zoo.errors import UserError
+from zoo.datasets.labels import keys_of_labelled, label_indices, label_names
+from zoo.datasets.readers.tables import Row
 
 
 class LabelledKind(Kind[E, C]):
@@ -61,12 +60,9 @@ class LabelledKind(Kind[E, C]):
 
     def _keys(self, builder: Builder) -> tuple[str, ...]:
         """The text and the label: the supervised pair, else the only ones there are."""
-        kinds = corpora.tensorflow_datasets.supervised_kinds(builder)
+        kinds = corpora.tensorflow_datasets.feature_kinds(builder)
         texts = [key for key, kind in kinds.items() if kind == "Text" and self._is_string(key)]
-        labels = [key for key, kind in kinds.items() if kind == "ClassLabel"]
-        if len(texts) != 1 or len(labels) != 1:
-            raise corpora.tensorflow_datasets.refusal(builder, self.wanted)
-        return texts[0], labels[0]
+        return keys_of_labelled(builder, texts, self.wanted)
 
     def _is_string(self, key: str) -> bool:
         return True  # any text may have labels
@@ -92,38 +88,10 @@ class LabelledKind(Kind[E, C]):
 
     def _read_file(self, path: str | Path, labels: Sequence[str] | None) -> E:
         rows = self._rows(path)
-        names = _label_names(path, rows) if labels is None else labels
-        return self._of_rows(path, rows, _label_indices(path, rows, names))
+        names = label_names(path, rows) if labels is None else labels
+        return self._of_rows(path, rows, label_indices(path, rows, names))
 
     def _read_training_file(self, path: str | Path) -> tuple[E, tuple[str, ...]]:
         rows = self._rows(path)
-        names = _label_names(path, rows)
-        return self._of_rows(path, rows, _label_indices(path, rows, names)), names
-
-
-def _label_names(path: str | Path, rows: list[Row]) -> tuple[str, ...]:
-    names = sorted({row.fields["label"].strip() for row in rows})
-    if len(names) == 1:
-        raise UserError(
-            f"{path}: every row has the label '{names[0]}': a classifier needs two classes or more"
-        )
-    with contextlib.suppress(ValueError):
-        names.sort(key=int)
-    return tuple(names)
-
-
-def _label_indices(path: str | Path, rows: list[Row], label_names: Sequence[str]) -> np.ndarray:
-    """The index of the label of each row, (rows,) int32."""
-    index = {name: i for i, name in enumerate(label_names)}
-    labels = []
-    for row in rows:
-        label = row.fields["label"].strip()
-        if not label:
-            raise UserError(f"{path}: line {row.line} has no label")
-        if label not in index:
-            raise UserError(
-                f"{path}: line {row.line} has the label '{label}', which is not one of "
-                f"{quoted(label_names)}"
-            )
-        labels.append(index[label])
-    return np.array(labels, dtype=np.int32)
+        names = label_names(path, rows)
+        return self._of_rows(path, rows, label_indices(path, rows, names)), names

@@ -1,6 +1,5 @@
 """Scores to learn composing from: a packaged corpus, or users' files of MIDI, MusicXML or JSON."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from zoo import music
 from zoo.datasets.corpus import Builder, Corpus, Examples, Kind, lowest_tenth, parted
 from zoo.datasets.readers import chord_lists
+from zoo.datasets.readers.folders import find_files, read_most
 from zoo.datasets.readers.tables import quoted
 from zoo.errors import UserError
 from zoo.music import Score
@@ -18,7 +18,6 @@ _READERS = dict.fromkeys((".mid", ".midi"), "midi")
 _READERS |= dict.fromkeys((".musicxml", ".mxl", ".xml"), "musicxml")
 SUFFIXES = tuple(_READERS)
 
-_LOG = logging.getLogger(__name__)
 _WHY_NOT = {
     "groove": "it holds drums, which have no pitch",
     "maestro": "it holds piano playing without a beat",
@@ -142,20 +141,10 @@ def _read_folder(folder: Path) -> Scores:
 
     A file that cannot be read is left out, which is logged; if most cannot, it is an error.
     """
-    paths = [path for path in sorted(folder.rglob("[!.]*")) if path.suffix.lower() in SUFFIXES]
+    paths = find_files(folder, SUFFIXES)
     if not paths:
         raise UserError(f"{folder}: there is no file of music in it: {', '.join(SUFFIXES)}")
-    pieces, refused = [], []
-    for path in paths:
-        try:
-            pieces.append(read_score(path))
-        except UserError as error:
-            refused.append(str(error))
-            if len(refused) > len(paths) / 2:
-                raise
-    for reason in refused:
-        _LOG.warning("left out: %s", reason)
-    return Scores(tuple(pieces))
+    return Scores(tuple(piece for _, piece in read_most(paths, read_score)))
 
 
 def _of_one_kind(given: dict[str, Scores]) -> dict[str, Scores]:

@@ -146,6 +146,34 @@ def alignment(
     save_figure(figure, path, 100)
 
 
+def timeline(
+    frames: Sequence[int],
+    probabilities: np.ndarray,
+    label_names: Sequence[str],
+    path: str | Path,
+    most: int = 5,
+) -> None:
+    """Draws what a classifier says of a clip as it goes on.
+
+    Args:
+        frames: (moments,), how many frames it has seen at each moment.
+        probabilities: (moments, labels).
+        label_names: in the order of the columns.
+        path: of the PNG file.
+        most: so many labels are drawn, those that are the most probable at any moment.
+    """
+    chosen = np.argsort(-probabilities.max(axis=0), kind="stable")[:most]
+    figure = Figure(figsize=(7, 3.4), layout="constrained")
+    axes = figure.add_subplot()
+    for label in sorted(chosen, key=lambda label: -probabilities[-1, label]):
+        axes.plot(frames, probabilities[:, label], marker=".", label=label_names[label])
+    axes.set(ylim=(0, 1.02), xlabel="frames seen", ylabel="probability")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    _tidy(axes)
+    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    save_figure(figure, path)
+
+
 def bleu_by_source_length(
     curves: Mapping[str, Sequence[Mapping[str, Any]]], path: str | Path
 ) -> None:

@@ -20,8 +20,8 @@ import numpy as np
 from keras import ops
 
 from zoo.cells.typing import Tensor
+from zoo.training.ctc import BLANK, collapsed
 
-BLANK = 0
 _IMPOSSIBLE = -1e6  # log P of what exists only because TensorFlow's kernel wants more hypotheses
 
 LanguageModel: TypeAlias = Callable[[Sequence[tuple[int, ...]]], Any]
@@ -66,13 +66,7 @@ def greedy(logits: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     positions = ops.arange(ops.shape(logits)[1], dtype="int32")  # (steps,)
     inside = positions < ops.cast(lengths, "int32")[:, None]
     path = ops.cast(ops.argmax(logits, axis=-1), "int32")
-    before = ops.pad(path, [[0, 0], [1, 0]])[:, :-1]  # nothing is a blank before the first step
-    starts = ops.logical_and(inside, ops.logical_and(path != BLANK, path != before))
-    label_lengths = ops.sum(ops.cast(starts, "int32"), axis=1)
-    # Steps where a label starts come first, in their order.
-    order = ops.argsort(ops.where(starts, positions, positions + ops.shape(logits)[1]), axis=1)
-    labels = ops.take_along_axis(path, order, axis=1)
-    labels = ops.where(positions < label_lengths[:, None], labels, BLANK)
+    labels, label_lengths = collapsed(ops.where(inside, path, BLANK))
     best = ops.take_along_axis(ops.log_softmax(logits), path[..., None], axis=-1)[..., 0]
     return labels, label_lengths, ops.sum(ops.where(inside, best, 0.0), axis=1)
 

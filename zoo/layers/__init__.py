@@ -7,6 +7,7 @@ from zoo.layers.characters import CharacterFeatures
 from zoo.layers.convolution import MaskedConvolution
 from zoo.layers.crf import LinearChainCRF
 from zoo.layers.decoder import AttentionDecoder
+from zoo.layers.frame_features import FrameFeatures
 from zoo.layers.nucleotides import BothStrands, KmerShares, MeanOfReadings
 from zoo.layers.perturbation import Perturbation
 from zoo.layers.pooling import AttentionPooling, MaskedPooling
@@ -25,6 +26,7 @@ __all__ = [
     "Bidirectional",
     "BothStrands",
     "CharacterFeatures",
+    "FrameFeatures",
     "KmerShares",
     "LinearChainCRF",
     "MaskedConvolution",

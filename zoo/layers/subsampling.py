@@ -74,7 +74,7 @@ class Subsampling(keras.layers.Layer):
         if mask is not None:
             sequences = ops.where(ops.cast(mask, "bool")[..., None], sequences, 0)
         if self.convolution is not None:
-            around = [[0, 0], [self.factor, 2 * self.factor], [0, 0]]
+            around = [[0, 0], [self.factor, self.factor], [0, 0]]
             return self.convolution(ops.pad(sequences, around))
         shifted = (ops.pad(sequences, [[0, 0], [0, i], [0, 0]]) for i in range(self.factor))
         return ops.concatenate([x[:, i :: self.factor] for i, x in enumerate(shifted)], axis=-1)

@@ -3,6 +3,7 @@
 from zoo.networks.adversarial import AdversarialModel
 from zoo.networks.chord_model import chord_model
 from zoo.networks.chord_rules import ChordRules
+from zoo.networks.clips import Clips, Paths
 from zoo.networks.encoder_decoder import decode_step_model, encode_model, encoder_decoder
 from zoo.networks.encoders import Encoder, Tokens
 from zoo.networks.frames import Frames
@@ -16,9 +17,11 @@ from zoo.networks.transcriber import stream_model, transcriber
 __all__ = [
     "AdversarialModel",
     "ChordRules",
+    "Clips",
     "Encoder",
     "Frames",
     "Nucleotides",
+    "Paths",
     "StreamModel",
     "Tokens",
     "chord_model",

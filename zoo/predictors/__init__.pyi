@@ -5,6 +5,7 @@ from . import (
     catalogue,
     chord_sequences,
     classifier,
+    clips,
     dna_classifier,
     endpoints,
     entities,
@@ -26,6 +27,7 @@ from . import (
     text_classifier,
     token_sequences,
     translator,
+    video_classifier,
 )
 from .attribution import Attribution, attributions
 from .base import Predictor
@@ -38,6 +40,7 @@ from .presets import PREDICTORS
 from .speech_recognizer import SpeechRecognizer
 from .text_classifier import TextClassifier
 from .translator import Translator
+from .video_classifier import VideoClassifier
 
 __all__ = [
     "PREDICTORS",
@@ -51,6 +54,7 @@ __all__ = [
     "SpeechRecognizer",
     "TextClassifier",
     "Translator",
+    "VideoClassifier",
     "attribution",
     "attributions",
     "base",
@@ -58,6 +62,7 @@ __all__ = [
     "catalogue",
     "chord_sequences",
     "classifier",
+    "clips",
     "dna_classifier",
     "endpoints",
     "entities",
@@ -79,4 +84,5 @@ __all__ = [
     "text_classifier",
     "token_sequences",
     "translator",
+    "video_classifier",
 ]

@@ -142,7 +142,7 @@ class Classifier(Predictor):
 
     def _answer(self, given: tf.Tensor) -> dict[str, tf.Tensor]:
         """The answer of an endpoint to what the network reads, (batch, timesteps, ...)."""
-        require_few(given, self.most_steps)
+        require_few(tf.nest.flatten(given)[0], self.most_steps)
         probabilities = self._judged(given, self.calibration.temperature)
         label = tf.gather(tf.constant(self.label_names), tf.argmax(probabilities, axis=-1))
         return {"label": label, "probabilities": probabilities}

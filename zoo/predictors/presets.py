@@ -31,6 +31,7 @@ from zoo.predictors.music_model import MusicModel
 from zoo.predictors.speech_recognizer import SpeechRecognizer
 from zoo.predictors.text_classifier import TextClassifier
 from zoo.predictors.translator import Translator
+from zoo.predictors.video_classifier import VideoClassifier
 
 MODEL_NAME = "model.keras"
 
@@ -42,6 +43,7 @@ Predictor = (
     | SpeechRecognizer
     | TextClassifier
     | Translator
+    | VideoClassifier
 )
 PREDICTORS = {
     kind.kind: kind
@@ -53,6 +55,7 @@ PREDICTORS = {
         Translator,
         SpeechRecognizer,
         DnaClassifier,
+        VideoClassifier,
     )
 }
 

@@ -47,6 +47,8 @@ def _waveform(index: int, item: Any, rate: int) -> np.ndarray:
             "a waveform is (samples,), float from -1 to 1 or int16"
         )
     if array.dtype.kind == "i":
+        if len(array) and not -files.SCALE <= array.min() <= array.max() < files.SCALE:
+            raise TypeError(f"give int16: item {index} has integers of more than 16 bits")
         return (array / files.SCALE).astype("float32")
     if not np.isfinite(array).all():
         raise TypeError(f"give finite numbers: item {index} has others")

@@ -1,6 +1,6 @@
 """What a served recogniser of speech answers to: waveforms, WAV files, or a stream in pieces."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,8 @@ def endpoints(recognizer: Any) -> tuple[Endpoint, ...]:
     that of `greedy` is of the most probable path, and not calibrated.
 
     `stream`, of a model that can, takes a piece of `audio` with its `length` and the states, zeros
-    at first, and gives the `text` that is new and the states for the next piece: see `StreamStep`.
+    at first, and gives the `text` that is new and the states for the next piece, with `next_` in
+    front of their names: see `StreamStep`.
     """
     rate = recognizer.features.rate
     waves = [[_tone(rate, 0.4)], [_tone(rate, 0.9), _tone(rate, 0.1), np.zeros(1, "float32")]]
@@ -120,7 +121,7 @@ def _stream(recognizer: Any) -> Endpoint:
         require_few(audio, _MOST_SECONDS * recognizer.features.rate)
         audio = tf.clip_by_value(tf.where(tf.math.is_finite(audio), audio, 0.0), -1, 1)
         labels, new = step(audio, length, dict(zip(specs, states, strict=True)))
-        return {"text": recognizer.tokenizer.join(labels), **new}
+        return {"text": recognizer.tokenizer.join(labels), **_following(new)}
 
     def expected(inputs: Arrays) -> Arrays:
         rows = []
@@ -130,7 +131,8 @@ def _stream(recognizer: Any) -> Endpoint:
             audio = tf.constant(inputs["audio"][i : i + 1])
             labels, new = step(audio, tf.constant([length]), row)
             text = recognizer.tokenizer.join(labels).numpy()
-            rows.append({"text": text, **{name: value.numpy() for name, value in new.items()}})
+            new = {name: value.numpy() for name, value in new.items()}
+            rows.append({"text": text, **_following(new)})
         return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
     examples = []
@@ -141,6 +143,10 @@ def _stream(recognizer: Any) -> Endpoint:
         length = np.array([samples, 0][:rows], "int32")
         examples.append(request(audio=audio, length=length, **states))
     return Endpoint("stream", (*_AUDIO, *specs.values()), answer, examples, expected)
+
+
+def _following(states: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"next_{name}": state for name, state in states.items()}
 
 
 def _tempered(probabilities: tf.Tensor, temperature: float) -> tf.Tensor:

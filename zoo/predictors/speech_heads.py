@@ -1,6 +1,6 @@
-"""How letters come of the steps of speech: by their own (CTC), or one after another (attention)."""
+"""How texts come of the steps of speech: CTC, a decoder that attends to them, or a class."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -11,16 +11,26 @@ from keras import ops
 from zoo import generation
 from zoo.cells.typing import Tensor
 from zoo.datasets.batches.by_length import BucketedBatches
+from zoo.errors import UserError
 from zoo.layers.subsampling import subsampled
 from zoo.networks.frames import LAYER
+from zoo.networks.many_to_one import probabilities_of
 from zoo.predictors.graphs import for_keras, graph
 from zoo.predictors.target_sequences import TargetSequences
+from zoo.text.characters import CharacterTokenizer
 from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 from zoo.text.tokenizer import append_end
-from zoo.training import CTC, Perplexity, SequenceCrossentropy
+from zoo.training import (
+    CTC,
+    BinarySequenceCrossentropy,
+    LabelErrorRate,
+    SequenceCrossentropy,
+)
 
 _LEAST_TOKENS, _MOST_TOKENS = 8, 512  # of a transcription that a decoder writes
 _LENGTH_PENALTY = 1.0
+_SMALLEST = 1e-30  # probability
+ERROR = "error"  # the share of letters, or of recordings, that are wrong as the network is trained
 
 Inputs = Mapping[str, Any]
 
@@ -44,23 +54,26 @@ class CTCHead:
 
     Args:
         model: of `zoo.networks.transcriber`.
+        tokenizer: of the letters.
     """
 
     name = "ctc"
 
-    def __init__(self, model: keras.Model):
+    def __init__(self, model: keras.Model, tokenizer: CharacterTokenizer):
         self._model, self._factor = model, model.get_layer(LAYER).factor
+        self._tokenizer = tokenizer
         self.logits = graph(self.logits_of)
         self._best_path = graph(self._path)
 
     def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
         # The loss has a kernel on the CPU alone, which XLA does not know.
-        self._model.compile(optimizer, CTC("mean_per_step"), jit_compile=False)
+        loss, metrics = CTC("mean_per_step"), [LabelErrorRate(ERROR)]
+        self._model.compile(optimizer, loss, weighted_metrics=metrics, jit_compile=False)
 
     def bucketed(
-        self, inputs: dict[str, Any], labels: tf.RaggedTensor, **options: Any
+        self, inputs: dict[str, Any], texts: Sequence[str], **options: Any
     ) -> BucketedBatches:
-        return BucketedBatches(inputs, labels, aligned=False, **options)
+        return BucketedBatches(inputs, self._tokenizer.ragged(texts), aligned=False, **options)
 
     def batch(self, inputs: Inputs, labels: tf.Tensor) -> tuple:
         """A batch for training: the weights say which steps there are."""
@@ -132,22 +145,24 @@ class AttentionHead:
 
     Args:
         model: of `zoo.networks.encoder_decoder`, with `Frames` for a source.
+        tokenizer: of the letters.
     """
 
     name = "attention"
 
-    def __init__(self, model: keras.Model):
+    def __init__(self, model: keras.Model, tokenizer: CharacterTokenizer):
         self._model, self._factor = model, model.get_layer(LAYER).factor
+        self._tokenizer = tokenizer
         self._sequences = TargetSequences(model)
 
     def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
         loss = SequenceCrossentropy("mean_per_step")
-        self._model.compile(optimizer, loss, weighted_metrics=[Perplexity()])
+        self._model.compile(optimizer, loss, weighted_metrics=[_step_errors()])
 
     def bucketed(
-        self, inputs: dict[str, Any], labels: tf.RaggedTensor, **options: Any
+        self, inputs: dict[str, Any], texts: Sequence[str], **options: Any
     ) -> BucketedBatches:
-        targets = append_end(labels)
+        targets = append_end(self._tokenizer.ragged(texts))
         starts = tf.fill([targets.nrows(), 1], END_ID)
         inputs = {**inputs, "target_ids": tf.concat([starts, targets[:, :-1]], axis=1)}
         return BucketedBatches(inputs, targets, independent=("features", "mask"), **options)
@@ -181,14 +196,93 @@ class AttentionHead:
             rows.append(Transcription(row, total, np.stack([places, places], axis=1)))
         return rows
 
-    def probabilities(self, features: tf.Tensor, mask: tf.Tensor) -> np.ndarray:
-        """What a decoder writes has no probability at a step of the recording."""
-        raise NotImplementedError
+
+def _step_errors() -> keras.metrics.Metric:
+    """The share of steps whose most probable class is wrong."""
+
+    def errors(y_true: Tensor, y_pred: Tensor) -> Tensor:
+        if y_pred.shape[-1] == 1:  # the logit of the second class
+            found = ops.cast(y_pred[..., 0] > 0, "int32")
+        else:
+            found = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+        return ops.cast(found != ops.cast(y_true, "int32"), "float32")
+
+    return keras.metrics.MeanMetricWrapper(errors, name=ERROR)
 
 
-Head = CTCHead | AttentionHead
+class LabelHead:
+    """One of the texts of the training data for each recording: many-to-one.
+
+    Args:
+        model: of `zoo.networks.many_to_one`, with `Frames` for an encoder.
+        tokenizer: of the letters.
+        texts: that of each class.
+
+    Raises:
+        ValueError: the model has another number of classes.
+    """
+
+    name = "label"
+
+    def __init__(self, model: keras.Model, tokenizer: CharacterTokenizer, texts: Sequence[str]):
+        classes = max(2, model.output_shape[-1])
+        if classes != len(texts):
+            raise ValueError(f"{len(texts)} texts for a model of {classes} classes")
+        self._model, self.texts = model, tuple(texts)
+        self._letters = tokenizer.ragged(self.texts).to_tensor(PADDING_ID).numpy()
+        self._log_p = graph(self._log_probabilities)
+
+    def compile(self, optimizer: keras.optimizers.Optimizer) -> None:
+        two = self._model.output_shape[-1] == 1
+        loss = BinarySequenceCrossentropy() if two else SequenceCrossentropy()
+        self._model.compile(optimizer, loss, metrics=[_step_errors()])
+
+    def bucketed(
+        self, inputs: dict[str, Any], texts: Sequence[str], **options: Any
+    ) -> BucketedBatches:
+        index = {text: i for i, text in enumerate(self.texts)}
+        if unknown := sorted({*texts} - index.keys()):
+            raise UserError(
+                f"no training recording says '{unknown[0][:50]}': each text is a class of its own "
+                "here, so give the others a --head of letters"
+            )
+        labels = np.array([index[text] for text in texts], "int32")
+        return BucketedBatches(inputs, labels, **options)
+
+    def batch(self, inputs: Inputs, labels: tf.Tensor) -> tuple:
+        return inputs, labels
+
+    def _log_probabilities(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Log P of each text, (batch, texts)."""
+        logits = self._model({"features": features, "mask": mask}, training=False)
+        return ops.log(ops.maximum(probabilities_of(logits), _SMALLEST))
+
+    def best(self, features: tf.Tensor, mask: tf.Tensor, beams: int) -> tuple[Any, Any]:
+        log_p = self._log_probabilities(features, mask)
+        best = tf.argmax(log_p, axis=1)
+        return tf.gather(self._letters, best), tf.reduce_max(log_p, axis=1)
+
+    def transcribe(
+        self, features: tf.Tensor, mask: tf.Tensor, beams: int, n_best: int
+    ) -> list[Transcription]:
+        log_p = ops.convert_to_numpy(self._log_p(for_keras(features), for_keras(mask)))
+        rows = []
+        for row, frames in zip(log_p, tf.reduce_sum(mask, axis=1).numpy(), strict=True):
+            order = np.argsort(-row, kind="stable")[:n_best]
+            labels = self._letters[order]
+            whole = np.array([[0, max(frames - 1, 0)]] * len(labels[0]))  # it is said somewhere
+            rows.append(Transcription(labels, row[order], whole))
+        return rows
 
 
-def head_of(model: keras.Model) -> Head:
-    """The head that suits a network."""
-    return AttentionHead(model) if "target_ids" in model.input else CTCHead(model)
+Head = CTCHead | AttentionHead | LabelHead
+
+
+def head_of(
+    model: keras.Model, tokenizer: CharacterTokenizer, texts: Sequence[str] | None = None
+) -> Head:
+    """The head that suits a network; `texts` are those of the classes, if it has such."""
+    if texts is not None:
+        return LabelHead(model, tokenizer, texts)
+    kind = AttentionHead if "target_ids" in model.input else CTCHead
+    return kind(model, tokenizer)

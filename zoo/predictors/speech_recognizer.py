@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo import evaluation
-from zoo.audio import Augmentation, Features, Normalization, features_of, pictures
+from zoo import audio, evaluation  # pictures and figures, which take seconds, only when asked
+from zoo.audio import Augmentation, Features, Normalization, features_of
 from zoo.datasets.batches.mapped import MappedBatches
 from zoo.errors import UserError
 from zoo.networks.frames import LAYER
@@ -22,7 +22,7 @@ from zoo.predictors.fusion import Fusion
 from zoo.predictors.language_model import LanguageModel
 from zoo.predictors.recordings import joined, parts, waveforms_of
 from zoo.predictors.speech_endpoints import endpoints
-from zoo.predictors.speech_heads import CTCHead, Transcription, head_of
+from zoo.predictors.speech_heads import CTCHead, LabelHead, Transcription, head_of
 from zoo.predictors.speech_stream import SpeechStream
 from zoo.text.characters import CharacterTokenizer
 from zoo.text.special_tokens import END_ID, PADDING_ID
@@ -44,14 +44,15 @@ class SpeechRecognizer(Predictor):
     """A network that reads speech, with its features and its alphabet.
 
     Args:
-        model: `keras.Model` of `zoo.networks.transcriber`, or of `encoder_decoder` that reads
-            `Frames`.
+        model: `keras.Model` of `zoo.networks.transcriber`; or of `encoder_decoder` or `many_to_one`
+            that read `Frames`.
         tokenizer: of the characters; the blank is padding.
         features: how recordings become features.
         normalization: what makes those of different voices and rooms alike.
+        texts: those of the classes of `many_to_one`, which writes no letters.
 
     Raises:
-        ValueError: the model has another alphabet or reads other features.
+        ValueError: the model has another alphabet or other classes, or reads other features.
     """
 
     kind = "speech_recognizer"
@@ -62,8 +63,9 @@ class SpeechRecognizer(Predictor):
         tokenizer: CharacterTokenizer,
         features: Features,
         normalization: Normalization,
+        texts: Sequence[str] | None = None,
     ):
-        if model.output_shape[-1] != len(tokenizer.vocabulary):
+        if texts is None and model.output_shape[-1] != len(tokenizer.vocabulary):
             symbols = len(tokenizer.vocabulary)
             raise ValueError(f"{symbols} symbols for a model of {model.output_shape[-1]}")
         if model.input["features"].shape[-1] != features.size:
@@ -73,7 +75,7 @@ class SpeechRecognizer(Predictor):
         self.features = features
         self.normalization = normalization
         self.subsampling = model.get_layer(LAYER).factor
-        self.head = head_of(model)
+        self.head = head_of(model, tokenizer, texts)
         size = features.size
         self._normalized = tf.function(
             lambda rows, lengths: (
@@ -137,9 +139,9 @@ class SpeechRecognizer(Predictor):
             "features": frames,
             "mask": frames.with_flat_values(np.ones(sum(lengths), "int32")),
         }
-        labels = self.tokenizer.ragged([utterances.texts[i] for i in used])
+        texts = [utterances.texts[i] for i in used]
         bucketed = self.head.bucketed(
-            inputs, labels, batch_size=batch_size, shuffle=shuffle, seed=seed
+            inputs, texts, batch_size=batch_size, shuffle=shuffle, seed=seed
         )
 
         def prepared(seed: tf.Tensor, batch: dict[str, tf.Tensor], *targets: tf.Tensor) -> tuple:
@@ -284,7 +286,8 @@ class SpeechRecognizer(Predictor):
         for word in text.split(" "):
             end = start + len(word)
             if word:
-                first, last = spans[start][0], spans[end - 1][1]
+                # A decoder may look back.
+                first, last = spans[start:end, 0].min(), spans[start:end, 1].max()
                 words.append(
                     {
                         "word": word,
@@ -300,11 +303,11 @@ class SpeechRecognizer(Predictor):
         (waveform,) = waveforms_of([recording], self.features.rate)
         start = parts(waveform, self.features.rate)[0][1]
         if not isinstance(self.head, CTCHead):
-            raise UserError("a decoder has no letters at each step to draw: give a model of CTC")
+            raise UserError("there are no letters at each step to draw: give a model of CTC")
         features = features_of([start], self.features)
         normal = self._normal(features if len(features[0]) else [self._silence()])
         tokens = self.tokenizer.vocabulary.tokens
-        pictures.transcription(
+        audio.pictures.transcription(
             start,
             self.features.rate,
             self.head.probabilities(*normal)[0],
@@ -370,6 +373,7 @@ class SpeechRecognizer(Predictor):
             "features": self.features.get_config(),
             "normalization": self.normalization.get_config(),
             "symbols": len(self.tokenizer.vocabulary),
+            "texts": list(self.head.texts) if isinstance(self.head, LabelHead) else None,
         }
 
     @classmethod
@@ -377,7 +381,8 @@ class SpeechRecognizer(Predictor):
         path = folder / ALPHABET_NAME
         tokenizer = CharacterTokenizer(load_vocabulary(path, config["symbols"]), path)
         normalization = Normalization.from_config(config["normalization"])
-        return cls(model, tokenizer, Features.from_config(config["features"]), normalization)
+        features = Features.from_config(config["features"])
+        return cls(model, tokenizer, features, normalization, config.get("texts"))
 
 
 def _nothing() -> Found:

@@ -148,8 +148,10 @@ class SpeechStream:
         if not len(every):
             return ""
         missing = self._hop - (len(self._unread) - rest)
-        places = np.abs(np.arange(len(every) - 2, len(every) - 2 - missing, -1))
-        mirrored = every[np.minimum(places, len(every) - 1)]
+        last = len(every) - 1
+        # Back and forth, as `Features` has it, where there is less than a hop.
+        places = np.arange(len(every), len(every) + missing) % max(2 * last, 1)
+        mirrored = every[last - np.abs(places - last)]
         self._unread = np.concatenate([self._unread, mirrored])
         return self._read(len(self._unread))
 

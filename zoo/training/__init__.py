@@ -3,6 +3,7 @@
 from zoo.training.chain_crossentropy import ChainCrossentropy
 from zoo.training.checkpoints import Interrupted
 from zoo.training.ctc import CTC, ctc_loss, infeasible
+from zoo.training.label_errors import LabelErrorRate
 from zoo.training.loop import fit
 from zoo.training.losses import BinarySequenceCrossentropy, SequenceCrossentropy
 from zoo.training.optimizer import ClippedAdam, clip_by_global_norm
@@ -15,6 +16,7 @@ __all__ = [
     "ChainCrossentropy",
     "ClippedAdam",
     "Interrupted",
+    "LabelErrorRate",
     "Perplexity",
     "SequenceCrossentropy",
     "SpanF1",

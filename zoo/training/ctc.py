@@ -95,6 +95,26 @@ def ctc_loss(
     return ops.where(legal, losses, math.nan)
 
 
+def collapsed(path: Tensor) -> tuple[Tensor, Tensor]:
+    """The labels of paths: repeats are collapsed, then blanks removed.
+
+    Args:
+        path: (batch, steps) integers.
+
+    Returns:
+        (batch, steps) int32, padded with 0 on the right, and how many they are, (batch,) int32.
+    """
+    path = ops.cast(path, "int32")
+    positions = ops.arange(ops.shape(path)[1], dtype="int32")  # (steps,)
+    before = ops.pad(path, [[0, 0], [1, 0]])[:, :-1]  # nothing is a blank before the first step
+    starts = ops.logical_and(path != BLANK, path != before)
+    lengths = ops.sum(ops.cast(starts, "int32"), axis=1)
+    # Steps where a label starts come first, in their order.
+    order = ops.argsort(ops.where(starts, positions, positions + ops.shape(path)[1]), axis=1)
+    labels = ops.take_along_axis(path, order, axis=1)
+    return ops.where(positions < lengths[:, None], labels, BLANK), lengths
+
+
 def _before(lengths: Tensor, sequences: Tensor) -> Tensor:
     """Which positions of (batch, length, ...) are before the end of their row: (batch, length)."""
     return ops.arange(ops.shape(sequences)[1], dtype="int32") < ops.cast(lengths, "int32")[:, None]

@@ -1,7 +1,8 @@
-from . import by_length, mapped, pipeline, streams
+from . import by_length, clips, mapped, pipeline, streams
 
 __all__ = [
     "by_length",
+    "clips",
     "mapped",
     "pipeline",
     "streams",

@@ -30,12 +30,15 @@ class PackagedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True): 
         return tfds.core.DatasetInfo(
             builder=self,
             description=description,
-            features=tfds.features.FeaturesDict(self.FEATURES),
+            features=tfds.features.FeaturesDict(self._features()),
             supervised_keys=self.SUPERVISED,
             homepage=self.HOMEPAGE,
             license=self.LICENCE,
             citation=self.CITATION,
         )
+
+    def _features(self) -> Mapping[str, Any]:
+        return self.FEATURES  # those of every configuration
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Examples]:
         del dl_manager  # it downloads from addresses; these data come from the package index

@@ -32,6 +32,12 @@ PACKAGED = {
     "bach_chorales": Packaged(
         "music", "361 chorales in four parts by Bach, on a grid of sixteenths"
     ),
+    "libras": Packaged(
+        "video", "330 paths of a signing hand, tracked in videos, of 15 movements, drawn as frames"
+    ),
+    "gun_point": Packaged(
+        "video", "200 tracks of a hand that draws a gun or points a finger, from videos"
+    ),
     "splice_junctions": Packaged(
         "dna", "3,004 windows of primate DNA: from exon to intron, the reverse, or neither"
     ),

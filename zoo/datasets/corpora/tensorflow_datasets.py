@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import requests
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from filelock import FileLock
 from tensorflow_datasets.core.download import downloader
@@ -100,6 +102,16 @@ def refusal(builder: tfds.core.DatasetBuilder, kind: str) -> UserError:
 def decode(texts: Iterable[bytes]) -> list[str]:
     """Texts of a corpus, normalised; TFDS does not promise UTF-8, and nobody can mend a corpus."""
     return [normalize(text.decode(errors="replace")) for text in texts]
+
+
+def decode_frames(
+    images: Iterable[bytes], size: tuple[int, int] | None, channels: int
+) -> np.ndarray:
+    """Encoded images of one size as (time, height, width, channels) uint8, shrunk or stretched."""
+    frames = tf.stack([tf.io.decode_image(image, channels) for image in images])
+    if size is not None and size != tuple(frames.shape[1:3]):
+        frames = tf.cast(tf.round(tf.image.resize(frames, size, "area")), tf.uint8)
+    return frames.numpy()
 
 
 def card_fields(builder: tfds.core.DatasetBuilder) -> dict[str, str]:

@@ -1,7 +1,8 @@
-from . import chord_lists, columns, tables
+from . import chord_lists, columns, folders, tables
 
 __all__ = [
     "chord_lists",
     "columns",
+    "folders",
     "tables",
 ]

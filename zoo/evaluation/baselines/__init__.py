@@ -1,6 +1,7 @@
 """The simple models that a network has to beat on the same data."""
 
 from zoo.evaluation.baselines.chord_bigrams import ChordBigrams
+from zoo.evaluation.baselines.clips import ClipBaseline, ClipBaselines
 from zoo.evaluation.baselines.dictionary import Dictionary
 from zoo.evaluation.baselines.kneser_ney import KneserNey
 from zoo.evaluation.baselines.linear_sequence import LinearSequenceBaseline
@@ -10,6 +11,8 @@ from zoo.evaluation.baselines.spoken_words import SpokenWords
 
 __all__ = [
     "ChordBigrams",
+    "ClipBaseline",
+    "ClipBaselines",
     "Dictionary",
     "KneserNey",
     "LinearSequenceBaseline",

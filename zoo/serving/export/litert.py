@@ -3,19 +3,18 @@
 from functools import partial
 from types import ModuleType
 
-import numpy as np
 import tensorflow as tf
 
 from zoo.predictors.silence import silence_stderr
 from zoo.serving.export import single_file
-from zoo.serving.export.network import INPUT, OUTPUT, Network, Run
+from zoo.serving.export.network import FileNetwork, Run
 
 
-def convert(network: Network, interpreter: ModuleType) -> tuple[bytes, Run]:
+def convert(network: FileNetwork, interpreter: ModuleType) -> tuple[bytes, Run]:
     """The content of a LiteRT file, and what runs it.
 
-    It takes `token_ids`, int32 (1, timesteps) of any length with 0 as padding on the right, and
-    returns `probabilities`, float32 (1, labels), by LiteRT's built-in operations only.
+    Its inputs and outputs are those of the network, one row of any length, by LiteRT's built-in
+    operations only.
     """
     function = network.function.get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], network)
@@ -23,8 +22,8 @@ def convert(network: Network, interpreter: ModuleType) -> tuple[bytes, Run]:
     content = converter.convert()
     with silence_stderr():
         runner = interpreter.Interpreter(model_content=content).get_signature_runner()
-        runner(**{INPUT: np.zeros((1, 1), "int32")})  # it makes its delegate now
-    return content, lambda token_ids: runner(**{INPUT: token_ids})[OUTPUT]
+        runner(**next(network.examples((1,))))  # it makes its delegate now
+    return content, lambda inputs: runner(**inputs)
 
 
 FORMAT = single_file.FileFormat(
@@ -32,6 +31,7 @@ FORMAT = single_file.FileFormat(
     file="model.tflite",
     engine="LiteRT's built-in operations",
     packages=("ai_edge_litert.interpreter",),
+    kinds=single_file.OF_LABELS,
     convert=convert,
     batch=1,  # the converter lowers a list of states only if the shape of one is known
     batches=(1,),
@@ -39,7 +39,8 @@ FORMAT = single_file.FileFormat(
     package="ai-edge-litert",
     imports="from ai_edge_litert.interpreter import Interpreter",
     run="""network = Interpreter("model.tflite").get_signature_runner()
-probabilities = network(token_ids=ids)["probabilities"]""",
+probabilities = network($inputs)["probabilities"]""",
+    inputs=lambda given: ", ".join(f"{name}={value}" for name, value in given.items()),
 )
 
 write = partial(single_file.write, FORMAT)

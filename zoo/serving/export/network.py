@@ -1,6 +1,8 @@
-"""The graph that ONNX and LiteRT files hold, token ids to probabilities, and how it is compared."""
+"""The graphs that ONNX and LiteRT files hold, and how they are compared with Keras."""
 
-from collections.abc import Callable, Iterator, Sequence
+import abc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -8,74 +10,101 @@ import tensorflow as tf
 
 from zoo.layers import RecurrentStack
 from zoo.networks.many_to_one import probabilities_of
-from zoo.predictors.dna_classifier import DnaClassifier
-from zoo.predictors.text_classifier import TextClassifier
 from zoo.serving.export.formats import ExportError
-from zoo.text.special_tokens import PADDING_ID
+from zoo.serving.export.readings import Converted, reading_of
 
-INPUT, OUTPUT = "token_ids", "probabilities"
-TOLERANCE = 1e-5  # of a probability, against Keras
-Run = Callable[[np.ndarray], np.ndarray]  # int32 (batch, timesteps) -> float32 (batch, labels)
-Ided = TextClassifier | DnaClassifier  # what these files hold: ids in, a label out
-_LENGTHS = (1, 2, 7, 30)  # timesteps of the batches that are compared
+OUTPUT = "probabilities"
+Arrays = Mapping[str, np.ndarray]
+Run = Callable[[Arrays], Arrays]  # the inputs of a network by name -> its outputs
 
 
-class Network(tf.Module):
-    """What is converted: token ids to the probability of each label, in float32.
+class FileNetwork(tf.Module, metaclass=abc.ABCMeta):
+    """What is converted.
+
+    Attributes:
+        function: the graph, of tensors with names to a dict of tensors.
+        tolerance: the largest difference of a number to Keras.
+        dimensions: what the first dimensions of inputs and outputs are called, by their names.
+    """
+
+    function: Any
+    tolerance: ClassVar[float] = 1e-5
+    dimensions: Mapping[str, tuple[str, ...]]
+
+    @abc.abstractmethod
+    def examples(self, batches: Sequence[int]) -> Iterator[Arrays]:
+        """Inputs to compare with Keras, batches of these sizes."""
+
+    def largest_difference(self, run: Run, batches: Sequence[int]) -> float:
+        """The largest difference of a number between an exported network and this one.
+
+        Above `tolerance`, or if it is not a number, it is an ExportError.
+        """
+        differences = []
+        for inputs in self.examples(batches):
+            expected = {n: t.numpy() for n, t in self.function(*inputs.values()).items()}
+            answer = run(inputs)
+            for name, array in expected.items():
+                if answer[name].shape != array.shape:
+                    shapes = f"{answer[name].shape} instead of {array.shape}"
+                    raise ExportError(f"not exported: it answers {shapes}")
+                differences.append(np.abs(answer[name] - array).max(initial=0))
+        largest = float(np.max(differences))  # NaN if any is
+        if not largest <= self.tolerance:
+            raise ExportError(f"not exported: it differs from the Keras model by {largest:.1e}")
+        return largest
+
+
+class Network(FileNetwork):
+    """What is converted: inputs to the probability of each label, in float32.
 
     A model that was trained in mixed precision keeps its weights in float32, and is computed in
     float32 here: half precision is a matter of the device, and of its own tools.
 
     Args:
-        predictor: a classifier of tokens or letters.
+        predictor: a classifier of tokens, letters or clips.
         batch: number of rows, None for any.
+
+    `function` takes the inputs of its `reading`, in order.
     """
 
-    def __init__(self, predictor: Ided, batch: int | None = None):
+    def __init__(self, predictor: Converted, batch: int | None = None):
         super().__init__()
-        self.number_of_ids = predictor.number_of_ids
-        model = _for_conversion(predictor.model)
+        self.reading = reading_of(predictor)
+        model = for_conversion(predictor.model)
         # Plain variables: LiteRT's converter makes constants of those, but leaves the ones that it
         # finds through a Keras layer without a value, and the file then answers NaN.
         self.weights = [variable.value for variable in model.variables]
 
         temperature = predictor.calibration.temperature
-        ids = tf.TensorSpec((batch, None), tf.int32, INPUT)
+        specs = self.reading.specs(batch)
+        self.dimensions = {spec.name: ("batch", "timesteps") for spec in specs}
+        self.dimensions[OUTPUT] = ("batch", "labels")
 
-        @tf.function(input_signature=[ids], autograph=False)
-        def function(token_ids: tf.Tensor) -> dict[str, tf.Tensor]:
-            # Engines count negative ids from the end, and refuse those that are too large.
-            ids = tf.where(token_ids < 0, self.number_of_ids, token_ids)
-            if batch is None:  # none of any size is too few
-                missing = tf.cast(tf.shape(ids) == 0, tf.int32)
-                padded = tf.pad(ids, tf.stack([tf.zeros_like(missing), missing], axis=1))
-                answer = probabilities_of(model(padded, training=False) / temperature)
-                return {OUTPUT: answer[: tf.shape(ids)[0]]}
-            return {OUTPUT: probabilities_of(model(ids, training=False) / temperature)}
+        @tf.function(input_signature=specs, autograph=False)
+        def function(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+            filled = inputs if batch else tuple(map(_not_empty, inputs))
+            answer = model(self.reading.given(*filled), training=False) / temperature
+            probabilities = probabilities_of(answer)
+            return {OUTPUT: probabilities if batch else probabilities[: tf.shape(inputs[0])[0]]}
 
         self.function = function
 
-    def largest_difference(self, run: Run, batches: Sequence[int]) -> float:
-        """The largest difference of a probability between an exported network and this one.
-
-        Compares batches of these sizes, at several lengths, padded and not. Above `TOLERANCE`, or
-        if it is not a number, it is an ExportError.
-        """
-        differences = []
-        for ids in _token_ids(self.number_of_ids, batches):
-            expected = self.function(ids)[OUTPUT].numpy()
-            answer = run(ids)
-            if answer.shape != expected.shape:
-                shapes = f"{answer.shape} instead of {expected.shape}"
-                raise ExportError(f"not exported: it answers {shapes}")
-            differences.append(np.abs(answer - expected).max())
-        largest = float(np.max(differences))  # NaN if any is
-        if not largest <= TOLERANCE:
-            raise ExportError(f"not exported: it differs from the Keras model by {largest:.1e}")
-        return largest
+    def examples(self, batches: Sequence[int]) -> Iterator[Arrays]:
+        """What its `reading` has."""
+        names = [spec.name for spec in self.reading.specs(None)]
+        return (dict(zip(names, e, strict=True)) for e in self.reading.examples(batches))
 
 
-def _for_conversion(model: keras.Model) -> keras.Model:
+def _not_empty(inputs: tf.Tensor) -> tf.Tensor:
+    """Inputs with a row and a step of zeros if there is none: none of any size is too few."""
+    missing = tf.cast(tf.shape(inputs)[:2] == 0, tf.int32)
+    padding = tf.stack([tf.zeros_like(missing), missing], axis=1)
+    padded = tf.pad(inputs, tf.pad(padding, [[0, inputs.shape.rank - 2], [0, 0]]))
+    return tf.ensure_shape(padded, inputs.shape)
+
+
+def for_conversion(model: keras.Model) -> keras.Model:
     """The model without what training adds, in float32, each recurrence one loop, in order.
 
     Halves of a batch side by side are worth it to TensorFlow's executor alone.
@@ -94,14 +123,3 @@ def _for_conversion(model: keras.Model) -> keras.Model:
     copy = keras.models.clone_model(plain, clone_function=clone)
     copy.set_weights(model.get_weights())
     return copy
-
-
-def _token_ids(number_of_ids: int, batches: Sequence[int]) -> Iterator[np.ndarray]:
-    """Batches of random ids: without padding, then with rows of any length, 0 included."""
-    generator = np.random.default_rng(0)
-    for batch in batches:
-        for timesteps in _LENGTHS:
-            ids = generator.integers(1, number_of_ids, (batch, timesteps), dtype="int32")
-            yield ids
-            lengths = generator.integers(0, timesteps, (batch, 1), endpoint=True)
-            yield np.where(np.arange(timesteps) < lengths, ids, np.int32(PADDING_ID))

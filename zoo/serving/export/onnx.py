@@ -6,18 +6,17 @@ from types import ModuleType
 from typing import Any
 
 from zoo.serving.export import single_file
-from zoo.serving.export.network import INPUT, OUTPUT, Network, Run
+from zoo.serving.export.network import Arrays, FileNetwork, Run
 
 OPSET = 18  # the newest that tf2onnx writes
 
 
 def convert(
-    network: Network, onnx: ModuleType, onnxruntime: ModuleType, tf2onnx: ModuleType
+    network: FileNetwork, onnx: ModuleType, onnxruntime: ModuleType, tf2onnx: ModuleType
 ) -> tuple[bytes, Run]:
     """The content of an ONNX file, and what runs it.
 
-    It takes `token_ids`, int32 (batch, timesteps) of any size with 0 as padding on the right, and
-    returns `probabilities`, float32 (batch, labels).
+    Its inputs and outputs are those of the network, of any size.
     """
     function = network.function
     logging.disable(logging.CRITICAL)  # what goes wrong is raised as well
@@ -29,13 +28,18 @@ def convert(
         logging.disable(logging.NOTSET)
     for value in (*model.graph.input, *model.graph.output):  # tf2onnx numbers what is free
         dimensions = value.type.tensor_type.shape.dim
-        for dimension, name in zip(dimensions, ("batch", "timesteps"), strict=True):
+        for dimension, name in zip(dimensions, network.dimensions[value.name], strict=False):
             if not dimension.HasField("dim_value"):
                 dimension.dim_param = name
     onnx.checker.check_model(model, full_check=True)
     content = model.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    return content, lambda token_ids: session.run([OUTPUT], {INPUT: token_ids})[0]
+    names = [value.name for value in session.get_outputs()]
+
+    def run(inputs: Arrays) -> Arrays:
+        return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+
+    return content, run
 
 
 def _keep_selections(graph: Any, operations: list) -> list:
@@ -54,6 +58,7 @@ FORMAT = single_file.FileFormat(
     file="model.onnx",
     engine="ONNX",
     packages=("onnx", "onnxruntime", "tf2onnx"),
+    kinds=(*single_file.OF_LABELS, "speech_recognizer"),
     convert=convert,
     batch=None,
     batches=(1, 3),
@@ -61,7 +66,8 @@ FORMAT = single_file.FileFormat(
     package="onnxruntime",
     imports="import onnxruntime",
     run="""session = onnxruntime.InferenceSession("model.onnx")
-(probabilities,) = session.run(["probabilities"], {"token_ids": ids})""",
+(probabilities,) = session.run(["probabilities"], {$inputs})""",
+    inputs=lambda given: ", ".join(f'"{name}": {value}' for name, value in given.items()),
 )
 
 write = partial(single_file.write, FORMAT)

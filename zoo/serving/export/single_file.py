@@ -1,30 +1,35 @@
 """The folder of a format that holds a network in one file: the file and what it takes to use it.
 
 Neither ONNX nor LiteRT has the operations that cut text into tokens or letters, so these files
-begin at their ids. Labels, and the vocabulary of tokens, lie beside them, and a README with code
-that needs no TensorFlow.
+begin at their ids; those of video begin at frames, those of speech at waveforms. Labels, and the
+vocabulary or the alphabet, lie beside them, and a README with code that needs no TensorFlow.
 """
 
 import contextlib
 import importlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from string import Template
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from zoo import __version__
 from zoo.errors import MissingPackageError, UserError
 from zoo.genomics.alphabet import LETTERS
+from zoo.networks.clips import CLIP, MASK
 from zoo.predictors.dna_classifier import EXAMPLE
 from zoo.predictors.folders import passing_folder
+from zoo.predictors.speech_recognizer import ALPHABET_NAME
 from zoo.predictors.text_classifier import TextClassifier
+from zoo.predictors.video_classifier import VideoClassifier
 from zoo.serving.export.formats import ExportError
-from zoo.serving.export.network import Ided, Network, Run
+from zoo.serving.export.network import FileNetwork, Network, Run
+from zoo.serving.export.speech_network import AUDIO, LENGTH, SpeechNetwork
 
 VOCABULARY_NAME, LABELS_NAME = "vocabulary.txt", "labels.txt"
 _TEMPLATES = Path(__file__).with_name("templates")  # of the README, one for each kind
-_KINDS = ("text_classifier", "dna_classifier")  # ids in, one probability for each label out
+OF_LABELS = ("text_classifier", "dna_classifier", "video_classifier")
+"""The kinds of predictors of one probability for each label."""
 
 
 class FileFormat(NamedTuple):
@@ -34,6 +39,7 @@ class FileFormat(NamedTuple):
     file: str
     engine: str  # what runs it, in words
     packages: tuple[str, ...]  # the modules that only an export to this format needs
+    kinds: tuple[str, ...]  # of predictors
     convert: Callable[..., tuple[bytes, Run]]  # of the network and these modules
     batch: int | None  # rows that the network takes, None for any
     batches: tuple[int, ...]  # sizes of those that are compared with Keras
@@ -43,24 +49,25 @@ class FileFormat(NamedTuple):
     package: str
     imports: str
     run: str
+    # How `run` names inputs for the values of the example, in place of its `$inputs`.
+    inputs: Callable[[Mapping[str, str]], str]
 
 
 def write(
     file_format: FileFormat,
-    predictor: Ided,
+    predictor: Any,
     name: str,
     folder: str | Path,
     overwrite: bool = False,
 ) -> Path:
     """As `zoo.serving.export`, for a format of one file: all of the folder or nothing."""
-    if predictor.kind not in _KINDS:
+    if predictor.kind not in file_format.kinds:
         raise UserError(
-            f"this format is written for models of kind {', '.join(_KINDS)} only, and this one is "
-            f"of kind {predictor.kind}: export it as a saved_model"
+            f"this format is written for models of kind {', '.join(file_format.kinds)} only, and "
+            f"this one is of kind {predictor.kind}: export it as a saved_model"
         )
-    for label in predictor.label_names:
-        if len(label.splitlines()) != 1:
-            raise UserError(f"the label {label!r} does not fit on a line of {LABELS_NAME}")
+    contents = _CONTENTS[predictor.kind]
+    files = contents.files(predictor)
     place = Path(folder) / name / file_format.folder
     if os.path.lexists(place):
         _require_export(place, file_format, overwrite)
@@ -68,10 +75,9 @@ def write(
     try:
         with _appearing(place) as new:
             (new / file_format.file).write_bytes(content)
-            if isinstance(predictor, TextClassifier):
-                predictor.tokenizer.vocabulary.save(new / VOCABULARY_NAME)
-            labels = "".join(f"{label}\n" for label in predictor.label_names)
-            (new / LABELS_NAME).write_text(labels, encoding="utf-8")
+            for file, lines in files.items():
+                text = "".join(f"{line}\n" for line in lines)
+                (new / file).write_text(text, encoding="utf-8")
             readme = _readme(file_format, predictor, name, difference)
             (new / "README.md").write_text(readme, encoding="utf-8")
     except OSError as error:
@@ -79,7 +85,7 @@ def write(
     return place
 
 
-def converted(file_format: FileFormat, predictor: Ided) -> tuple[bytes, float]:
+def converted(file_format: FileFormat, predictor: Any) -> tuple[bytes, float]:
     """The content of a network's file, and its largest difference of a probability to Keras.
 
     Raises:
@@ -90,7 +96,7 @@ def converted(file_format: FileFormat, predictor: Ided) -> tuple[bytes, float]:
         modules = [importlib.import_module(module) for module in file_format.packages]
     except ImportError as error:
         raise MissingPackageError(error) from error
-    network = Network(predictor, file_format.batch)
+    network = _CONTENTS[predictor.kind].network(predictor, file_format.batch)
     try:
         content, run = file_format.convert(network, *modules)
     except Exception as error:  # converters raise whatever their handlers and passes do
@@ -126,18 +132,40 @@ def _appearing(place: Path) -> Iterator[Path]:
             raise
 
 
-def _readme(file_format: FileFormat, predictor: Ided, name: str, difference: float) -> str:
+def _readme(file_format: FileFormat, predictor: Any, name: str, difference: float) -> str:
     template = (_TEMPLATES / f"{predictor.kind}.md.template").read_text(encoding="utf-8")
+    contents = _CONTENTS[predictor.kind]
+    given = file_format.inputs(contents.values)
     return Template(template).substitute(
-        file_format._asdict(),
+        file_format._asdict() | {"run": Template(file_format.run).substitute(inputs=given)},
         name=name,
         version=__version__,
         difference=f"{difference:.0e}",
-        **_of_texts(predictor) if isinstance(predictor, TextClassifier) else _OF_DNA,
+        **contents.fields(predictor),
     )
 
 
-_OF_DNA = {"letters": LETTERS, "example": EXAMPLE}
+class _Contents(NamedTuple):
+    """What the folder of a kind of predictor holds.
+
+    Attributes:
+        network: of the predictor and the number of rows, the network.
+        files: the lines of the files beside the network, by name.
+        values: what the example of the README gives for each input.
+        fields: of the README.
+    """
+
+    network: Callable[..., FileNetwork]
+    files: Callable[[Any], dict[str, Sequence[str]]]
+    values: dict[str, str]
+    fields: Callable[[Any], dict[str, str]]
+
+
+def _labels(predictor: Any) -> dict[str, Sequence[str]]:
+    for label in predictor.label_names:
+        if len(label.splitlines()) != 1:
+            raise UserError(f"the label {label!r} does not fit on a line of {LABELS_NAME}")
+    return {LABELS_NAME: predictor.label_names}
 
 
 def _of_texts(predictor: TextClassifier) -> dict[str, str]:
@@ -147,3 +175,29 @@ def _of_texts(predictor: TextClassifier) -> dict[str, str]:
         "lower": ".lower()" if options["lowercase"] else "",
         "kept": f"tokens[-{limit - 1}:]" if limit else "tokens",
     }
+
+
+def _of_clips(predictor: VideoClassifier) -> dict[str, str]:
+    shape = predictor.model.input[CLIP].shape[2:]
+    values = "brightness from 0 to 255" if len(shape) > 1 else "coordinates"
+    return {"shape": ", ".join(map(str, shape)), "values": values}
+
+
+_CONTENTS = {
+    "text_classifier": _Contents(
+        Network,
+        lambda p: {**_labels(p), VOCABULARY_NAME: p.tokenizer.vocabulary.tokens},
+        {"token_ids": "ids"},
+        _of_texts,
+    ),
+    "dna_classifier": _Contents(
+        Network, _labels, {"token_ids": "ids"}, lambda _: {"letters": LETTERS, "example": EXAMPLE}
+    ),
+    "video_classifier": _Contents(Network, _labels, {CLIP: CLIP, MASK: MASK}, _of_clips),
+    "speech_recognizer": _Contents(
+        SpeechNetwork,
+        lambda p: {ALPHABET_NAME: p.tokenizer.vocabulary.tokens},
+        {AUDIO: AUDIO, LENGTH: LENGTH},
+        lambda p: {"rate": str(p.features.rate), "hop": str(p.features.hop * p.subsampling)},
+    ),
+}

@@ -1,0 +1,82 @@
+"""Batches of clips, which are read when they are needed."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from zoo.datasets.batches.by_length import BucketedBatches
+from zoo.datasets.batches.pipeline import READY
+from zoo.video.cache import StoredClips
+
+
+class ClipBatches:
+    """Groups clips by length as `BucketedBatches` does, with a few batches in memory at a time.
+
+    Args:
+        clips: each (time, height, width, channels) uint8 or (time, coordinates) float; a list, or
+            files (`zoo.video.cache.StoredClips`).
+        labels: (examples,) integers.
+        batch_size: clips in a batch.
+        shuffle: False for evaluation.
+        seed: of the order.
+
+    Raises:
+        ValueError: a clip is empty, or there are not as many labels.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[np.ndarray],
+        labels: np.ndarray,
+        *,
+        batch_size: int,
+        shuffle: bool,
+        seed: int = 0,
+    ):
+        self.clips, self.labels = clips, np.asarray(labels, "int32")
+        # Of these only the lengths count, which decide the order.
+        steps = [np.zeros(length, "bool") for length in lengths_of(clips)]
+        self._order = BucketedBatches(
+            steps, self.labels, batch_size=batch_size, shuffle=shuffle, seed=seed
+        )
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return len(self._order)
+
+    def dataset(self, epoch: int = 0) -> tf.data.Dataset:
+        """The batches of one epoch, ({"clip", "mask"}, labels): see `padded_clips`."""
+
+        def batches() -> Iterator[tuple]:
+            for indices in self._order.indices(epoch):
+                yield padded_clips([self.clips[i] for i in indices]), self.labels[indices]
+
+        first = self.clips[0]
+        inputs = {
+            "clip": tf.TensorSpec((None, None, *first.shape[1:]), first.dtype),
+            "mask": tf.TensorSpec((None, None), tf.int32),
+        }
+        signature = inputs, tf.TensorSpec((None,), tf.int32)
+        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        known = tf.data.experimental.assert_cardinality(len(self))
+        return dataset.apply(known).prefetch(READY)
+
+
+def lengths_of(clips: Sequence[np.ndarray]) -> list[int]:
+    """How many frames clips have; of files none is read for that."""
+    return clips.lengths() if isinstance(clips, StoredClips) else list(map(len, clips))
+
+
+def padded_clips(clips: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """What a network reads of clips whose frames are of one size.
+
+    `clip` (batch, timesteps, ...), with zeros behind those that are shorter than the longest, and
+    `mask` (batch, timesteps) int32, 1 for each frame.
+    """
+    lengths = np.array([len(clip) for clip in clips])
+    padded = np.zeros((len(clips), lengths.max(), *clips[0].shape[1:]), clips[0].dtype)
+    for row, clip in zip(padded, clips, strict=True):
+        row[: len(clip)] = clip
+    mask = np.arange(padded.shape[1]) < lengths[:, None]
+    return {"clip": padded, "mask": mask.astype("int32")}
