@@ -27,11 +27,11 @@ class Options(TrainingOptions):
     dropout: float = 0.3
     epochs: int = 100
     patience: int = 40
-    monitor: str = option("accuracy", choices=("loss", "accuracy"))
+    monitor: str = option("loss", choices=("loss", "accuracy"))
     batch_size: int = 16
     learning_rate: float = 3e-3
     pooling: str = option(
-        "max", "How the steps become one vector.", choices=("max", "mean", "last", "attention")
+        "mean", "How the steps become one vector.", choices=("max", "mean", "last", "attention")
     )
     encoder: str = option(
         "convolution",
@@ -40,11 +40,11 @@ class Options(TrainingOptions):
         choices=("convolution", "mobilenet"),
     )
     filters: str = option(
-        "8,16", "Features of each convolution of the small network.", what="list of numbers"
+        "8,16,32", "Features of each convolution of the small network.", what="list of numbers"
     )
-    width: int = option(32, "Size of the vector of a frame.", least=1)
+    width: int = option(64, "Size of the vector of a frame.", least=1)
     differences: bool = option(
-        True, "Show the small network what has changed since the frame before."
+        False, "Show the small network what has changed since the frame before."
     )
     augment: float = option(
         1.0, "How much clips are turned, shifted, stretched and sped up in training.", least=0
@@ -68,8 +68,8 @@ class Options(TrainingOptions):
     )
 
     def resolve(self) -> None:
-        if self.encoder == "mobilenet":
-            self.differences = False  # it knows three colours and no more
+        if self.encoder == "mobilenet" and self.differences:
+            raise UserError("--differences are of the small network: leave them out")
         _filters(self.filters)
 
 

@@ -91,7 +91,7 @@ _ALL = (
              ("the old cat.", "the dog sees the cat."), "translation", ("loss", "min"),
              {"attention.png", "reliability.png", *VOCABULARIES}),
     TaskCase(Video, video.TINY, video.motions, video.write_motions, "{}.tsv", video.written(),
-             "label", ("accuracy", "max"), {"confusion_matrix.png", "reliability.png"}),
+             "label", ("loss", "min"), {"confusion_matrix.png", "reliability.png"}),
 )
 # fmt: on
 CASES = {case.task.name: case for case in _ALL}
