@@ -30,8 +30,11 @@ class Options(TrainingOptions):
     monitor: str = option("loss", choices=("loss", "accuracy"))
     batch_size: int = 16
     learning_rate: float = 3e-3
-    pooling: str = option(
-        "mean", "How the steps become one vector.", choices=("max", "mean", "last", "attention")
+    pooling: str | None = option(
+        None,
+        "How the steps become one vector.",
+        choices=("max", "mean", "last", "attention"),
+        shown="mean of frames, max of coordinates",
     )
     encoder: str = option(
         "convolution",
@@ -168,6 +171,7 @@ class Video(ClassificationTask):
             longest = max(zoo.datasets.batches.clips.lengths_of(data.train.clips))
             kept = self._sampling(options) or zoo.video.Sampling(frames=longest)
             sampling = dataclasses.replace(kept, size=tuple(size), channels=channels)
+        options.pooling = options.pooling or ("mean" if size else "max")
         model = zoo.networks.many_to_one(
             encoder,
             len(data.label_names),
