@@ -171,13 +171,12 @@ class Video(ClassificationTask):
             longest = max(zoo.datasets.batches.clips.lengths_of(data.train.clips))
             kept = self._sampling(options) or zoo.video.Sampling(frames=longest)
             sampling = dataclasses.replace(kept, size=tuple(size), channels=channels)
-        options.pooling = options.pooling or ("mean" if size else "max")
         model = zoo.networks.many_to_one(
             encoder,
             len(data.label_names),
             **options.recurrence(),
             bidirectional=options.bidirectional,
-            pooling=options.pooling,
+            pooling=options.pooling or ("mean" if size else "max"),
             embedding_dropout=0.0,
             dropout=options.dropout,
             name=self.name,
