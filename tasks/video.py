@@ -27,11 +27,14 @@ class Options(TrainingOptions):
     dropout: float = 0.3
     epochs: int = 100
     patience: int = 40
-    monitor: str = option("accuracy", choices=("loss", "accuracy"))
+    monitor: str = option("loss", choices=("loss", "accuracy"))
     batch_size: int = 16
     learning_rate: float = 3e-3
-    pooling: str = option(
-        "max", "How the steps become one vector.", choices=("max", "mean", "last", "attention")
+    pooling: str | None = option(
+        None,
+        "How the steps become one vector.",
+        choices=("max", "mean", "last", "attention"),
+        shown="mean of frames, max of coordinates",
     )
     encoder: str = option(
         "convolution",
@@ -40,11 +43,11 @@ class Options(TrainingOptions):
         choices=("convolution", "mobilenet"),
     )
     filters: str = option(
-        "8,16", "Features of each convolution of the small network.", what="list of numbers"
+        "8,16,32", "Features of each convolution of the small network.", what="list of numbers"
     )
-    width: int = option(32, "Size of the vector of a frame.", least=1)
+    width: int = option(64, "Size of the vector of a frame.", least=1)
     differences: bool = option(
-        True, "Show the small network what has changed since the frame before."
+        False, "Show the small network what has changed since the frame before."
     )
     augment: float = option(
         1.0, "How much clips are turned, shifted, stretched and sped up in training.", least=0
@@ -68,8 +71,8 @@ class Options(TrainingOptions):
     )
 
     def resolve(self) -> None:
-        if self.encoder == "mobilenet":
-            self.differences = False  # it knows three colours and no more
+        if self.encoder == "mobilenet" and self.differences:
+            raise UserError("--differences are of the small network: leave them out")
         _filters(self.filters)
 
 
@@ -173,7 +176,7 @@ class Video(ClassificationTask):
             len(data.label_names),
             **options.recurrence(),
             bidirectional=options.bidirectional,
-            pooling=options.pooling,
+            pooling=options.pooling or ("mean" if size else "max"),
             embedding_dropout=0.0,
             dropout=options.dropout,
             name=self.name,

@@ -19,6 +19,7 @@ from zoo.errors import UserError
 from zoo.evaluation.baselines import (
     ChordBigrams,
     ClipBaseline,
+    ClipBaselines,
     Dictionary,
     KneserNey,
     LinearSequenceBaseline,
@@ -68,6 +69,10 @@ BASELINES = {
         )
         for view, clips in (("one_frame", FILMS), ("bag", FILMS), ("path", PATHS))
     },
+    "clips": (
+        lambda: ClipBaselines.fit(PATHS, LABELS),
+        lambda model: model.evaluate(LabelledClips(PATHS, LABELS, [])),
+    ),
     "dictionary": (
         lambda: Dictionary.fit(pairs().sources, pairs().targets),
         lambda model: model.translate(pairs().sources[:5]),
@@ -192,6 +197,17 @@ def test_clips_as_scikit_learn_has_them(view, classes):
     assert found.predict(paths).tolist() == machine.predict(features).tolist()
     right = np.mean(machine.predict(features) == labels)
     assert found.evaluate(LabelledClips(paths, labels, [])) == {"accuracy": right}
+
+
+def test_what_a_network_has_to_beat_sees_no_order():
+    for given, views in ((FILMS, ("one_frame", "bag")), (PATHS, clips.VIEWS)):
+        found = ClipBaselines.fit(given, LABELS).evaluate(LabelledClips(given, LABELS, []))
+        of_view = {view: found[f"{view}_accuracy"] for view in views}
+        assert len(found) == 1 + len(views)
+        assert found["accuracy"] == max(of_view["one_frame"], of_view["bag"])
+        for view in views:
+            alone = ClipBaseline.fit(given, LABELS, view)
+            assert of_view[view] == alone.accuracy(given, LABELS)
 
 
 def test_what_each_view_of_a_clip_sees():

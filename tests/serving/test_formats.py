@@ -117,6 +117,21 @@ def test_letters_of_dna_become_ids_as_the_readme_says(name, kind, tmp_path, monk
         assert ours["token_ids"](sequence) == letters.tolist()
 
 
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("kind", ["video of 3", "video of paths"])
+def test_clips_are_read_as_the_readme_says(name, kind, tmp_path, monkeypatch, capsys):
+    predictor = made(kind)
+    monkeypatch.chdir(export(predictor, "tiny", tmp_path, name))
+    (code,) = re.findall(r"```python\n(.*?)```", Path("README.md").read_text(), re.DOTALL)
+    ours = {}
+    exec(code, ours)
+    clip = np.zeros(ours["clip"].shape[1:], "float32" if "paths" in kind else "uint8")
+    (expected,) = predictor.predict([clip])
+    label, probability = capsys.readouterr().out.rsplit(maxsplit=1)
+    assert label == expected["label"]
+    assert float(probability) == pytest.approx(expected["probability"], abs=1e-5)
+
+
 def test_inputs_and_outputs_of_onnx(written, predictor):
     content = (written("onnx") / "model.onnx").read_bytes()
     assert_answers_alike(onnx_runner(content), predictor, (1, 2, 5))

@@ -26,6 +26,7 @@ class TestVideo(TaskTests):
     refused: ClassVar = {
         "train --data={data} --limit=1": "all of one class",
         "train --data={data} --filters=8,x": "--filters 8,x: give numbers",
+        "train --data={data} --encoder=mobilenet --differences": "leave them out",
         "train --data={data} --size=4": "--size",
         "train --data={data} --channels=2": "--channels",
         "train --dataset=libras --rate=5": "does not tell the times of frames",
@@ -47,10 +48,10 @@ class TestVideo(TaskTests):
         assert "timeline" not in found[1]
 
     def test_the_network_is_that_of_the_options(self, built):
-        words = ("--encoder=convolution", "--no-differences", "--filters=3,4", "--pooling=mean")
+        words = ("--encoder=convolution", "--differences", "--filters=3,4", "--pooling=max")
         predictor, batches = built(*words, "--cell=gru", "--no-bidirectional", "--augment=0")
         features = predictor.model.get_layer("frame_features")
-        assert (features.filters, features.differences, features.width) == ((3, 4), False, 4)
+        assert (features.filters, features.differences, features.width) == ((3, 4), True, 4)
         assert predictor.sampling == Sampling((8, 8), 1, frames=5)
         assert type(batches).__name__ == "ClipBatches"
         assert type(built("--augment=0.5")[1]).__name__ == "MappedBatches"
