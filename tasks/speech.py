@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import zoo
 from zoo.application import Card, Metric, Task, TrainingOptions, option
 from zoo.application.command_line import run
 from zoo.application.options import DataOptions, ModelOptions
 from zoo.errors import MissingPackageError, UserError
 
-_RUNNING_WEIGHT = 40.0  # frames
 _LETTER_DIM = 64  # of the vectors of letters that a decoder reads
 _MOST_TEXTS = 1000  # that `--head label` tells apart
 _PIECE = 0.25  # seconds of a stream that come at a time
@@ -140,9 +137,7 @@ class Speech(Task):
         normalization = zoo.audio.Normalization()
         if _streams(options):  # which can stream: it does not wait for the end
             found = zoo.audio.features_of(data.train.recordings, features)
-            every = np.concatenate(found)
-            mean, deviation = (tuple(map(float, of)) for of in (every.mean(0), every.std(0)))
-            normalization = zoo.audio.Normalization("running", mean, deviation, _RUNNING_WEIGHT)
+            normalization = zoo.audio.Normalization.running_from(found)
         return zoo.predictors.SpeechRecognizer(model, tokenizer, features, normalization, texts)
 
     @staticmethod

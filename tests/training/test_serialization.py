@@ -11,6 +11,7 @@ OBJECTS = (
     training.BinarySequenceCrossentropy("mean_per_step", from_logits=False, name="other"),
     training.ChainCrossentropy("mean_per_step", name="other"),
     training.CTC("mean_per_step", name="other"),
+    training.LabelErrorRate(name="other"),
     training.Perplexity(name="surprise"),
     training.SpanF1(("O", "B-PER", "I-PER"), name="spans"),
     training.ClippedAdam(0.02, clip_norm=3.0, norm_order=1, beta_1=0.8),

@@ -279,6 +279,13 @@ class Normalization:
         if self.kind == "running" and not 0 < len(self.mean) == len(self.deviation):
             raise ValueError("`running` needs `mean` and `deviation`, one for each feature.")
 
+    @classmethod
+    def running_from(cls, features: Sequence[np.ndarray]) -> "Normalization":
+        """A "running" one of training data, (frames, size) each."""
+        every = np.concatenate(features)
+        mean, deviation = every.mean(axis=0).tolist(), every.std(axis=0).tolist()
+        return cls("running", tuple(mean), tuple(deviation))
+
     def __call__(self, features: Any, lengths: Any) -> tf.Tensor:
         """The features, (batch, frames, size), normalised; 0 behind the length of a row."""
         if self.kind == "utterance":
