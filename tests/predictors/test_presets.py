@@ -244,6 +244,10 @@ ANSWERS = {
         "CCAGCTGCATCACAGGAGGCCAGCGAGCAGGTCTGTTCCAAGGGCCTTCGAGCCAGTCTG": ("EI", 0.69142),
         "CCTTTCTCACCACCGACCCCTTTCACCCAGCTTGCGTGGCTGAACTTTGGTTTCTGCGGA": ("IE", 0.92007),
     },
+    "video_bilstm_libras": {  # by the number of the clip of the test split
+        0: ("circle", 0.63126),
+        1: ("horizontal straight line", 0.89218),
+    },
     "speech_bilstm_free_spoken_digits": {  # by the number of the utterance of the test split
         0: ("nine seven nine seven", -0.0174),
         1: ("one nine six", -0.0046),
@@ -278,6 +282,9 @@ def asked(predictor, inputs):
     if predictor.kind == "speech_recognizer":
         recordings = zoo.datasets.speech.load().test.recordings
         return predictor.transcribe([recordings[i] for i in inputs])
+    if predictor.kind == "video_classifier":
+        clips = zoo.datasets.video.load().test.clips
+        return predictor.predict([clips[i] for i in inputs])
     return predictor.predict(inputs)
 
 
