@@ -9,10 +9,19 @@ from support import chains
 from support.benchmarking import PAIRS, SENTENCES, TEXT, TORCH
 from support.sequences import randomize
 
-from benchmarks import keras_language_model, keras_tagger, language_model, sentiment, tagging
+from benchmarks import (
+    keras_language_model,
+    keras_speech,
+    keras_tagger,
+    language_model,
+    sentiment,
+    speech,
+    tagging,
+)
 from tasks.language_model import LanguageModelling
 from tasks.ner import NamedEntities
 from tasks.translation import Translation
+from zoo.networks import Frames, transcriber
 
 needs_torch = pytest.mark.skipif(not TORCH, reason="PyTorch is not installed")
 
@@ -49,6 +58,33 @@ def test_sentiment():
     theirs.set_weights([embedding, *of_lstms, kernel, bias])
     ids = np.random.default_rng(0).integers(1, 30, size=(4, 9)).astype("int32")
     np.testing.assert_allclose(ours(ids), theirs(ids), rtol=1e-4, atol=1e-5)
+
+
+def test_speech():
+    settings = speech.task_settings()
+    settings.units, settings.layers, settings.dropout = 4, 2, 0.0
+    ours = transcriber(Frames(13), 7, units=4, layers=2)
+    theirs = keras_speech.network(13, 7, settings)
+    randomize(ours, scale=0.3)
+    cells = [layer.cell for layer in ours.get_layer("recurrence").directions()]
+    of_lstms = [*itertools.chain(*map(lstm_weights, cells))]
+    theirs.set_weights([*of_lstms, *ours.get_layer("logits").get_weights()])
+    draw = np.random.default_rng(0)
+    mask = np.int32(np.arange(9) < np.array([9, 5, 1])[:, None])
+    inputs = {"features": draw.normal(size=(3, 9, 13)).astype("float32"), "mask": mask}
+    assert_same(np.array(theirs(inputs)), np.array(ours(inputs)), mask > 0)
+    if TORCH:
+        import torch
+
+        from benchmarks import torch_speech
+
+        network = torch_speech.Recognizer(13, 7, settings)
+        places = [f"{layer}{way}" for layer in range(2) for way in ("", "_reverse")]
+        named = {f"lstm.{{}}_l{place}": cell for place, cell in zip(places, cells, strict=True)}
+        kernel, bias = ours.get_layer("logits").get_weights()
+        load_torch(network, {"logits.weight": kernel.T, "logits.bias": bias}, named)
+        found = network(torch.tensor(inputs["features"]), torch.tensor(mask.sum(axis=1)))
+        assert_same(found.detach().numpy(), np.array(ours(inputs)), mask > 0)
 
 
 def language_model_weights(model):

@@ -3,9 +3,9 @@
 import importlib.util
 
 import pytest
-from support.benchmarking import PAIRS, SENTENCES, TEXT, assert_measured, report
+from support.benchmarking import PAIRS, SENTENCES, SOUNDS, TEXT, assert_measured, report
 
-CASES = [SENTENCES, TEXT, PAIRS]
+CASES = [SENTENCES, TEXT, PAIRS, SOUNDS]
 EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.work)
 
 
@@ -62,6 +62,7 @@ of_unshifted_targets = changed(
         (SENTENCES, of_other_batches, "keras.*: (characters|words)"),
         (TEXT, of_other_batches, "keras.*: ids"),
         (PAIRS, of_other_batches, "keras.*: source_ids"),
+        (SOUNDS, of_other_batches, "shapes|keras: (features|mask|labels)"),
         (PAIRS, of_unshifted_targets, "keras: target_ids"),
         (PAIRS, of_other_logits, "keras: logits"),
     ],

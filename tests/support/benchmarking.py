@@ -8,13 +8,15 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 from click.testing import CliRunner
 
 import zoo
-from benchmarks import language_model, tagging, translation
+from benchmarks import language_model, speech, tagging, translation
 from zoo.datasets.parallel_text import Pairs, ParallelData
 from zoo.datasets.plain_text import Documents, PlainTextData
 from zoo.datasets.sequence_tagging import SequenceTaggingData, TaggedSentences
+from zoo.datasets.speech import SpeechData, Utterances
 
 TORCH = ["torch"] if importlib.util.find_spec("torch") else []
 
@@ -96,6 +98,14 @@ def sentences():
     return SequenceTaggingData("tiny", *[TaggedSentences(tokens, tags)] * 3, tag_names=names)
 
 
+def utterances():
+    """Twelve of features, two or three times as many frames as letters."""
+    draw = np.random.default_rng(0)
+    texts = ["la so la"[: n % 8 + 1].strip() for n in range(12)]
+    recordings = [draw.normal(size=(4 + 3 * len(t), 13)).astype("float32") for t in texts]
+    return Utterances(recordings, texts, [""] * len(texts))
+
+
 def pairs():
     """Sixteen, the translations of which have the adjective last, some of them longer."""
     words = itertools.product(("cat", "dog"), ("big", "old"), ("sees", "hears"), ("cat", "dog"))
@@ -146,4 +156,17 @@ PAIRS = BenchmarkCase(
     spare=lambda texts: [text[:-1] for text in texts],
     spared="0% of the translations",
     phases=("train", "translate"),
+)
+SOUNDS = BenchmarkCase(
+    speech,
+    "speech",
+    SpeechData("tiny", *[utterances()] * 3),
+    {"units": 4, "layers": 1, "batch_size": 4},
+    ("zoo", "keras"),
+    "batches",
+    "recognize",
+    answer=lambda features: ["la"] * len(features),
+    spare=lambda texts: texts[1:],
+    spared="texts",
+    phases=("train", "recognize"),
 )
