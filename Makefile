@@ -50,6 +50,7 @@ benchmarks: $(VENV)/installed-benchmarks
 	$(RUN) -m benchmarks.tagging
 	$(RUN) -m benchmarks.language_model
 	$(RUN) -m benchmarks.translation
+	$(RUN) -m benchmarks.speech
 	$(RUN) -m benchmarks.inference
 
 # What is pinned stays as long as pyproject.toml allows it; remove a line to have its newest release.

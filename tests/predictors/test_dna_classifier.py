@@ -69,7 +69,14 @@ def test_figures_of_each_label(predictor):
     assert sum(row["examples"] for row in found["per_label"].values()) == len(SEQUENCES)
 
 
-@pytest.mark.parametrize("name", ["DNA of 3", "DNA of 2, both strands", "DNA of codons"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DNA of codons",
+        pytest.param("DNA of 3", marks=pytest.mark.long),
+        pytest.param("DNA of 2, both strands", marks=pytest.mark.long),
+    ],
+)
 def test_attributions_are_differences_and_slopes(name):
     """Of the logit less the mean of all; of k-mers and of both strands too."""
     predictor = made(name)
