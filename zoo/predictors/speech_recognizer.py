@@ -204,8 +204,8 @@ class SpeechRecognizer(Predictor):
             beams: prefixes side by side, see `zoo.generation.ctc`; 1 takes the most probable path.
             n_best: how many transcriptions of each recording, at most `beams`.
             language_model: a predictor of characters, which the search listens to as well: lines
-                like the transcriptions are what it should be trained on. It takes ten times as
-                long. None for none.
+                like the transcriptions are what it should be trained on. It takes five times
+                as long. None for none.
             weight: of its log P, at least 0; that of the recording's is 1.
 
         Returns:
