@@ -7,6 +7,7 @@ python -m tasks.speech --help
 """
 
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,7 @@ class Speech(Task):
             options.alignment = None  # it is of the first recording alone
         language_model = self._language_model(options)
         if options.stream:
-            return [self._stream(predictor, name) for name in inputs]
+            return self._streamed(predictor, inputs, options)
         waveforms = [self._read(name, predictor, alone=len(inputs) == 1) for name in inputs]
         found = iter(
             predictor.predict(
@@ -194,10 +195,18 @@ class Speech(Task):
         )
         return [{"error": one} if isinstance(one, str) else next(found) for one in waveforms]
 
+    def expand(self, inputs: Iterable[str]) -> Iterable[str]:
+        """The names of files; of lines those that are not blank."""
+        if isinstance(inputs, Sequence):
+            return inputs
+        return (line for line in inputs if line.strip())
+
     @staticmethod
     def _read(name: str, predictor: Any, alone: bool) -> Any:
         """The waveform of a file; of one among others that cannot be read, the reason."""
         try:
+            if not name.strip():
+                raise UserError("the name of a recording is empty: leave it out")
             return zoo.audio.read(name, predictor.features.rate)
         except UserError as error:
             if alone or isinstance(error, MissingPackageError):
@@ -213,11 +222,23 @@ class Speech(Task):
             raise UserError(f"{options.language_model} is no language model: give one")
         return model
 
+    def _streamed(self, predictor: Any, inputs: list[str], options: Any) -> list[dict[str, Any]]:
+        if options.n_best > 1 or options.language_model:
+            raise UserError(
+                "--stream takes the most probable path: leave --n-best and --language-model out"
+            )
+        predictor.stream()  # refused before a file is read
+        waveforms = [self._read(name, predictor, alone=len(inputs) == 1) for name in inputs]
+        return [
+            {"error": one} if isinstance(one, str) else self._stream(predictor, one)
+            for one in waveforms
+        ]
+
     @staticmethod
-    def _stream(predictor: Any, name: str) -> dict[str, Any]:
+    def _stream(predictor: Any, waveform: Any) -> dict[str, Any]:
         """What is said in a recording, shown as if it were being made, on standard error."""
-        stream, rate = predictor.stream(), predictor.features.rate
-        waveform, piece, texts = zoo.audio.read(name, rate), int(_PIECE * rate), []
+        rate = predictor.features.rate
+        stream, piece, texts = predictor.stream(), int(_PIECE * rate), []
         for start in range(0, len(waveform), piece):
             texts.append(stream.feed(waveform[start : start + piece]))
             print(texts[-1], end="", file=sys.stderr, flush=True)
@@ -259,14 +280,17 @@ class Speech(Task):
         return "\n\n".join(lines)
 
     def show(self, prediction: dict[str, Any]) -> str:
+        name = prediction["input"]
         if "error" in prediction:
             return f"error: {prediction['error']}"
         hypotheses = prediction["hypotheses"]
         if len(hypotheses) > 1:
-            return "\n".join(f"{h['log_probability']:9.3f}  {h['text']}" for h in hypotheses)
+            return "\n".join(
+                f"{h['log_probability']:9.3f}  {h['text']}  ({name})" for h in hypotheses
+            )
         if "probability" not in prediction:  # of a stream
-            return prediction["text"]
-        return f"{prediction['probability']:.3f}  {prediction['text']}"
+            return f"{prediction['text']}  ({name})"
+        return f"{prediction['probability']:.3f}  {prediction['text']}  ({name})"
 
 
 if __name__ == "__main__":

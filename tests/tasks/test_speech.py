@@ -99,7 +99,7 @@ def test_a_stream_prints_what_comes_in(call, tmp_path):
     shown = call(Speech, *words, "--stream")
     (whole,) = call(Speech, *words, "--beams=1", "--json").json["predictions"]
     assert whole["text"]
-    assert shown.out.strip() == whole["text"]
+    assert shown.out == f"{whole['text']}  ({tmp_path / 'a.wav'})\n"
     assert shown.err.startswith(whole["text"])
     (found,) = call(Speech, *words, "--stream", "--json").json["predictions"]
     assert found["text"] == whole["text"]
@@ -147,3 +147,21 @@ def test_real_digits_are_learnt_from_features(call, session_cache, monkeypatch, 
     options = ("--dataset=free_spoken_digits/isolated", "--limit=40", "--features=log_mel")
     assert_refused(call(Speech, *options, "--out", tmp_path / "b"), "13 numbers", "leave")
     assert_refused(call(Speech, *options, "--rate=16000", "--out", tmp_path / "b"), "13 numbers")
+
+
+def test_waveforms_of_integers_are_told_from_floats():
+    model = predictor_of()
+    with pytest.raises(TypeError, match="divide 16 bits"):
+        model.predict([1e4 * np.sin(np.arange(800.0))])
+    silence, nothing = model.predict([np.zeros(800), np.zeros(0)])
+    assert silence["text"] == nothing["text"] == ""
+
+
+def test_a_stream_takes_no_other_search(call, tmp_path):
+    model = saved(tmp_path / "model", bidirectional=False, subsampling=3)
+    write(spoken("so ti"), tmp_path / "a.wav")
+    words = ("predict", "--model", model, tmp_path / "a.wav", "--stream")
+    assert_refused(call(Speech, *words, "--n-best=2"), "leave --n-best")
+    found = call(Speech, *words, tmp_path / "b.wav", "--json").json["predictions"]
+    assert found[0]["text"]
+    assert "no such file" in found[1]["error"]

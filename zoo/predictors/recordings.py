@@ -11,6 +11,7 @@ from zoo.audio import files
 
 _LONGEST = 30.0  # seconds of a part
 _SEARCHED = 10.0  # of its end, where it is cut
+_LOUDEST = 100.0  # of floats that are a waveform, if one that is cut at 1
 _WINDOW = 0.2  # seconds, whose loudness is that of a place
 
 
@@ -43,8 +44,8 @@ def _waveform(index: int, item: Any, rate: int) -> np.ndarray:
         array = np.empty((), object)
     if array.ndim != 1 or array.dtype.kind not in "fi" or array.dtype.itemsize == 1:
         raise TypeError(
-            f"give paths or waveforms: item {index} is of the type {type(item).__name__}, where "
-            "a waveform is (samples,), float from -1 to 1 or int16"
+            f"give paths or waveforms: item {index} is of the type {type(item).__name__} and the "
+            f"shape {array.shape}, where a waveform is (samples,), float from -1 to 1 or int16"
         )
     if array.dtype.kind == "i":
         if len(array) and not -files.SCALE <= array.min() <= array.max() < files.SCALE:
@@ -52,6 +53,11 @@ def _waveform(index: int, item: Any, rate: int) -> np.ndarray:
         return (array / files.SCALE).astype("float32")
     if not np.isfinite(array).all():
         raise TypeError(f"give finite numbers: item {index} has others")
+    if len(array) and np.abs(array).max() > _LOUDEST:
+        raise TypeError(
+            f"give floats from -1 to 1: item {index} reaches {np.abs(array).max():,.0f}; divide 16 "
+            "bits by 32,768, or give int16"
+        )
     return np.clip(array, -1, 1).astype("float32")
 
 

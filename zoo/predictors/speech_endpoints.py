@@ -23,8 +23,8 @@ def endpoints(recognizer: Any) -> tuple[Endpoint, ...]:
 
     `audio` is (batch, samples) float32 from -1 to 1 at the rate of the model, with the samples of
     each row as `length`; `wav` is (batch,) strings of bytes, 16 bits at that rate, of which the
-    channels are averaged. The answer is `text`, and the `probability` that it is exactly right;
-    that of `greedy` is of the most probable path, and not calibrated.
+    channels are averaged. The answer is `text`, and the `probability` that it is exactly right.
+    `greedy` has the text of the most probable path. Rows of nothing but zeros say nothing.
 
     `stream`, of a model that can, takes a piece of `audio` with its `length` and the states, zeros
     at first, and gives the `text` that is new and the states for the next piece, with `next_` in
@@ -64,14 +64,15 @@ def transcriber(
         tf.debugging.assert_equal(tf.size(length), rows, "length: one for each row of audio")
         require_between(length, 0, samples, "length: from 0 to the samples of audio")
         require_few(audio, _MOST_SECONDS * recognizer.features.rate)
+        inside = tf.sequence_mask(length, samples)
+        sounds = tf.reduce_any(inside & (audio != 0), axis=1)
+        length = tf.where(sounds, length, 0)
         features, mask = normal_features(recognizer, audio, length)
         labels, total = recognizer.head.best(features, mask, beams)
         nothing = tf.reduce_sum(mask, axis=1) == 0
         text = tf.where(nothing, "", tf.strings.strip(recognizer.tokenizer.join(labels)))
         likely = tf.minimum(tf.exp(tf.where(nothing, 0.0, total)), 1.0)
-        if beams > 1:
-            likely = _tempered(likely, recognizer.calibration.temperature)
-        return {"text": text, "probability": likely}
+        return {"text": text, "probability": _tempered(likely, recognizer.calibration.temperature)}
 
     return answer
 
@@ -159,9 +160,6 @@ def _answers(recognizer: Any, rows: list[np.ndarray], beams: int) -> Arrays:
     """Each recording transcribed by itself, by the predictor."""
     found = [recognizer.predict([row], beams=beams)[0] for row in rows]
     probabilities = [one["probability"] for one in found]
-    if beams == 1:
-        logs = [one["hypotheses"][0]["log_probability"] for one in found]
-        probabilities = np.minimum(np.exp(logs), 1.0).tolist()
     return request(text=[one["text"] for one in found], probability=probabilities)
 
 

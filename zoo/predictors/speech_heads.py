@@ -25,7 +25,9 @@ from zoo.training import (
     BinarySequenceCrossentropy,
     LabelErrorRate,
     SequenceCrossentropy,
+    ctc_loss,
 )
+from zoo.training.ctc import collapsed
 
 _LEAST_TOKENS, _MOST_TOKENS = 8, 512  # of a transcription that a decoder writes
 _LENGTH_PENALTY = 1.0
@@ -88,8 +90,8 @@ class CTCHead:
         logits = self.logits_of(features, mask)
         steps = tf.reduce_sum(subsampled(mask, self._factor), axis=1)
         if beams == 1:
-            labels, _, total = generation.ctc.greedy(logits, steps)
-            return labels, total
+            labels, lengths, _ = generation.ctc.greedy(logits, steps)
+            return labels, -ctc_loss(logits, steps, labels, lengths)
         found = generation.ctc.prefix_beam_search(logits, steps, beams)
         return found.labels[:, 0], found.log_probabilities[:, 0]
 
@@ -119,11 +121,12 @@ class CTCHead:
         ]
 
     def _path(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """The most probable symbol of each step, 0 behind the end, and log P of the path."""
-        log_p = ops.log_softmax(self.logits_of(features, mask))
+        """The most probable symbol of each step, 0 behind the end, and log P of its labels."""
+        logits = self.logits_of(features, mask)
         inside = subsampled(mask, self._factor) > 0
-        path = ops.where(inside, ops.argmax(log_p, axis=-1), PADDING_ID)
-        return path, ops.sum(ops.where(inside, ops.max(log_p, axis=-1), 0.0), axis=1)
+        path = ops.where(inside, ops.argmax(logits, axis=-1), PADDING_ID)
+        steps = ops.sum(ops.cast(inside, "int32"), axis=1)
+        return path, -ctc_loss(logits, steps, *collapsed(path))
 
     def probabilities(self, features: tf.Tensor, mask: tf.Tensor) -> np.ndarray:
         """The probability of each symbol at each step, (batch, steps, symbols) float32."""

@@ -213,7 +213,8 @@ class SpeechRecognizer(Predictor):
             such a one is exactly right; `familiar`, whether it is as probable by the letter as
             those of 99 of 100 validation utterances; `words`, a list of dicts of `word`, and its
             `start` and `end` in seconds; `seconds`, the length of the recording; and `hypotheses`,
-            the `n_best`, a list of dicts of `text` and `log_probability` (natural logarithm).
+            up to `n_best`, a list of dicts of `text` and `log_probability` (natural logarithm); one
+            where the recording was cut.
 
         Raises:
             TypeError: it is no list, or what is in it is no recording.
@@ -224,7 +225,8 @@ class SpeechRecognizer(Predictor):
             raise ValueError(f"`n_best` must be from 1 to `beams`. Received: {n_best!r}, {beams!r}")
         waveforms = waveforms_of(recordings, self.features.rate)
         pieces = [parts(waveform, self.features.rate) for waveform in waveforms]
-        flat = [piece for of_one in pieces for _, piece in of_one]
+        # Nothing but zeros is no sound, and says nothing.
+        flat = [piece if piece.any() else piece[:0] for of_one in pieces for _, piece in of_one]
         more = self._fusion(language_model, weight) if language_model else ()
         found = iter(self.transcribe(features_of(flat, self.features), beams, n_best, *more))
         answers = []
@@ -270,11 +272,11 @@ class SpeechRecognizer(Predictor):
         texts = [
             "".join(printed.get(tokens[i], tokens[i]) for i in labels) for labels in row.labels
         ]
-        hypotheses = [
-            {"text": text.strip(), "log_probability": float(total)}
-            for text, total in zip(texts, row.log_probabilities, strict=True)
-            if total > -math.inf
-        ]
+        found: dict[str, float] = {}  # some differ in spaces at their ends alone
+        for text, total in zip(texts, row.log_probabilities, strict=True):
+            if total > -math.inf:
+                found.setdefault(text.strip(), float(total))
+        hypotheses = [{"text": text, "log_probability": total} for text, total in found.items()]
         letters = np.isin(row.labels[0], (PADDING_ID, END_ID), invert=True).sum()
         of_letter = math.exp(min(float(row.log_probabilities[0]), 0.0) / max(letters, 1))
         words = self._words(row.spans, texts[0])
