@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from zoo.datasets.batches.by_length import BucketedBatches
+from zoo.datasets.batches.mapped import MappedBatches
 from zoo.datasets.batches.streams import StreamBatches
 
 EXAMPLES = 503
@@ -188,3 +189,32 @@ def test_shapes_are_static_and_the_length_is_known():
     assert batches.dataset().cardinality() == len(batches) == 5
     with pytest.raises(ValueError, match="empty"):
         StreamBatches(np.arange(0), 4, 5, START)
+
+
+def test_labels_that_are_not_of_steps_have_lengths_of_their_own():
+    """As letters of speech, padded by themselves and beside their sequence."""
+    lengths = np.random.default_rng(5).integers(1, 9, size=EXAMPLES)
+    rows = np.repeat(np.arange(1, EXAMPLES + 1, dtype="int32"), lengths)
+    labels, seen = tf.RaggedTensor.from_row_lengths(rows, lengths), []
+    expected = WORDS.to_list()
+    for ids, found in batches_of(WORDS, labels, aligned=False).dataset().as_numpy_iterator():
+        indices = found[:, 0] - 1
+        within = np.arange(lengths[indices].max()) < lengths[indices, None]
+        np.testing.assert_array_equal(found, within * found[:, :1])
+        for row, index in zip(ids, indices, strict=True):
+            assert row[: LENGTHS[index]].tolist() == expected[index]
+        seen += indices.tolist()
+    assert sorted(seen) == list(range(EXAMPLES))
+
+
+def test_what_changes_batches_draws_by_seed_epoch_and_place(batches):
+    def drawn(seed, epoch):
+        changed = MappedBatches(batches, lambda key, ids, labels: (key, labels), seed)
+        assert len(changed) == len(batches)
+        keys, labels = zip(*changed.dataset(epoch).as_numpy_iterator(), strict=True)
+        np.testing.assert_array_equal(np.concatenate(labels), labels_of(batches.dataset(epoch)))
+        return {tuple(key.tolist()) for key in keys}
+
+    one, again, other_seed, other_epoch = (drawn(*by) for by in ((1, 0), (1, 0), (2, 0), (1, 1)))
+    assert one == again
+    assert len(one | other_seed | other_epoch) == 3 * len(batches)

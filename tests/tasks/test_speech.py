@@ -126,6 +126,7 @@ def test_what_a_model_cannot_do_is_said(call, tmp_path):
     assert len(result.json["predictions"]) == 1
 
 
+@pytest.mark.long  # the corpus is prepared first
 def test_real_digits_are_learnt_from_features(call, session_cache, monkeypatch, tmp_path):
     """Of seconds; what is saved answers alike, and audio that it has never seen."""
     monkeypatch.setenv("ZOO_CACHE", str(session_cache))
