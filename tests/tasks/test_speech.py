@@ -163,6 +163,10 @@ def test_a_stream_takes_no_other_search(call, tmp_path):
     write(spoken("so ti"), tmp_path / "a.wav")
     words = ("predict", "--model", model, tmp_path / "a.wav", "--stream")
     assert_refused(call(Speech, *words, "--n-best=2"), "leave --n-best")
-    found = call(Speech, *words, tmp_path / "b.wav", "--json").json["predictions"]
+    result = call(Speech, *words, tmp_path / "b.wav", "--json")
+    told = json.loads(result.out)
+    found = told["predictions"]
+    assert (result.code, told["failed"]) == (2, 1)
+    assert call(Speech, *words, tmp_path / "b.wav").code == 2
     assert found[0]["text"]
     assert "no such file" in found[1]["error"]

@@ -85,22 +85,28 @@ def evaluate(task: Task, options: EvaluateOptions, output: Output) -> dict[str, 
     return application.workflow.evaluate(task, options, output.console)
 
 
-def predict(task: Task, inputs: Inputs, options: Any, output: Output) -> dict[str, Any] | None:
-    """Predicts inputs, and shows each prediction as it comes."""
+def predict(task: Task, inputs: Inputs, options: Any, output: Output) -> dict[str, Any] | int:
+    """Predicts inputs, and shows each prediction as it comes.
+
+    Where some of several could not be read, `failed` is their number, and the exit code is 2.
+    """
     found, total = application.workflow.predict(task, options, output.inputs(inputs.inputs))
     predictions = output.track(found, total)
     if output.json:
-        return {"predictions": list(predictions)}
-    unfamiliar, first = 0, ""
+        every = list(predictions)
+        errors = sum("error" in prediction for prediction in every)
+        return {"predictions": every, **({"failed": errors} if errors else {})}
+    unfamiliar, failed, first = 0, 0, ""
     for prediction in predictions:
         output.line(task.show(printable(prediction)))
+        failed += "error" in prediction
         if not prediction.get("familiar", True):
             first = prediction["input"] if not unfamiliar else first
             unfamiliar += 1
     if unfamiliar:
         shown = " ".join(first.split())[:50]
         output.note(f"unlike the training data: {unfamiliar:,}, such as '{shown}'")
-    return None
+    return 2 if failed else 0
 
 
 def export(task: Task, options: ExportOptions, output: Output) -> dict[str, Any]:

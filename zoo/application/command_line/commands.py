@@ -40,6 +40,8 @@ def execute(command: click.Command, prog_name: str, arguments: list[str] | None 
         with _named_extras():
             result = command.main(arguments, prog_name, standalone_mode=False)
             sys.stdout.flush()
+        if isinstance(result, dict):
+            return 2 if result.get("failed") else 0
         return result if isinstance(result, int) else 0  # click returns the code of an early exit
     except (UserError, click.ClickException) as error:
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
