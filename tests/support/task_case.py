@@ -358,6 +358,7 @@ class TaskTests:
         assert verb("predict", "-").out == expected
         standard_input(b"")
         assert verb("predict", "-", "--json").json == {"predictions": []}
+        assert_refused(verb("predict", "-", inputs[0]), "give it alone")
 
     def test_export_is_of_the_model_that_was_asked_for(self, trained, verb, monkeypatch, tmp_path):
         """On TensorFlow, whatever is set. What it holds is told apart in `tests/serving`."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from zoo import audio, evaluation  # pictures and figures, which take seconds, only when asked
 from zoo.audio import Augmentation, Features, Normalization, features_of
@@ -26,6 +27,7 @@ from zoo.predictors.speech_heads import CTCHead, LabelHead, Transcription, head_
 from zoo.predictors.speech_stream import SpeechStream
 from zoo.text.characters import CharacterTokenizer
 from zoo.text.special_tokens import END_ID, PADDING_ID
+from zoo.training import infeasible
 
 if TYPE_CHECKING:  # which loads TensorFlow Datasets
     from zoo.datasets.speech import Utterances
@@ -177,14 +179,14 @@ class SpeechRecognizer(Predictor):
 
     def infeasible(self, utterances: "Utterances") -> list[int]:
         """Which utterances say more than they have steps: they cannot be learnt, nor be right."""
-        found = []
-        rows = zip(utterances.recordings, utterances.texts, strict=True)
-        for i, (recording, text) in enumerate(rows):
-            frames = len(recording) if recording.ndim > 1 else self.features.frames(len(recording))
-            needed = len(text) + sum(map(str.__eq__, text, text[1:]))
-            if needed > -(-int(frames) // self.subsampling):
-                found.append(i)
-        return found
+        frames = [
+            len(recording) if recording.ndim > 1 else int(self.features.frames(len(recording)))
+            for recording in utterances.recordings
+        ]
+        labels = self.tokenizer.ragged(utterances.texts)
+        steps = -(-np.array(frames) // self.subsampling)
+        found = infeasible(steps, labels.to_tensor(PADDING_ID), labels.row_lengths())
+        return np.flatnonzero(ops.convert_to_numpy(found)).tolist()
 
     def predict(
         self,

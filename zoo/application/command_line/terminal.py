@@ -50,6 +50,8 @@ class Output(task.Output):
     def inputs(self, words: tuple[str, ...]) -> Iterable[str]:
         if words == ("-",):
             return _lines_of_standard_input()
+        if "-" in words:
+            raise UserError("- stands for the lines of standard input: give it alone")
         for number, text in enumerate(words, 1):
             try:
                 text.encode()
