@@ -168,10 +168,10 @@ class Dna(ClassificationTask):
 
     def fit_baseline(self, data: Any, options: Options) -> Any:
         train = data.train
-        return zoo.evaluation.baselines.LinearSequenceBaseline.fit(train.sequences, train.labels)
+        return zoo.evaluation.baselines.SequenceBaseline.fit(train.sequences, train.labels)
 
     def load_baseline(self, path: Path, predictor: Any) -> Any:
-        return zoo.evaluation.baselines.LinearSequenceBaseline.load(path)
+        return zoo.evaluation.baselines.SequenceBaseline.load(path)
 
     def expand(self, inputs: Iterable[str]) -> Iterable[Any]:
         """The records of files, or sequences; so for lines, which may be those of a file."""

@@ -22,9 +22,9 @@ from zoo.evaluation.baselines import (
     ClipBaselines,
     Dictionary,
     KneserNey,
-    LinearSequenceBaseline,
     LinearTextBaseline,
     MostFrequentTag,
+    SequenceBaseline,
     clips,
 )
 from zoo.evaluation.baselines.dictionary import words
@@ -45,12 +45,16 @@ BASELINES = {
         lambda: LinearTextBaseline.fit(TEXTS, LABELS),
         lambda model: model.accuracy([*TEXTS, "good bad"], [*LABELS, 0]),
     ),
+    "machine": (
+        lambda: SequenceBaseline.fit(WINDOWS, LABELS),
+        lambda model: model.predict([*WINDOWS, "A", "ACGTNR"]).tolist(),
+    ),
     "places": (
-        lambda: LinearSequenceBaseline.fit(WINDOWS, LABELS),
+        lambda: SequenceBaseline.fit(WINDOWS, LABELS, by="places"),
         lambda model: model.predict([*WINDOWS, "A", "ACGTNR"]).tolist(),
     ),
     "k-mers": (
-        lambda: LinearSequenceBaseline.fit(WINDOWS, LABELS, by="k-mers"),
+        lambda: SequenceBaseline.fit(WINDOWS, LABELS, by="k-mers"),
         lambda model: model.predict([*WINDOWS, "A", "ACGTNR"]).tolist(),
     ),
     "tags": (lambda: MostFrequentTag.fit(SENTENCES), lambda model: model.tag(SENTENCES)),
@@ -153,26 +157,24 @@ def sequences(lengths, seed=0):
 
 def test_sequences_by_their_places_or_their_k_mers():
     windows, other = sequences([8] * 60), sequences([8] * 40, seed=1)
-    for by in (None, "places", "k-mers"):
-        baseline = LinearSequenceBaseline.fit(windows.sequences, windows.labels, by)
-        assert baseline.evaluate(other) == {"accuracy": 1, "mcc": 1}
+    for by in ("places", "machine", "k-mers"):
+        baseline = SequenceBaseline.fit(windows.sequences, windows.labels, by)
+        assert baseline.evaluate(other) == {"accuracy": 1, "mcc": 1}, by
     turned = [sequence[::-1] for sequence in other.sequences]  # the place of the G is another
     accuracies = [
-        LinearSequenceBaseline.fit(windows.sequences, windows.labels, by).accuracy(
-            turned, other.labels
-        )
-        for by in ("places", "k-mers")
+        SequenceBaseline.fit(windows.sequences, windows.labels, by).accuracy(turned, other.labels)
+        for by in ("places", None, "k-mers")
     ]
-    assert accuracies[0] < 0.7 < 0.9 < accuracies[1]
+    assert max(accuracies[:2]) < 0.7 < 0.9 < accuracies[2]
     of_any_length = sequences(np.arange(60) % 9 + 4)
-    baseline = LinearSequenceBaseline.fit(of_any_length.sequences, of_any_length.labels)
+    baseline = SequenceBaseline.fit(of_any_length.sequences, of_any_length.labels)
     assert baseline.accuracy(turned, other.labels) > 0.9  # k-mers, as lengths differ
     wanted = r"the 2 training examples are all of one class: give more"
-    refused(wanted, LinearSequenceBaseline.fit, ["A", "C"], np.array([1, 1]))
+    refused(wanted, SequenceBaseline.fit, ["A", "C"], np.array([1, 1]))
 
 
 def test_ambiguous_letters_are_half_of_each_of_their_bases():
-    baseline = LinearSequenceBaseline.fit(["AAAA", "GGGG", "RRRR"], np.array([0, 2, 1]))
+    baseline = SequenceBaseline.fit(["AAAA", "GGGG", "RRRR"], np.array([0, 2, 1]))
     assert baseline.predict(["AAAA", "GGGG", "RRRR", "AGAG"]).tolist() == [0, 2, 1, 1]
 
 

@@ -4,9 +4,9 @@ from zoo.evaluation.baselines.chord_bigrams import ChordBigrams
 from zoo.evaluation.baselines.clips import ClipBaseline, ClipBaselines
 from zoo.evaluation.baselines.dictionary import Dictionary
 from zoo.evaluation.baselines.kneser_ney import KneserNey
-from zoo.evaluation.baselines.linear_sequence import LinearSequenceBaseline
 from zoo.evaluation.baselines.linear_text import LinearTextBaseline
 from zoo.evaluation.baselines.most_frequent_tag import MostFrequentTag
+from zoo.evaluation.baselines.sequence import SequenceBaseline
 from zoo.evaluation.baselines.spoken_words import SpokenWords
 
 __all__ = [
@@ -15,8 +15,8 @@ __all__ = [
     "ClipBaselines",
     "Dictionary",
     "KneserNey",
-    "LinearSequenceBaseline",
     "LinearTextBaseline",
     "MostFrequentTag",
+    "SequenceBaseline",
     "SpokenWords",
 ]

@@ -1,83 +1,19 @@
 """Simple models of clips: one frame alone, frames without their order, a path in its order."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.svm import SVC
 
-from zoo.errors import UserError
 from zoo.evaluation.baselines.files import stored_arrays
+from zoo.evaluation.baselines.models import KernelMachine, Regression, check_classes
 
 GRID = 24  # rows and columns that frames are brought to
 STEPS = 64  # that paths are brought to
 _LEVELS = 16  # quantiles of a coordinate
 _C = 100.0  # of the support vector machine
-
-
-@dataclass(frozen=True)
-class _Linear:
-    """Logistic regression: the class of the highest score."""
-
-    classes: np.ndarray  # (classes,)
-    coefficients: np.ndarray  # (classes, features), of two classes (1, features)
-    intercepts: np.ndarray
-
-    @classmethod
-    def fit(cls, features: np.ndarray, labels: np.ndarray) -> Self:
-        fitted = LogisticRegression(max_iter=1000).fit(features, labels)
-        return cls(fitted.classes_, fitted.coef_.astype("float32"), fitted.intercept_)
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        scores = features @ self.coefficients.T + self.intercepts
-        if scores.shape[1] == 1:
-            return self.classes[(scores[:, 0] > 0).astype(int)]
-        return self.classes[scores.argmax(axis=1)]
-
-
-@dataclass(frozen=True)
-class _KernelMachine:
-    """A support vector machine with the kernel exp(-gamma |x - y|²), one class against another.
-
-    The class with the most votes is the answer, the first of them if there are several.
-    """
-
-    classes: np.ndarray  # (classes,)
-    counts: np.ndarray  # (classes,), the support vectors of each
-    support: np.ndarray  # (vectors, features), by class
-    weights: np.ndarray  # (classes - 1, vectors), against each other class in turn
-    intercepts: np.ndarray  # (pairs of classes,)
-    gamma: np.ndarray  # a number
-
-    @classmethod
-    def fit(cls, features: np.ndarray, labels: np.ndarray) -> Self:
-        fitted = SVC(C=_C).fit(features, labels)
-        # scikit-learn turns the signs for two classes.
-        sign = -1 if len(fitted.classes_) == 2 else 1
-        return cls(
-            fitted.classes_,
-            fitted.n_support_,
-            fitted.support_vectors_.astype("float32"),
-            sign * fitted.dual_coef_,
-            sign * fitted.intercept_,
-            np.array(1 / (features.shape[1] * features.var() or 1.0)),
-        )
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        support = self.support.astype("float64")
-        squares = (features**2).sum(1)[:, None] + (support**2).sum(1) - 2 * features @ support.T
-        kernel = np.exp(-self.gamma * np.maximum(squares, 0))  # (examples, vectors)
-        own = np.split(np.arange(len(support)), np.cumsum(self.counts)[:-1])
-        votes = np.zeros((len(features), len(self.classes)), int)
-        pairs = zip(*np.triu_indices(len(self.classes), 1), strict=True)
-        for (i, j), intercept in zip(pairs, self.intercepts, strict=True):
-            score = kernel[:, own[i]] @ self.weights[j - 1, own[i]]
-            score += kernel[:, own[j]] @ self.weights[i, own[j]]
-            votes[np.arange(len(features)), np.where(score + intercept > 0, i, j)] += 1
-        return self.classes[votes.argmax(axis=1)]
 
 
 def _middle(clip: np.ndarray) -> np.ndarray:
@@ -115,10 +51,10 @@ def _seen(frames: np.ndarray) -> np.ndarray:
 
 
 _View = Callable[[np.ndarray], np.ndarray]
-_VIEWS: dict[str, tuple[_View, type[_Linear] | type[_KernelMachine]]] = {
-    "one_frame": (_middle, _Linear),
-    "bag": (_bag, _KernelMachine),
-    "path": (_in_order, _KernelMachine),
+_VIEWS: dict[str, tuple[_View, type[Regression] | type[KernelMachine]]] = {
+    "one_frame": (_middle, Regression),
+    "bag": (_bag, KernelMachine),
+    "path": (_in_order, KernelMachine),
 }
 VIEWS = tuple(_VIEWS)
 _WITHOUT_ORDER = ("one_frame", "bag")
@@ -158,12 +94,10 @@ class ClipBaseline:
         """
         if view not in _VIEWS:
             raise ValueError(f"`view` must be one of {VIEWS}. Received: {view!r}")
-        if len(np.unique(labels)) < 2:
-            raise UserError(
-                f"the {len(labels)} training examples are all of one class: give more, of two "
-                "classes or more (a higher --limit, if you set one)"
-            )
-        return cls(view, _VIEWS[view][1].fit(_features(clips, view), labels))
+        check_classes(labels)
+        features, kind = _features(clips, view), _VIEWS[view][1]
+        options = {"C": _C} if kind is KernelMachine else {}
+        return cls(view, kind.fit(features, labels, **options))
 
     def predict(self, clips: Sequence[np.ndarray]) -> np.ndarray:
         """The label of each clip: (examples,) integers."""
@@ -251,6 +185,6 @@ def _features(clips: Sequence[np.ndarray], view: str) -> np.ndarray:
     return np.stack(rows).astype("float64")
 
 
-def _width(model: _Linear | _KernelMachine) -> int:
-    vectors = model.coefficients if isinstance(model, _Linear) else model.support
+def _width(model: Regression | KernelMachine) -> int:
+    vectors = model.coefficients if isinstance(model, Regression) else model.support
     return vectors.shape[1]

@@ -5,20 +5,15 @@ from typing import Any
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
 from zoo.errors import UserError
-from zoo.evaluation.baselines.linear import (
-    LinearBaseline,
-    check_classes,
-    vectorizer_of,
-    word_arrays,
-)
+from zoo.evaluation.baselines.features import FeatureBaseline, vectorizer_of, word_arrays
+from zoo.evaluation.baselines.models import Regression, check_classes
 
 _TOKENS = r"\w+|[^\w\s]"
 
 
-class LinearTextBaseline(LinearBaseline):
+class LinearTextBaseline(FeatureBaseline):
     """TF-IDF weighted words and logistic regression, at scikit-learn's defaults but for the words.
 
     A word is a run of letters and digits, of a single one too, or a punctuation mark. Words that
@@ -38,7 +33,7 @@ class LinearTextBaseline(LinearBaseline):
                 "the training texts have no words in common: a classifier needs texts whose words "
                 "recur"
             ) from error
-        return cls(vectorizer, LogisticRegression(max_iter=1000).fit(features, labels))
+        return cls(vectorizer, Regression.fit(features, labels))
 
     def evaluate(self, examples: Any) -> dict[str, float]:
         """The accuracy on `zoo.datasets.text_classification.LabelledTexts`."""

@@ -5,32 +5,32 @@ from typing import Any, Literal
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
 
 from zoo import genomics
-from zoo.evaluation.baselines.linear import (
-    LinearBaseline,
-    check_classes,
-    vectorizer_of,
-    word_arrays,
-)
+from zoo.evaluation.baselines.features import FeatureBaseline, vectorizer_of, word_arrays
+from zoo.evaluation.baselines.models import KernelMachine, Regression, check_classes
 from zoo.evaluation.classification import matthews_correlation
 
 _LONGEST = 6  # letters of a k-mer
 _REGULARISATION = 0.1  # the C of scikit-learn, of letters at places
+_MACHINE = {"C": 10.0, "gamma": 0.02}  # of the support vector machine
+_MOST_FOR_MACHINE = 5_000  # sequences: its time grows with their square
 
 
-class LinearSequenceBaseline(LinearBaseline):
-    """Logistic regression on what a sequence has where, or on what it has how often.
+class SequenceBaseline(FeatureBaseline):
+    """A simple model of what a sequence has where, or of what it has how often.
 
-    Places: the shares of A, C, G and T at each place (`zoo.genomics.one_hot`), with C = 0.1, for
-    windows that are cut around the same spot. Of a sequence of another length what is too much is
-    cut off, and what is missing has no base.
+    "places": logistic regression on the shares of A, C, G and T at each place
+    (`zoo.genomics.one_hot`), with C = 0.1, for windows that are cut around the same spot. Of a
+    sequence of another length what is too much is cut off, and what is missing has no base.
 
-    k-mers: all runs of 1 to 6 letters, TF-IDF weighted with 1 + log of their counts, at
-    scikit-learn's other defaults. Those of one training sequence only are left out, unless there
-    are no more than 100.
+    "machine": a support vector machine on the same shares, with an RBF kernel, C = 10 and
+    gamma = 0.02.
+
+    "k-mers": logistic regression on all runs of 1 to 6 letters, TF-IDF weighted with 1 + log of
+    their counts, at scikit-learn's other defaults. Those of one training sequence only are left
+    out, unless there are no more than 100.
 
     Use `fit` or `load`.
     """
@@ -40,28 +40,32 @@ class LinearSequenceBaseline(LinearBaseline):
         cls,
         sequences: Sequence[str],
         labels: np.ndarray,
-        by: Literal["places", "k-mers"] | None = None,
-    ) -> "LinearSequenceBaseline":
+        by: Literal["places", "machine", "k-mers"] | None = None,
+    ) -> "SequenceBaseline":
         """Fits the baseline.
 
         Args:
             sequences: they are `zoo.genomics.normalized`.
             labels: (sequences,) integers.
-            by: what to go by; places, if all sequences are of one length, else k-mers.
+            by: what to go by. Of sequences of one length it is "machine", or "places" if there
+                are more than 5,000; of others it is "k-mers".
 
         Raises:
             UserError: all labels are one.
         """
         check_classes(labels)
         lengths = {len(sequence) for sequence in sequences}
-        if (by or ("places" if len(lengths) == 1 else "k-mers")) == "places":
-            features: Any = _Places(max(lengths))
-            regression = LogisticRegression(C=_REGULARISATION, max_iter=1000)
-        else:
-            features = _kmers(min_df=2 if len(sequences) > 100 else 1)
-            features.fit(sequences)
-            regression = LogisticRegression(max_iter=1000)
-        return cls(features, regression.fit(features.transform(sequences), labels))
+        if by is None and len(lengths) == 1:
+            by = "machine" if len(sequences) <= _MOST_FOR_MACHINE else "places"
+        if by is None or by == "k-mers":
+            features: Any = _kmers(min_df=2 if len(sequences) > 100 else 1)
+            model: Any = Regression.fit(features.fit_transform(sequences), labels)
+            return cls(features, model)
+        features = _Places(max(lengths))
+        shares = features.transform(sequences)
+        if by == "places":
+            return cls(features, Regression.fit(shares, labels, C=_REGULARISATION))
+        return cls(features, KernelMachine.fit(shares, labels, **_MACHINE))
 
     def evaluate(self, examples: Any) -> dict[str, float]:
         """The accuracy and Matthews' coefficient on `zoo.datasets.dna.LabelledSequences`."""
