@@ -213,3 +213,29 @@ def test_genes_of_different_splits_share_no_50_letters(packaged, shared_cache):
     labels = np.concatenate([getattr(data, split).labels for split in SPLITS])
     assert len({*zip(names, labels.tolist(), strict=True)}) == len(sizes)
     assert np.bincount(labels).min() > 100
+
+
+def test_a_corpus_of_genomic_benchmarks(write, tmp_path, monkeypatch):
+    """Of an archive as the collection has it: a folder for each split, in these for each label."""
+    name, asked = "human_ensembl_regulatory", []
+    for split, windows in (("train", 20), ("test", 2)):
+        for label in ("enhancer", "ocr", "promoter"):
+            for i in range(windows):
+                place = tmp_path / name / split / label / f"{i}.txt"
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_text(f"acgtN{'ACGT'[i % 4] * (i + 1)}")
+    manager = tfds.download.DownloadManager
+    monkeypatch.setattr(
+        manager, "download_and_extract", lambda self, url: (asked.append(url), tmp_path)[1]
+    )
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path / "prepared"))
+    data = load(f"genomic_benchmarks/{name}")
+    assert asked == [f"https://zenodo.org/records/16605299/files/{name}_v0.zip?download=1"]
+    assert data.label_names == ("enhancer", "ocr", "promoter")
+    assert sum(map(len, (data.train, data.validation))) == 60
+    assert Counter(data.test.labels.tolist()) == {0: 2, 1: 2, 2: 2}
+    assert {*data.test.sequences} == {"ACGTNA", "ACGTNCC"}
+    refused(
+        "'genomic_benchmarks' has the configurations .*human_or_worm", load, "genomic_benchmarks/x"
+    )

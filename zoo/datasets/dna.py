@@ -41,7 +41,9 @@ class DnaData(Corpus[LabelledSequences]):
 
 
 class _Dna(LabelledKind[LabelledSequences, DnaData]):
-    """Corpora with a class label and a text that is called sequence, seq or dna ("genomics_ood").
+    """Corpora with a class label and a text that is called sequence, seq or dna.
+
+    Such are "genomics_ood" and "genomic_benchmarks/human_nontata_promoters".
 
     Files are CSV, TSV or JSON Lines with the columns `sequence` and `label` (`readers.tables`), or
     FASTA or FASTQ (`zoo.genomics.read`). Of a record the label is in the header: the last word

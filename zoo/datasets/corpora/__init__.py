@@ -1,4 +1,4 @@
-"""The packaged corpora, one a module, which need nothing but the package index.
+"""The corpora whose builders are here, one a module; packaged ones need the package index alone.
 
 `zoo.datasets.corpora.NAME` registers its corpus with TensorFlow Datasets when it is imported.
 """

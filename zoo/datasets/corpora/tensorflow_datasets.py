@@ -22,6 +22,7 @@ from zoo.datasets.corpora.packaged import PACKAGED
 from zoo.errors import UserError
 from zoo.text.normalization import normalize
 
+_OWN = {*PACKAGED, "genomic_benchmarks"}  # whose builders are modules here
 _SPLITS = {"train": "train", "dev": "validation", "validation": "validation", "test": "test"}
 
 
@@ -31,7 +32,7 @@ def find_builder(name: str, packaged: Sequence[str]) -> tfds.core.DatasetBuilder
     A UserError says that the name is unknown, and proposes others, those `packaged` among them.
     """
     base = name.partition("/")[0]
-    if base in PACKAGED:
+    if base in _OWN:
         importlib.import_module(f"zoo.datasets.corpora.{base}")  # registers the builder
     try:
         data_dir = cache_folder() / "tensorflow_datasets" if base in PACKAGED else None
@@ -133,7 +134,7 @@ def _kind(feature: tfds.features.FeatureConnector) -> str:
 
 
 def _why_unknown(name: str, packaged: Sequence[str]) -> str:
-    names = {*PACKAGED, *tfds.list_builders(with_community_datasets=False)}
+    names = {*_OWN, *tfds.list_builders(with_community_datasets=False)}
     base = name.partition("/")[0]
     if base in names:
         configurations = tuple(tfds.builder_cls(base).builder_configs)
