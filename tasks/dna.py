@@ -37,7 +37,7 @@ class Options(TrainingOptions):
     pooling: str | None = option(
         None,
         "How the steps become one vector; place reads one step.",
-        choices=("place", "max", "mean", "last", "attention"),
+        choices=("place", "max", "mean", "mean-max", "last", "attention"),
         shown="place if all sequences are of one length, else max",
     )
     place: float = option(

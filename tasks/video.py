@@ -33,8 +33,8 @@ class Options(TrainingOptions):
     pooling: str | None = option(
         None,
         "How the steps become one vector.",
-        choices=("max", "mean", "last", "attention"),
-        shown="mean of frames, max of coordinates",
+        choices=("max", "mean", "mean-max", "last", "attention"),
+        shown="mean-max of frames, max of coordinates",
     )
     encoder: str = option(
         "convolution",
@@ -46,8 +46,15 @@ class Options(TrainingOptions):
         "8,16,32", "Features of each convolution of the small network.", what="list of numbers"
     )
     width: int = option(64, "Size of the vector of a frame.", least=1)
-    differences: bool = option(
-        False, "Show the small network what has changed since the frame before."
+    convolution: int = option(
+        9,
+        "Frames, or moments, that a convolution over time before the recurrence sees; 0 for none.",
+        least=0,
+    )
+    differences: bool | None = option(
+        None,
+        "Show the small network what has changed since the frame before.",
+        shown="on for the small network",
     )
     augment: float = option(
         1.0, "How much clips are turned, shifted, stretched and sped up in training.", least=0
@@ -71,8 +78,11 @@ class Options(TrainingOptions):
     )
 
     def resolve(self) -> None:
-        if self.encoder == "mobilenet" and self.differences:
+        small = self.encoder == "convolution"
+        if self.differences and not small:
             raise UserError("--differences are of the small network: leave them out")
+        if self.differences is None:
+            self.differences = small
         _filters(self.filters)
 
 
@@ -162,11 +172,17 @@ class Video(ClassificationTask):
     def build(self, data: Any, options: Options) -> Any:
         *size, channels = data.train.clips[0].shape[1:]
         sampling = None
-        encoder: Any = zoo.networks.Paths(channels)
+        encoder: Any = zoo.networks.Paths(channels, max(options.convolution, 1))
         if size:
             kind, filters = options.encoder, _filters(options.filters)
             encoder = zoo.networks.Clips(
-                tuple(size), channels, options.width, filters, options.differences, kind
+                tuple(size),
+                channels,
+                options.width,
+                filters,
+                bool(options.differences),
+                kind,
+                options.convolution,
             )
             longest = max(zoo.datasets.batches.clips.lengths_of(data.train.clips))
             kept = self._sampling(options) or zoo.video.Sampling(frames=longest)
@@ -176,7 +192,7 @@ class Video(ClassificationTask):
             len(data.label_names),
             **options.recurrence(),
             bidirectional=options.bidirectional,
-            pooling=options.pooling or ("mean" if size else "max"),
+            pooling=options.pooling or ("mean-max" if size else "max"),
             embedding_dropout=0.0,
             dropout=options.dropout,
             name=self.name,

@@ -176,7 +176,10 @@ CASES = {
     "many_to_one of k-mers": of_letters("attention", k=2, k_stride=2, width=2),
     "many_to_one of both strands": of_letters("mean", width=3, stride=2, reverse_complement=True),
     "many_to_one of frames": of_clips(
-        networks.Clips((6, 5), 1, 6, (2, 3), differences=True), *(6, 5, 1), brightest=255
+        networks.Clips((6, 5), 1, 6, (2, 3), differences=True, convolution=3),
+        *(6, 5, 1),
+        brightest=255,
+        pooling="mean-max",
     ),
     "many_to_one of paths": of_clips(networks.Paths(2, 3, 4, 2), 2, pooling="mean"),
     "many_to_many": many_to_many(layers=2, residual=True),

@@ -27,6 +27,8 @@ class Clips:
         width, filters, differences, kind: see `zoo.layers.FrameFeatures`. A "mobilenet" has the
             weights that Keras has of ImageNet, which it downloads the first time; a UserError says
             that it cannot.
+        convolution: frames that a convolution over time sees, which then makes the steps of their
+            vectors; 0 for none.
     """
 
     size: tuple[int, int]
@@ -35,6 +37,7 @@ class Clips:
     filters: tuple[int, ...] = (8, 16, 32)
     differences: bool = False
     kind: str = "convolution"
+    convolution: int = 0
     readings: ClassVar[int] = 1
 
     def inputs(self) -> dict[str, Tensor]:
@@ -52,7 +55,10 @@ class Clips:
         )
         if features.network is not None:
             features.network.set_weights(_pretrained().get_weights())
-        return features(inputs[CLIP], mask=mask), mask
+        x = features(inputs[CLIP], mask=mask)
+        if self.convolution:
+            x = MaskedConvolution(self.width, self.convolution, name="convolution")(x, mask=mask)
+        return x, mask
 
 
 @dataclass(frozen=True)

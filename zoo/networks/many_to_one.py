@@ -10,7 +10,7 @@ from zoo.networks.adversarial import AdversarialModel
 from zoo.networks.encoders import Encoder, Tokens
 from zoo.networks.seeds import seeded
 
-POOLINGS = ("max", "mean", "last", "place", "attention")
+POOLINGS = ("max", "mean", "mean-max", "last", "place", "attention")
 
 
 @seeded
@@ -49,9 +49,10 @@ def many_to_one(
         embedding_dim: size of the word vectors, learned from scratch, where `encoder` is a number.
         cell, units, layers, bidirectional, residual, cell_options: see `RecurrentStack`.
         pooling: "max", "mean" or "last", see `MaskedPooling`; "last" takes each direction at its
-            own end, where it has seen the whole sequence. "place" reads one step, where something
-            is known to be, which both directions have just reached. "attention" learns which steps
-            to read: `AttentionPooling`.
+            own end, where it has seen the whole sequence. "mean-max" puts mean and maximum beside
+            each other. "place" reads one step, where something is known to be, which both
+            directions have just reached. "attention" learns which steps to read:
+            `AttentionPooling`.
         place: that step, where `pooling` is "place", see `MaskedPooling`.
         word_dropout: fraction of the words replaced by `<UNK>` in training, where `encoder` is a
             number.
@@ -97,6 +98,9 @@ def _pool(x: Tensor, mask: Tensor, pooling: str, place: float, bidirectional: bo
         raise ValueError(f"`pooling` must be one of {', '.join(POOLINGS)}. Received: {pooling!r}")
     if pooling == "attention":
         return AttentionPooling(name="pooling")(x, mask=mask)
+    if pooling == "mean-max":
+        both = [MaskedPooling(m, name=f"pooling_{m}")(x, mask=mask) for m in pooling.split("-")]
+        return keras.ops.concatenate(both, axis=-1)
     if pooling != "last" or not bidirectional:
         place_of = place if pooling == "place" else None
         return MaskedPooling(pooling, place_of, name="pooling")(x, mask=mask)
