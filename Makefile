@@ -51,6 +51,8 @@ benchmarks: $(VENV)/installed-benchmarks
 	$(RUN) -m benchmarks.language_model
 	$(RUN) -m benchmarks.translation
 	$(RUN) -m benchmarks.speech
+	$(RUN) -m benchmarks.classification --task dna
+	$(RUN) -m benchmarks.classification --task video
 	$(RUN) -m benchmarks.inference
 
 # What is pinned stays as long as pyproject.toml allows it; remove a line to have its newest release.

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 from support import chains
-from support.benchmarking import PAIRS, SENTENCES, TEXT, TORCH
+from support.benchmarking import FRAMES, LETTERS, PAIRS, SENTENCES, TEXT, TORCH
 from support.sequences import randomize
 
 from benchmarks import (
@@ -18,6 +18,7 @@ from benchmarks import (
     speech,
     tagging,
 )
+from benchmarks.classification import TASKS, lstm_weights
 from tasks.language_model import LanguageModelling
 from tasks.ner import NamedEntities
 from tasks.translation import Translation
@@ -28,13 +29,6 @@ needs_torch = pytest.mark.skipif(not TORCH, reason="PyTorch is not installed")
 
 def assert_same(found, expected, counted):
     np.testing.assert_allclose(found[counted], expected[counted], rtol=1e-4, atol=1e-5)
-
-
-def lstm_weights(cell):
-    """The weights of an LSTM, its gates in the order of Keras and PyTorch."""
-    gates = ("update", "forget", "candidate", "output")
-    order = np.concatenate([np.r_[cell.columns(gate)] for gate in gates])
-    return [weight.numpy()[..., order] for weight in cell.trainable_variables]
 
 
 def load_torch(network, arrays, cells):
@@ -225,3 +219,14 @@ def test_translator(monkeypatch):
     randomize(predictor.model, scale=1.5)  # no choice between two tokens is a matter of rounding
     candidates = PAIRS.module.build(predictor, PAIRS.data.train, settings)
     PAIRS.module.require_same_work(candidates, list(PAIRS.data.train.sources))
+
+
+@pytest.mark.parametrize("case", [LETTERS, FRAMES], ids=lambda case: case.corpus)
+def test_classifiers(case, monkeypatch):
+    """Of all that are installed; the benchmark compares their probabilities itself."""
+    settings = case.patch(monkeypatch)(case.corpus)
+    predictor = TASKS[case.corpus].build(case.data, settings)
+    randomize(predictor.model)
+    train = case.data.train
+    candidates = case.module.build(case.corpus, predictor, train, settings)
+    case.module.require_same_work(candidates, case.module.sequences_of(train))

@@ -3,10 +3,19 @@
 import importlib.util
 
 import pytest
-from support.benchmarking import PAIRS, SENTENCES, SOUNDS, TEXT, assert_measured, report
+from support.benchmarking import (
+    FRAMES,
+    LETTERS,
+    PAIRS,
+    SENTENCES,
+    SOUNDS,
+    TEXT,
+    assert_measured,
+    report,
+)
 
-CASES = [SENTENCES, TEXT, PAIRS, SOUNDS]
-EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.work)
+CASES = [SENTENCES, TEXT, PAIRS, SOUNDS, LETTERS, FRAMES]
+EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.corpus)
 
 
 @EACH
@@ -48,6 +57,7 @@ of_other_batches = changed("batches", lambda case, batches: reversed(list(batche
 of_fewer_batches = changed("batches", lambda case, batches: list(batches)[:-1])
 of_spared_work = changed("work", lambda case, done: case.spare(done))
 of_other_logits = changed("logits", lambda case, logits: logits + 0.01)
+of_other_probabilities = changed("work", lambda case, found: found + 0.01)
 of_unshifted_targets = changed(
     "batches", lambda case, batches: (batch | {"target_ids": batch["targets"]} for batch in batches)
 )
@@ -63,6 +73,9 @@ of_unshifted_targets = changed(
         (TEXT, of_other_batches, "keras.*: ids"),
         (PAIRS, of_other_batches, "keras.*: source_ids"),
         (SOUNDS, of_other_batches, "shapes|keras: (features|mask|labels)"),
+        (LETTERS, of_other_batches, "keras: (inputs|labels)"),
+        (FRAMES, of_other_batches, "keras: (inputs|labels)"),
+        (LETTERS, of_other_probabilities, "keras: probabilities"),
         (PAIRS, of_unshifted_targets, "keras: target_ids"),
         (PAIRS, of_other_logits, "keras: logits"),
     ],
@@ -72,7 +85,7 @@ def test_who_does_other_work_is_no_candidate(case, monkeypatch, other, error):
     makers = case.idle, lambda *arguments: other(case, case.idle(*arguments))
     monkeypatch.setattr(case.module, "CANDIDATES", dict(zip(case.peers, makers, strict=True)))
     with pytest.raises((AssertionError, ValueError), match=error):
-        report(case.module.main)
+        report(case.module.main, *case.options)
 
 
 @pytest.mark.long

@@ -134,7 +134,10 @@ def test_batches_have_each_clip_once_and_are_moved_only_in_training(tmp_path):
         batches = predictor.batches(given, labels, 4, shuffle=True, seed=2)
         assert isinstance(batches, ClipBatches)
         seen = {}
-        for inputs, those in batches.dataset(3).as_numpy_iterator():
+        for (inputs, those), places in zip(
+            batches.dataset(3).as_numpy_iterator(), batches.indices(3), strict=True
+        ):
+            np.testing.assert_array_equal(those, labels[places])
             for clip, mask, label in zip(inputs["clip"], inputs["mask"], those, strict=True):
                 seen[int(label)] = clip[mask > 0]
         assert len(batches) == 3

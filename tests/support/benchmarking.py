@@ -12,11 +12,14 @@ import numpy as np
 from click.testing import CliRunner
 
 import zoo
-from benchmarks import language_model, speech, tagging, translation
+from benchmarks import classification, language_model, speech, tagging, translation
+from support.dna_windows import LABELS, windows
+from zoo.datasets.dna import DnaData, LabelledSequences
 from zoo.datasets.parallel_text import Pairs, ParallelData
 from zoo.datasets.plain_text import Documents, PlainTextData
 from zoo.datasets.sequence_tagging import SequenceTaggingData, TaggedSentences
 from zoo.datasets.speech import SpeechData, Utterances
+from zoo.datasets.video import LabelledClips, VideoData
 
 TORCH = ["torch"] if importlib.util.find_spec("torch") else []
 
@@ -117,6 +120,18 @@ def pairs():
     return Pairs(tuple(sources), tuple(targets))
 
 
+def letters():
+    """Twelve windows of fourteen letters."""
+    texts, labels = zip(*windows(12), strict=True)
+    return LabelledSequences(texts, np.array([*map(LABELS.index, labels)], "int32"))
+
+
+def clips():
+    """Twelve of three frames, some sizes of which are odd while they are halved."""
+    drawn = np.random.default_rng(0).integers(256, size=(12, 3, 6, 5, 1)).astype("uint8")
+    return LabelledClips(list(drawn), np.arange(12, dtype="int32") % 3, [""] * 12)
+
+
 SENTENCES = BenchmarkCase(
     tagging,
     "sequence_tagging",
@@ -169,4 +184,23 @@ SOUNDS = BenchmarkCase(
     spare=lambda texts: texts[1:],
     spared="texts",
     phases=("train", "recognize"),
+)
+LETTERS = BenchmarkCase(
+    classification,
+    "dna",
+    DnaData("tiny", *[letters()] * 3, label_names=LABELS),
+    {"units": 4, "filters": 3, "batch_size": 4},
+    ("zoo", "keras"),
+    "batches",
+    "classify",
+    answer=lambda sequences: np.full((len(sequences), len(LABELS)), 1 / len(LABELS)),
+    spare=lambda probabilities: probabilities[1:],
+    spared="keras: probabilities",
+    phases=("train", "predict"),
+)
+FRAMES = LETTERS._replace(
+    corpus="video",
+    data=VideoData("tiny", *[clips()] * 3, label_names=LABELS),
+    sizes={"units": 4, "filters": "2,3", "width": 5, "batch_size": 4},
+    options=("--task", "video"),
 )

@@ -104,11 +104,11 @@ class DnaClassifier(Classifier):
 
     def _encoded(self, items: list[str]) -> tuple[tf.Tensor, np.ndarray]:
         """The ids, and the share of letters of each sequence that are no single base."""
-        rows = [genomics.ids(item) for item in items]
-        ids = np.zeros((len(rows), max(map(len, rows), default=0)), "int32")
-        for padded, row in zip(ids, rows, strict=True):
-            padded[: len(row)] = row
-        unknown = np.array([np.mean(row >= _AMBIGUOUS) for row in rows])
+        lengths = np.array([*map(len, items)], int)
+        counted = np.arange(lengths.max(initial=0)) < lengths[:, None]
+        ids = np.zeros(counted.shape, "int32")
+        ids[counted] = genomics.ids("".join(items))
+        unknown = (ids >= _AMBIGUOUS).sum(axis=1) / lengths
         return with_a_step(tf.constant(ids)), unknown
 
     def _inputs_of(self, examples: Any) -> list[str]:

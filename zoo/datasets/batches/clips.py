@@ -45,11 +45,15 @@ class ClipBatches:
         """Batches in an epoch."""
         return len(self._order)
 
+    def indices(self, epoch: int = 0) -> list[np.ndarray]:
+        """The clips in each batch of an epoch: what `dataset` yields, by index."""
+        return self._order.indices(epoch)
+
     def dataset(self, epoch: int = 0) -> tf.data.Dataset:
         """The batches of one epoch, ({"clip", "mask"}, labels): see `padded_clips`."""
 
         def batches() -> Iterator[tuple]:
-            for indices in self._order.indices(epoch):
+            for indices in self.indices(epoch):
                 yield padded_clips([self.clips[i] for i in indices]), self.labels[indices]
 
         first = self.clips[0]
