@@ -53,8 +53,8 @@ def dna_classifier(settings, shape, classes):
 def video_classifier(settings, shape, classes):
     """Clips to logits: the network of `tasks.video`; the frames of a batch are read together.
 
-    `TimeDistributed` would make a network of each of the 45 moments, which takes longer. Where their
-    number is not known, Keras 3.15.1 reads as many of them as there are clips in the batch.
+    `TimeDistributed` would make a network for each moment, which takes longer. Where the number of
+    moments is not known, Keras 3.15.1 reads only as many of them as there are clips in a batch.
 
     Args:
         settings: options of the task.

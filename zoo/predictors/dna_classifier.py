@@ -105,11 +105,11 @@ class DnaClassifier(Classifier):
     def _encoded(self, items: list[str]) -> tuple[tf.Tensor, np.ndarray]:
         """The ids, and the share of letters of each sequence that are no single base."""
         lengths = np.array([*map(len, items)], int)
-        counted = np.arange(lengths.max(initial=0)) < lengths[:, None]
+        counted = np.arange(lengths.max(initial=1)) < lengths[:, None]
         ids = np.zeros(counted.shape, "int32")
         ids[counted] = genomics.ids("".join(items))
         unknown = (ids >= _AMBIGUOUS).sum(axis=1) / lengths
-        return with_a_step(tf.constant(ids)), unknown
+        return tf.constant(ids), unknown
 
     def _inputs_of(self, examples: Any) -> list[str]:
         return examples.sequences
