@@ -3,9 +3,10 @@
     python -m benchmarks.classification [--task dna|video] [--rounds N] [--limit N] [--json]
 
 All train one network, that of `python -m tasks.dna` or `python -m tasks.video` with its defaults: a
-convolution over letters, or a small convolutional network on each frame; a bidirectional LSTM; its
-middle step, or the mean of all; a logit for each label. Adam, on gradients clipped by their global
-norm, and the smoothed labels of the task. What differs is how one writes and runs it:
+convolution over letters, or over frames that a small convolutional network has read; a
+bidirectional LSTM; its middle step, or mean and maximum of all; a logit for each label. Adam, on
+gradients clipped by their global norm, and the smoothed labels of the task. What differs is how one
+writes and runs it:
 
 - zoo: the task, clips without its augmentation, which the others do not have.
 - keras: `keras.layers`, `fit` on the batches that the zoo has made, `predict_on_batch`.
@@ -65,7 +66,9 @@ class Candidate(NamedTuple):
 
 def task_settings(task="dna"):
     """The defaults of a task, without augmentation."""
-    return TASKS[task].options(**{"augment": 0.0} if task == "video" else {})
+    settings = TASKS[task].options(**{"augment": 0.0} if task == "video" else {})
+    settings.resolve()
+    return settings
 
 
 def sequences_of(examples):

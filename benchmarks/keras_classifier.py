@@ -62,15 +62,20 @@ def video_classifier(settings, shape, classes):
         classes: number of classes.
     """
     clip = keras.Input(shape, dtype="uint8")
-    x = layers.Rescaling(1 / 255)(keras.ops.reshape(clip, (-1, *shape[1:])))
+    x = layers.Rescaling(1 / 255)(clip)
+    light = keras.ops.mean(x, axis=-1, keepdims=True)
+    changes = keras.ops.pad(light[:, 1:] - light[:, :-1], [[0, 0], [1, 0], *[[0, 0]] * 3])
+    x = keras.ops.concatenate([x, changes], axis=-1)
+    x = keras.ops.reshape(x, (-1, *x.shape[2:]))
     for filters in map(int, settings.filters.split(",")):
         x = layers.Conv2D(filters, 3, strides=2, padding="same", activation="relu")(x)
     x = layers.Dense(settings.width)(layers.Flatten()(x))
     x = layers.ReLU()(layers.LayerNormalization()(x))
     x = keras.ops.reshape(x, (-1, shape[0], settings.width))
+    x = layers.Conv1D(settings.width, settings.convolution, padding="same", activation="relu")(x)
     x = layers.Bidirectional(layers.LSTM(settings.units, return_sequences=True))(x)
-    x = layers.Dropout(settings.dropout)(layers.GlobalAveragePooling1D()(x))
-    return keras.Model(clip, layers.Dense(classes)(x))
+    x = layers.concatenate([layers.GlobalAveragePooling1D()(x), layers.GlobalMaxPooling1D()(x)])
+    return keras.Model(clip, layers.Dense(classes)(layers.Dropout(settings.dropout)(x)))
 
 
 def set_zoo_weights(model, weights):

@@ -12,14 +12,15 @@ class Classifier(nn.Module):
     Args:
         settings: options of the task.
         width: size of a step.
+        pooled: size of the vector, in units of the LSTM.
         classes: number of classes.
     """
 
-    def __init__(self, settings, width, classes):
+    def __init__(self, settings, width, pooled, classes):
         super().__init__()
         self.lstm = nn.LSTM(width, settings.units, batch_first=True, bidirectional=True)
         self.dropout = nn.Dropout(settings.dropout)
-        self.logits = nn.Linear(2 * settings.units, classes)
+        self.logits = nn.Linear(pooled * settings.units, classes)
 
     def forward(self, inputs):
         """Logits (batch, classes) of ids or clips, all of one length."""
@@ -61,7 +62,7 @@ class DnaClassifier(Classifier):
     """
 
     def __init__(self, settings, shape, classes):
-        super().__init__(settings, settings.filters, classes)
+        super().__init__(settings, settings.filters, 2, classes)
         self.letters = nn.Embedding.from_pretrained(torch.tensor(ONE_HOT))  # is not trained
         self.convolution = nn.Conv1d(
             ONE_HOT.shape[1], settings.filters, settings.convolution, padding="same"
@@ -89,8 +90,9 @@ class VideoClassifier(Classifier):
     """
 
     def __init__(self, settings, shape, classes):
-        super().__init__(settings, settings.width, classes)
+        super().__init__(settings, settings.width, 4, classes)
         _, height, width, channels = shape
+        channels += 1  # what has changed
         frame = []
         for filters in map(int, settings.filters.split(",")):
             # As TensorFlow has it: even sizes are padded at their ends alone.
@@ -100,9 +102,11 @@ class VideoClassifier(Classifier):
         self.places = channels, height, width
         frame += [nn.Flatten(), nn.Linear(channels * height * width, settings.width)]
         self.frame = nn.Sequential(*frame, nn.LayerNorm(settings.width, eps=1e-3), nn.ReLU())
+        size = settings.width
+        self.convolution = nn.Conv1d(size, size, settings.convolution, padding="same")
 
     def encoder_layers(self):
-        return [layer for layer in self.frame if hasattr(layer, "weight")]
+        return [*(one for one in self.frame if hasattr(one, "weight")), self.convolution]
 
     def turned(self, kernel):
         channels, height, width = self.places
@@ -112,11 +116,15 @@ class VideoClassifier(Classifier):
         return super().turned(kernel)
 
     def steps(self, clips):
-        frames = clips.flatten(0, 1).permute(0, 3, 1, 2) / 255  # (batch * steps, channels, ...)
-        return self.frame(frames).unflatten(0, clips.shape[:2])
+        x = clips / 255
+        light = x.mean(dim=-1, keepdim=True)
+        changes = light.diff(dim=1, prepend=light[:, :1])
+        frames = torch.cat([x, changes], dim=-1).flatten(0, 1).permute(0, 3, 1, 2)
+        x = self.frame(frames).unflatten(0, clips.shape[:2])  # (batch, steps, width)
+        return self.convolution(x.transpose(1, 2)).relu().transpose(1, 2)
 
     def pool(self, x):
-        return x.mean(dim=1)
+        return torch.cat([x.mean(dim=1), x.amax(dim=1)], dim=-1)
 
 
 def loader(inputs, labels, order):
