@@ -22,6 +22,7 @@ from zoo.errors import UserError
 
 _MOST_DRAWN = 6  # records of an `--attribution`
 _SHOWN = 40  # letters of a sequence without a name
+_CODON = 3  # letters
 _BEGINNINGS = (">", "@")  # of FASTA and FASTQ
 
 
@@ -54,6 +55,9 @@ class Options(TrainingOptions):
     k_mer_stride: int = option(
         1, "Letters from one k-mer to the next; 3 with --k-mer 3 reads codons.", least=1
     )
+    translate: bool = option(
+        False, "Read the amino acids of codons, from the first letter on.", flag=True
+    )
     embedding_dim: int = option(32, "Size of the vectors of k-mers.", least=1)
     letter_dropout: float = option(
         0.0, "Fraction of letters replaced by N in training.", least=0, below=1
@@ -74,6 +78,11 @@ class Options(TrainingOptions):
     def resolve(self) -> None:
         if self.stride > 1 and not self.convolution:
             raise UserError("--stride is of the convolution: give --convolution too")
+        if self.translate:
+            if self.k_mer not in (1, _CODON):
+                raise UserError("--translate reads codons: leave --k-mer out")
+            self.k_mer = _CODON
+            self.k_mer_stride = max(self.k_mer_stride, _CODON)
 
 
 @dataclass
@@ -121,6 +130,7 @@ class Dna(ClassificationTask):
         encoder = zoo.networks.Nucleotides(
             k=options.k_mer,
             k_stride=options.k_mer_stride,
+            translate=options.translate,
             embedding_dim=options.embedding_dim,
             width=options.convolution,
             filters=options.filters,

@@ -30,6 +30,17 @@ _PAIRS = str.maketrans("ACGTRYSWKMBDHVN", "TGCAYRSWMKVHDBN")
 COMPLEMENTS = np.array([0, *(LETTERS.index(one) + 1 for one in LETTERS.translate(_PAIRS))], "int32")
 """(16,), by id: the id of the complement of a letter; padding is its own."""
 
+AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY*"
+"""The twenty amino acids by their letters, and the stop."""
+
+# The standard genetic code, table 1 of NCBI, in the order TTT, TTC, TTA, TTG, TCT and so on.
+_CODE = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"
+_ACIDS = np.eye(len(AMINO_ACIDS), dtype="float32")[[AMINO_ACIDS.index(acid) for acid in _CODE]]
+
+# Each of the three axes from the order T, C, A, G to A, C, G, T.
+GENETIC_CODE = _ACIDS.reshape(4, 4, 4, -1)[np.ix_(*[[2, 1, 3, 0]] * 3)].reshape(64, -1)
+"""(64, 21): which of `AMINO_ACIDS` each codon means, one-hot, in the order AAA, AAC, AAG and so on."""
+
 # Only letters of ASCII: `upper` would make letters of others, as of the long s.
 _PLAIN = str.maketrans(LETTERS.lower() + "Uu", LETTERS + "TT", "-. \t\n\r\f\v")
 _STRANGE = re.compile(rf"[^{LETTERS}{LETTERS.lower()}Uu\-.\s]", re.ASCII)

@@ -8,7 +8,7 @@ from zoo.layers.convolution import MaskedConvolution
 from zoo.layers.crf import LinearChainCRF
 from zoo.layers.decoder import AttentionDecoder
 from zoo.layers.frame_features import FrameFeatures
-from zoo.layers.nucleotides import BothStrands, KmerShares, MeanOfReadings
+from zoo.layers.nucleotides import AminoAcidShares, BothStrands, KmerShares, MeanOfReadings
 from zoo.layers.perturbation import Perturbation
 from zoo.layers.pooling import AttentionPooling, MaskedPooling
 from zoo.layers.recurrence import Recurrence
@@ -20,6 +20,7 @@ from zoo.layers.word_dropout import WordDropout
 tuple(CELLS.values())  # loads them all: a saved layer may hold any cell
 
 __all__ = [
+    "AminoAcidShares",
     "Attention",
     "AttentionDecoder",
     "AttentionPooling",

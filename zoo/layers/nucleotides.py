@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from zoo.cells.typing import Shape, Tensor
-from zoo.genomics.alphabet import COMPLEMENTS, ONE_HOT
+from zoo.genomics.alphabet import COMPLEMENTS, GENETIC_CODE, ONE_HOT
 
 _LONGEST = 5  # letters of a k-mer: of longer ones there are too many for a step
 
@@ -67,6 +67,26 @@ class KmerShares(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"k": self.k, "stride": self.stride}
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class AminoAcidShares(keras.layers.Layer):
+    """How much of each amino acid codons mean, by the standard genetic code.
+
+    Codons that differ in letters alone, and mean the same, become the same.
+
+    Call arguments:
+        codons: (batch, timesteps, 64), as of `KmerShares` with k = 3.
+
+    Returns:
+        (batch, timesteps, 21), in the order of `zoo.genomics.alphabet.AMINO_ACIDS`.
+    """
+
+    def call(self, codons: Tensor) -> Tensor:
+        return ops.matmul(codons, ops.convert_to_tensor(GENETIC_CODE, self.compute_dtype))
+
+    def compute_output_shape(self, codons_shape: Shape) -> Shape:
+        return (*codons_shape[:-1], GENETIC_CODE.shape[1])
 
 
 @keras.saving.register_keras_serializable(package="zoo")

@@ -6,7 +6,7 @@ import keras
 
 from zoo.cells.typing import Tensor
 from zoo.genomics.alphabet import LETTERS
-from zoo.layers import BothStrands, KmerShares, MaskedConvolution, WordDropout
+from zoo.layers import AminoAcidShares, BothStrands, KmerShares, MaskedConvolution, WordDropout
 from zoo.layers.subsampling import subsampled
 
 LAYER = "letters"  # the layer that makes numbers of letters
@@ -16,13 +16,16 @@ LAYER = "letters"  # the layer that makes numbers of letters
 class Nucleotides:
     """Ids of letters, (batch, timesteps) int32 as of `zoo.genomics.ids`, with 0 as padding.
 
-        ids -> shares of A, C, G and T, or of k-mers and their vectors -> convolution -> steps
+        ids -> shares of A, C, G and T, or of k-mers or amino acids and their vectors
+            -> convolution -> steps
 
     Attributes:
         k: letters of a k-mer; 1 for each letter by itself. The shares of ambiguous letters
             multiply: a vector is the mean of those of all k-mers that are meant.
         k_stride: letters from one k-mer to the next; 3 with k = 3 reads codons, from the first
             letter on.
+        translate: whether k-mers of three letters, codons, are read as the amino acids that they
+            mean, for sequences that are translated from their first letter on.
         embedding_dim: size of the vectors of k-mers, learnt; letters have none.
         width: steps that a convolution sees, 0 for none.
         filters: features of a step of the convolution.
@@ -36,11 +39,13 @@ class Nucleotides:
             look like a beginning of one.
 
     Raises:
-        ValueError: a stride is given without what it is of; layers refuse other numbers.
+        ValueError: a stride is given without what it is of, or k-mers that are translated are no
+            codons; layers refuse other numbers.
     """
 
     k: int = 1
     k_stride: int = 1
+    translate: bool = False
     embedding_dim: int = 32
     width: int = 0
     filters: int = 64
@@ -51,6 +56,8 @@ class Nucleotides:
     def __post_init__(self) -> None:
         if self.stride != 1 and not self.width:
             raise ValueError("`stride` is of a convolution: give its `width` too.")
+        if self.translate and self.k != 3:
+            raise ValueError(f"`translate` is of codons, k = 3. Received: k = {self.k!r}")
 
     @property
     def readings(self) -> int:
@@ -69,6 +76,8 @@ class Nucleotides:
             name="letter_dropout",
         )(ids)
         x = KmerShares(self.k, self.k_stride, name=LAYER)(ids)
+        if self.translate:
+            x = AminoAcidShares(name="amino_acids")(x)
         if self.k > 1:
             x = keras.layers.Dense(self.embedding_dim, use_bias=False, name="embedding")(x)
         if self.width:
