@@ -11,7 +11,7 @@ from support.sequences import randomize
 from zoo import genomics
 from zoo.errors import UserError
 from zoo.genomics.alphabet import reverse_complement_ids
-from zoo.layers import KmerShares, Perturbation, RecurrentStack
+from zoo.layers import AminoAcidShares, KmerShares, Perturbation, RecurrentStack
 from zoo.layers.crf import viterbi
 from zoo.layers.perturbation import adversarial_offset
 from zoo.networks import AdversarialModel, Frames, Nucleotides
@@ -87,6 +87,20 @@ def test_a_k_mer_has_the_mean_vector_of_those_that_it_may_be():
         meant = [letters.replace("N", base) for base in "ACGT"[: 4 if "N" in letters else 1]]
         expected = [meant.count(kmer) / len(meant) for kmer in kmers]
         np.testing.assert_allclose(row, expected, atol=1e-6)
+
+
+def test_codons_are_read_as_the_amino_acids_that_they_mean():
+    """Those of human insulin's beginning, all six of serine, the three stops; AAN is K or N."""
+    sequence = "ATGGCCCTGTGGATGCGCCTCCTGCCC" + "TCTTCCTCATCGAGTAGC" + "TAATAGTGA" + "AAN"
+    codons = KmerShares(3, 3)(genomics.ids(sequence)[None])
+    found = array(AminoAcidShares()(codons))[0]
+    acids = [*genomics.alphabet.AMINO_ACIDS]
+    assert "".join(acids[i] for i in found[:-1].argmax(axis=1)) == "MALWMRLLP" + "SSSSSS" + "***"
+    np.testing.assert_array_equal(found[:-1].max(axis=1), 1)
+    np.testing.assert_allclose(found[-1], [(acid in "KN") / 2 for acid in acids])
+    assert (genomics.alphabet.GENETIC_CODE.sum(axis=0) > 0).all()
+    with pytest.raises(ValueError, match=r"`translate` is of codons, k = 3\. Received: k = 2"):
+        Nucleotides(k=2, translate=True)
 
 
 def test_only_legal_sequences():

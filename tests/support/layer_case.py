@@ -227,6 +227,9 @@ CASES = {
     "BothStrands": LayerCase(lambda dtype: layers.BothStrands(dtype=dtype), (IDS,)),
     "KmerShares": LayerCase(lambda dtype: layers.KmerShares(dtype=dtype), (IDS,)),
     "KmerShares of three": LayerCase(lambda dtype: layers.KmerShares(3, 2, dtype=dtype), (IDS,)),
+    "AminoAcidShares": LayerCase(
+        lambda dtype: layers.AminoAcidShares(dtype=dtype), (normal(BATCH, 4, 64),)
+    ),
     "MeanOfReadings": LayerCase(
         lambda dtype: layers.MeanOfReadings(2, dtype=dtype),
         (normal(BATCH, UNITS),),

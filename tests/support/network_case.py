@@ -174,6 +174,7 @@ CASES = {
     "many_to_one, mean of one direction": many_to_one(pooling="mean", bidirectional=False),
     "many_to_one of letters": of_letters("place"),
     "many_to_one of k-mers": of_letters("attention", k=2, k_stride=2, width=2),
+    "many_to_one of amino acids": of_letters("mean", k=3, k_stride=3, translate=True),
     "many_to_one of both strands": of_letters("mean", width=3, stride=2, reverse_complement=True),
     "many_to_one of frames": of_clips(
         networks.Clips((6, 5), 1, 6, (2, 3), differences=True, convolution=3),

@@ -17,6 +17,7 @@ class TestDna(TaskTests):
     refused: ClassVar = {
         "train --data={data} --stride=2 --convolution=0": "--stride is of the convolution",
         "train --data={data} --k-mer=6": "--k-mer",
+        "train --data={data} --k-mer=2 --translate": "leave --k-mer out",
         "train --data={data} --place=1.5": "--place",
         "predict MKVLE": "'MKVLE': it has the letters E, L, as protein",
         "predict missing.fasta": "there is no such file",

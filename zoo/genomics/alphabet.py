@@ -39,7 +39,7 @@ _ACIDS = np.eye(len(AMINO_ACIDS), dtype="float32")[[AMINO_ACIDS.index(acid) for 
 
 # Each of the three axes from the order T, C, A, G to A, C, G, T.
 GENETIC_CODE = _ACIDS.reshape(4, 4, 4, -1)[np.ix_(*[[2, 1, 3, 0]] * 3)].reshape(64, -1)
-"""(64, 21): which of `AMINO_ACIDS` each codon means, one-hot, in the order AAA, AAC, AAG and so on."""
+"""(64, 21): which of `AMINO_ACIDS` a codon means, one-hot, in the order AAA, AAC, AAG and so on."""
 
 # Only letters of ASCII: `upper` would make letters of others, as of the long s.
 _PLAIN = str.maketrans(LETTERS.lower() + "Uu", LETTERS + "TT", "-. \t\n\r\f\v")
