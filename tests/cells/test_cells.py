@@ -1,12 +1,17 @@
 """What holds for every cell, as `support.cell_case` says; dropout, options, those of Keras."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
-from support.cell_case import CHECKS, IN_LAYERS
+from support.cell_case import ALL_OUTPUTS, CHECKS, IN_LAYERS, assert_equations, check_drawn_zoneout
+from support.differentiation import outputs_and_gradients
 from support.sequences import (
     BATCH,
     INPUT_DIM,
+    MASK,
+    TIMESTEPS,
     UNITS,
     VARIANTS,
     assert_all_close,
@@ -14,7 +19,7 @@ from support.sequences import (
     sample,
 )
 
-from zoo.cells import CELLS, PeepholeLSTMCell, RNNCell
+from zoo.cells import CELLS, LSTMCell, PeepholeLSTMCell, RNNCell
 from zoo.layers import Recurrence
 
 
@@ -88,16 +93,149 @@ def test_peephole_weights_take_their_arguments(peephole):
     assert isinstance(cell.peephole_kernel.constraint, keras.constraints.NonNeg)
 
 
-@pytest.mark.parametrize("name", ["lstm", "peephole_lstm"])
-def test_unit_forget_bias(name):
-    for wanted in (True, False):
+KEEPING = {  # the gates that keep, the first of them also by a number, and by which sign
+    "simplified_gru": {"update": -1},
+    "gru": {"update": -1},
+    "reset_after_gru": {"update": 1},
+    "lstm": {"forget": 1, "update": -1},
+    "peephole_lstm": {"forget": 1, "update": -1},
+}
+
+
+@pytest.mark.parametrize("name", KEEPING)
+def test_remember_is_the_bias_of_the_gate_that_keeps(name):
+    def biases(**options):
         sevens = keras.initializers.Constant(7)
-        cell = CELLS[name](UNITS, unit_forget_bias=wanted, bias_initializer=sevens)
+        cell = CELLS[name](units, bias_initializer=sevens, **options)
         cell.build((None, INPUT_DIM))
-        expected = np.full(4 * UNITS, 7.0)
-        if wanted:
-            expected[cell.columns("forget")] = 1
-        np.testing.assert_array_equal(cell.bias, expected)
+        return {gate: np.array(cell.bias[cell.columns(gate)]) for gate in cell.gates}
+
+    units, gate = 2000, next(iter(KEEPING[name]))
+    others = dict.fromkeys(CELLS[name].gates, 7)
+    default = {"forget": 1} if "lstm" in name else {}
+    for options, changed in (
+        ({}, default),
+        ({"remember": 2.5}, {gate: 2.5 * KEEPING[name][gate]}),
+        ({"remember": 0}, {gate: 0}),
+        ({"remember": None}, {}),
+        *(
+            ((({"unit_forget_bias": True}), default), ({"unit_forget_bias": False}, {}))
+            if default
+            else ()
+        ),
+    ):
+        for of_gate, expected in (others | changed).items():
+            np.testing.assert_array_equal(biases(**options)[of_gate], np.full(units, expected))
+
+    found = biases(remember="chrono:100")
+    kept = np.exp(found[gate] * KEEPING[name][gate])  # uniform from 1 to 99
+    assert 1 <= kept.min() < 2
+    assert 98 < kept.max() <= 99.001
+    assert abs(kept.mean() - 50) < 5 * 98 / np.sqrt(12 * units)
+    for of_gate in CELLS[name].gates:
+        sign = KEEPING[name].get(of_gate)
+        expected = sign * np.log(kept) if sign else np.full(units, 7)
+        np.testing.assert_allclose(found[of_gate], expected, rtol=1e-5, atol=1e-5)
+    assert np.any(biases(remember="chrono:100")[gate] != found[gate])
+
+
+@pytest.mark.parametrize("name", KEEPING)
+def test_what_remember_promises(name):
+    """A cell that sees nothing keeps σ(b) of its memory at a step."""
+    cell = CELLS[name](UNITS, remember=3, recurrent_initializer="zeros")
+    states = [np.full((1, UNITS), 0.5, "float32") for _ in cell.get_initial_state(1)]
+    *_, new = cell(np.zeros((1, INPUT_DIM), "float32"), states)[1]
+    np.testing.assert_allclose(new, np.full((1, UNITS), 0.5 / (1 + np.exp(-3))), rtol=1e-5)
+
+
+@pytest.mark.parametrize("remember", ["chrono", "chrono:", "chrono:2", "four", "nan", True, [4]])
+def test_what_remember_cannot_be(remember):
+    with pytest.raises(
+        ValueError, match=re.escape(f"chrono:STEPS with 3 steps or more. Received: {remember!r}")
+    ):
+        LSTMCell(UNITS, remember=remember)
+
+
+def test_cells_without_such_gates_or_products_refuse():
+    with pytest.raises(ValueError, match="RNNCell has no gate that keeps"):
+        RNNCell(UNITS, remember=4)
+
+    class Plain(RNNCell):
+        products = ()
+
+    with pytest.raises(ValueError, match="Plain does not take `layer_norm`"):
+        Plain(UNITS, layer_norm=True)
+
+
+@pytest.mark.parametrize("variant", [v for v in VARIANTS if v != "normalized_gru"])
+def test_layer_normalization_and_zoneout_are_their_equations(variant):
+    options = {"layer_norm": True, "zoneout": 0.3, "dtype": "float64"}
+    cell = assert_equations(variant, tolerance=1e-8, **options)
+    gains = {"kernel_gain": len(cell.gates) * UNITS, "recurrent_gain": len(cell.gates) * UNITS}
+    if "lstm" in variant:
+        gains |= {"memory_gain": UNITS, "memory_shift": UNITS}
+    shapes = {weight.name: weight.shape for weight in cell.trainable_variables}
+    assert {name: shape for name, shape in shapes.items() if name in gains} == {
+        name: (size,) for name, size in gains.items()
+    }
+
+
+def test_a_standard_cell_has_the_equations_alone():
+    for name, cell_class in CELLS.items():
+        assert cell_class(UNITS, dropout=0.5, use_bias=False).is_standard, name
+        for option in ({"layer_norm": True}, {"zoneout": 0.1}, {"activation": "relu"}):
+            assert not cell_class(UNITS, **option).is_standard
+    assert not LSTMCell(UNITS, output_activation=None).is_standard
+    assert not LSTMCell(UNITS, zoneout=[0, 0.5]).is_standard
+
+
+@pytest.mark.parametrize("variant", ["lstm", "diagonal_peephole_lstm", "gru"])
+def test_zoneout_in_training(variant):
+    check_drawn_zoneout(variant)
+
+
+@pytest.mark.parametrize("options", [{}, {"layer_norm": True}], ids=str)
+def test_zoneout_holds_its_share_of_entries_at_every_step(options):
+    """Of hidden states and of memories as many as their rates say, others at every step."""
+    rates = 0.2, 0.6
+    cell = build_cell("lstm", units=WIDTH, input_dim=INPUT_DIM, zoneout=rates, **options)
+    x, states = sample(cell, dtype="float32")
+    layer = Recurrence(cell, return_sequences=True, return_state=True)
+    one_step = layer(x[:, :1], initial_state=states, training=True)[1:]
+    for new, old, rate in zip(one_step, states, rates, strict=True):
+        deviation = np.sqrt(rate * (1 - rate) / new.shape[0] / WIDTH)
+        assert abs(np.mean(np.array(new) == old) - rate) < 5 * deviation
+    outputs = np.array(layer(x, initial_state=states, training=True)[0])
+    held = outputs[:, 1:] == outputs[:, :-1]
+    both = np.mean(held[:, 0] & held[:, 1])
+    assert abs(both - rates[0] ** 2) < 5 * np.sqrt(both / BATCH / WIDTH)
+
+
+@pytest.mark.parametrize("variant", ["diagonal_peephole_lstm", "gru"])
+def test_gradients_under_zoneout_are_finite_differences(variant):
+    """With a mask, both ways, along a direction; the entries that are drawn are the same."""
+    options = {"go_backwards": variant == "gru", "dtype": "float64"} | ALL_OUTPUTS
+    cell = build_cell(variant, zoneout=0.4, dtype="float64", seed=3)
+    layer, seed = Recurrence(cell, **options), np.array(cell.seed_generator.state)
+    x, states = sample(cell)
+    layer.build(x.shape)
+    arrays = [x, *states, *map(np.array, layer.trainable_variables)]
+    directions = [np.random.default_rng(1).normal(size=array.shape) for array in arrays]
+
+    def differentiated(distance):
+        """The sum of which `differentiate` has the gradients, and these."""
+        x, *others = (a + distance * d for a, d in zip(arrays, directions, strict=True))
+        for weight, moved in zip(layer.trainable_variables, others[len(states) :], strict=True):
+            weight.assign(moved)
+        cell.seed_generator.state.assign(seed)
+        outputs, gradients = outputs_and_gradients(layer, x, others[: len(states)], MASK)
+        generator = np.random.default_rng(11)
+        return sum(np.sum(generator.normal(size=y.shape) * y) for y in outputs), gradients
+
+    (above, _), (below, _), (_, gradients) = map(differentiated, (1e-5, -1e-5, 0))
+    slope = sum(np.sum(d * g) for d, g in zip(directions, gradients, strict=True))
+    assert slope == pytest.approx((above - below) / 2e-5, rel=1e-6)
+    assert any(np.any(drawn) for drawn in cell.draw_zoneout((TIMESTEPS, BATCH), True))
 
 
 GRU_GATES = ("update", "relevance", "candidate")

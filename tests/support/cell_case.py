@@ -5,15 +5,19 @@ It needs its equations in `support.reference`, read from the paper and not from 
 """
 
 import json
+import re
 
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from support.processors import skip_without
 from support.reference import Equations
 from support.sequences import (
+    BATCH,
     INPUT_DIM,
+    TIMESTEPS,
     UNITS,
     VARIANTS,
     assert_all_close,
@@ -21,6 +25,7 @@ from support.sequences import (
     randomize,
     sample,
 )
+from zoo.layers import Recurrence
 
 ALL_OUTPUTS = {"return_sequences": True, "return_state": True}
 TOLERANCES = {"float64": 1e-9, "float32": 1e-5}
@@ -51,6 +56,7 @@ WRONG = (
     *({"units": units} for units in (0, -1, 2.5, "8", None, True)),
     *({"dropout": dropout} for dropout in (-0.1, 1.0)),
     {"activation": "no such function"},
+    *({"zoneout": zoneout} for zoneout in (1.0, -0.5, [0.1, 0.1, 0.1])),
     {"hidden": 3},
 )
 
@@ -67,8 +73,8 @@ def assert_equations(variant, timesteps=5, tolerance=1e-9, **options):
     """Steps and sequences of `keras.layers.RNN` are those of the equations in NumPy."""
     cell = build_cell(variant, **options)
     x, states = sample(cell, timesteps=timesteps, dtype=options["dtype"])
-    step, (output, new) = equations(cell).step, cell(x[:, 0], states)
-    expected = [state.T for state in step(x[:, 0].T, *(s.T for s in states))]
+    output, new = cell(x[:, 0], states)
+    expected = [s.T for s in equations(cell).zoned(x[:, 0].T, [s.T for s in states])]
     assert_all_close([output, *new], [expected[0], *expected], tolerance)
     layer = keras.layers.RNN(cell, dtype=options["dtype"], **ALL_OUTPUTS)
     assert_all_close(layer(x), equations(cell).over_time(x), tolerance)
@@ -106,8 +112,8 @@ def check_configuration(variant):
     """Every option is of its own weight, and comes back from JSON under a name models know."""
     cell_class, own = VARIANTS[variant]
     options = OPTIONS | own
-    if "lstm" in variant:
-        options["unit_forget_bias"] = False
+    if has_gates(variant):
+        options["remember"] = "chrono:50"
     if "peephole" in variant:
         options |= {"peephole_initializer": "zeros", "peephole_constraint": "non_neg"}
     if not has_gates(variant):
@@ -115,6 +121,7 @@ def check_configuration(variant):
     cell = cell_class(UNITS, **options)
     config = cell.get_config()
     simple = ("activation", "recurrent_activation", "dropout", "seed", "name", "peephole")
+    simple += ("remember", "layer_norm", "zoneout")
     assert config | {k: options[k] for k in simple if k in options} == config
     assert type(cell).from_config(config).get_config() == config
     serialized = json.loads(json.dumps(keras.saving.serialize_keras_object(cell)))
@@ -142,7 +149,7 @@ def check_arguments(variant):
     """Wrong ones are refused by name; positional ones come in the order of Keras."""
     cell_class, own = VARIANTS[variant]
     for wrong in WRONG:
-        with pytest.raises(ValueError, match=str(next(iter(wrong.values()))).strip()):
+        with pytest.raises(ValueError, match=re.escape(str(next(iter(wrong.values()))))):
             cell_class(**({"units": 4} | own | wrong))
     assert cell_class(4, "relu", **own).activation is keras.activations.relu
     if has_gates(variant):
@@ -199,6 +206,19 @@ def check_stateful(variant, layer_class):
     assert_all_close([np.concatenate(pieces, axis=1)], [expected], 1e-5)
     layer.reset_state()
     assert_all_close([layer(x)], [expected], 1e-5)
+
+
+def check_drawn_zoneout(variant):
+    """In training a loop that is written out holds the entries that the cell drew before it."""
+    cell = build_cell(variant, zoneout=0.4, seed=7)
+    x, states = sample(cell, dtype="float32")
+    layer, seed = Recurrence(cell, **ALL_OUTPUTS), np.array(cell.seed_generator.state)
+    found = layer(x, initial_state=[*map(ops.convert_to_tensor, states)], training=True)
+    found = [ops.convert_to_numpy(y) for y in found]
+    cell.seed_generator.state.assign(seed)
+    held = [ops.convert_to_numpy(d) for d in cell.draw_zoneout((TIMESTEPS, BATCH), True)]
+    assert len(held) == len(states)
+    assert_all_close(found, equations(cell).over_time(x, states, held=held), 1e-5)
 
 
 IN_LAYERS = (check_stacked, check_stateful)

@@ -1,6 +1,6 @@
 """The equations of the cells in NumPy, read a second time and kept apart from `zoo.cells`; losses.
 
-As on the blackboard: one matrix per gate, acting on the stacked vector [a<t-1>, x<t>]; examples are
+As on the blackboard: for each gate a matrix for the state and one for the input; examples are
 columns. Everything in float64.
 """
 
@@ -19,9 +19,9 @@ ACTIVATIONS = {
 }
 
 
-def stack(*vectors):
-    """[p, q]"""
-    return np.concatenate(vectors, axis=0)
+def standardized(vectors):
+    """Columns of mean 0 and variance 1."""
+    return (vectors - vectors.mean(axis=0)) / np.sqrt(vectors.var(axis=0) + 1e-5)
 
 
 class Equations:
@@ -50,6 +50,13 @@ class Equations:
             self.W[gate] = weights["kernel"][:, columns].T
             bias = weights["bias"][columns] if "bias" in weights else np.zeros(self.units)
             self.b[gate] = bias[:, None]
+        self.gains = {  # of layer normalisation
+            kind: {gate: weights[name][cell.columns(gate)] for gate in cell.gates}
+            for kind, name in (("U", "recurrent_gain"), ("W", "kernel_gain"))
+            if name in weights
+        }
+        self.of_memory = [weights[n][:, None] for n in weights if n.startswith("memory")]
+        self.rates = config["zoneout"]
         self.P = {}  # what multiplies the memory
         if "peephole_kernel" in weights:
             for gate, block in zip(
@@ -59,46 +66,66 @@ class Equations:
             ):
                 self.P[gate] = np.diag(block) if self.diagonal else block
 
-    def matrix(self, gate):
-        """W of one gate, acting on [a<t-1>, x<t>]."""
-        return np.concatenate([self.U[gate], self.W[gate]], axis=1)
+    def products(self, kind, gates, vector):
+        """U a or W x of some gates, which layer normalisation takes together."""
+        matrices = {"U": self.U, "W": self.W}[kind]
+        product = np.concatenate([matrices[gate] @ vector for gate in gates])
+        if self.gains:
+            gains = np.concatenate([self.gains[kind][gate] for gate in gates])
+            product = gains[:, None] * standardized(product)
+        return np.split(product, len(gates))
+
+    def sums(self, gates, a, x):
+        """W_g [a<t-1>, x<t>] + b_g of some gates."""
+        products = zip(self.products("U", gates, a), self.products("W", gates, x), strict=True)
+        return [u + w + self.b[gate] for gate, (u, w) in zip(gates, products, strict=True)]
 
     def RNNCell(self, x, a):
-        a = self.f(self.matrix("activation") @ stack(a, x) + self.b["activation"])
-        return (a,)
+        (z,) = self.sums(["activation"], a, x)
+        return (self.f(z),)
 
     def SimplifiedGRUCell(self, x, c):
-        candidate = self.f(self.matrix("candidate") @ stack(c, x) + self.b["candidate"])
-        update = self.sigma(self.matrix("update") @ stack(c, x) + self.b["update"])
-        return (update * candidate + (1 - update) * c,)
+        z_candidate, z_update = self.sums(["candidate", "update"], c, x)
+        update = self.sigma(z_update)
+        return (update * self.f(z_candidate) + (1 - update) * c,)
 
     def GRUCell(self, x, c):
-        relevance = self.sigma(self.matrix("relevance") @ stack(c, x) + self.b["relevance"])
-        update = self.sigma(self.matrix("update") @ stack(c, x) + self.b["update"])
-        stacked = stack(relevance * c, x)
-        candidate = self.f(self.matrix("candidate") @ stacked + self.b["candidate"])
-        return (update * candidate + (1 - update) * c,)
+        update, relevance = map(self.sigma, self.sums(["update", "relevance"], c, x))
+        (z,) = self.sums(["candidate"], relevance * c, x)
+        return (update * self.f(z) + (1 - update) * c,)
 
     def ResetAfterGRUCell(self, x, h):
-        W, U, b = self.W, self.U, self.b
-        z = self.sigma(W["update"] @ x + U["update"] @ h + b["update"])
-        r = self.sigma(W["reset"] @ x + U["reset"] @ h + b["reset"])
-        candidate = self.f(W["candidate"] @ x + r * (U["candidate"] @ h) + b["candidate"])
+        z, r = map(self.sigma, self.sums(["update", "reset"], h, x))
+        (of_x,), (of_h,) = (
+            self.products(kind, ["candidate"], v) for kind, v in (("W", x), ("U", h))
+        )
+        candidate = self.f(of_x + r * of_h + self.b["candidate"])
         return (z * h + (1 - z) * candidate,)
 
     def LSTMCell(self, x, a, c):
-        def gate(name, memory):
-            z = self.matrix(name) @ stack(a, x) + self.b[name]
-            return self.sigma(z + self.P[name] @ memory if self.P else z)
+        gates = ["candidate", "update", "forget", "output"]
+        sums = dict(zip(gates, self.sums(gates, a, x), strict=True))
 
-        candidate = self.f(self.matrix("candidate") @ stack(a, x) + self.b["candidate"])
-        memory = gate("update", c) * candidate + gate("forget", c) * c
+        def gate(name, memory):
+            return self.sigma(sums[name] + (self.P[name] @ memory if self.P else 0))
+
+        memory = gate("update", c) * self.f(sums["candidate"]) + gate("forget", c) * c
         output = gate("output", memory if self.diagonal else c)
-        return output * self.g(memory), memory
+        shown = memory
+        if self.of_memory:
+            gain, shift = self.of_memory
+            shown = gain * standardized(memory) + shift
+        return output * self.g(shown), memory
 
     PeepholeLSTMCell = LSTMCell
 
-    def over_time(self, x, initial=None, mask=None):
+    def zoned(self, x, states, held=None):
+        """A step, after which each state is in part what it was: `held`, or the rate of zoneout."""
+        new = self.step(x, *states)
+        shares = zip(self.rates if held is None else held, states, new, strict=True)
+        return [share * old + (1 - share) * state for share, old, state in shares]
+
+    def over_time(self, x, initial=None, mask=None, held=None):
         """The recurrence over whole sequences.
 
         Args:
@@ -106,6 +133,8 @@ class Equations:
             initial: list of (batch, units); a<0> = 0 by default.
             mask: (batch, timesteps); where False the state and the output stay as they were, and
                 the output is 0 before the first step that counts.
+            held: what zoneout keeps, 0 or 1, for each state (timesteps, batch, units); None for its
+                expectation.
 
         Returns:
             [outputs (batch, timesteps, units), *final states (batch, units)].
@@ -119,7 +148,8 @@ class Equations:
         output = np.zeros((self.units, batch))
         outputs = []
         for t in range(timesteps):
-            new = self.step(np.asarray(x[:, t], np.float64).T, *states)
+            now = None if held is None else [of_state[t].T for of_state in held]
+            new = self.zoned(np.asarray(x[:, t], np.float64).T, states, now)
             states = [np.where(mask[:, t], n, old) for n, old in zip(new, states, strict=True)]
             output = np.where(mask[:, t], new[0], output)
             outputs.append(output.T)

@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from zoo.cells import CELLS, LSTMCell, PeepholeLSTMCell
+from zoo.cells import CELLS, GRUCell, LSTMCell, PeepholeLSTMCell
 
 VARIANTS = {name: (cell_class, {}) for name, cell_class in CELLS.items()} | {
     "lstm_without_output_activation": (LSTMCell, {"output_activation": None}),
     "diagonal_peephole_lstm": (PeepholeLSTMCell, {"peephole": "diagonal"}),
+    "normalized_gru": (GRUCell, {"layer_norm": True}),
+    "zoneout_lstm": (LSTMCell, {"zoneout": [0.05, 0.5]}),
 }
 
 UNITS = 3

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.cells import CELLS
+from zoo.cells.remember import parse_remember
 from zoo.errors import UserError
 
 
@@ -121,6 +122,16 @@ class TrainingOptions(DataOptions):
     )
     test: str | None = option(None, "Your test file.  [default: a tenth of --data]", what="file")
     cell: str = option("lstm", "The recurrent cell.", choices=tuple(CELLS))
+    remember: str | float | None = option(
+        None,
+        "How the bias of the gate that keeps the memory starts: a number, or chrono:STEPS for "
+        "memories of up to so many steps.  [default: 1 for an LSTM, else 0]",
+        check=parse_remember,
+    )
+    layer_norm: bool = option(False, "Normalise the sums of each cell (layer normalisation).")
+    zoneout: float = option(
+        0.0, "Fraction of entries of each state that a step of training keeps.", least=0, below=1
+    )
     units: int = option(64, "Units of a layer, in each direction.", least=1)
     layers: int = option(1, "Recurrent layers on top of each other.", least=1)
     bidirectional: bool = option(True, "Read the sequence in both directions.")
@@ -161,8 +172,20 @@ class TrainingOptions(DataOptions):
             raise UserError("--validation and --test go with --data")
 
     def recurrence(self) -> dict[str, Any]:
-        """The arguments of a network that say what its recurrence is."""
-        return {name: getattr(self, name) for name in ("cell", "units", "layers", "residual")}
+        """The arguments of a network that say what its recurrence is.
+
+        A UserError says that the cell does not take one of them.
+        """
+        if self.remember is not None and not CELLS[self.cell].keeps:
+            raise UserError(f"{self.cell} has no gate that keeps: leave --remember out")
+        options = {
+            "remember": self.remember,
+            "layer_norm": self.layer_norm or None,
+            "zoneout": self.zoneout or None,
+        }
+        cell_options = {name: value for name, value in options.items() if value is not None}
+        shared = {name: getattr(self, name) for name in ("cell", "units", "layers", "residual")}
+        return {**shared, "cell_options": cell_options}
 
     def recorded(self) -> dict[str, Any]:
         """The options that a repetition of the run needs, by name."""

@@ -1,5 +1,7 @@
 """Gated recurrent units: the simplified and the full one, and the form with the reset after."""
 
+from types import MappingProxyType
+
 import keras
 from keras import ops
 
@@ -25,11 +27,13 @@ class SimplifiedGRUCell(RecurrentCell):
     """
 
     gates = ("candidate", "update")
+    keeps = MappingProxyType({"update": -1})
+    products = (2,)
 
     def transition(self, projected: Tensor, states: Tensors, weights: Tensors) -> Pair:
         (c,) = states
         (W,) = weights
-        z = projected + ops.matmul(c, W)  # (batch, 2 * units)
+        z = projected + self.recurrent_product(c, W)  # (batch, 2 * units)
         candidate = self.activation(z[:, : self.units])
         update = self.recurrent_activation(z[:, self.units :])
         c = update * candidate + (1 - update) * c
@@ -57,6 +61,8 @@ class SimplifiedGRUCell(RecurrentCell):
 class _RelevanceGatedCell(RecurrentCell):
     """The two forms of the full GRU: two gates in front, the candidate after them."""
 
+    products = (2, 1)
+
     def recurrent_weights(self) -> Tensors:
         W = ops.convert_to_tensor(self.recurrent_kernel)
         return W[:, : 2 * self.units], W[:, 2 * self.units :]
@@ -83,15 +89,18 @@ class GRUCell(_RelevanceGatedCell):
     """
 
     gates = ("update", "relevance", "candidate")
+    keeps = MappingProxyType({"update": -1})
 
     def transition(self, projected: Tensor, states: Tensors, weights: Tensors) -> Pair:
         (c,) = states
         W_ur, W_c = weights
         x_ur, x_c = self._split(projected)
-        gates = self.recurrent_activation(x_ur + ops.matmul(c, W_ur))  # (batch, 2 * units)
+        gates = self.recurrent_activation(
+            x_ur + self.recurrent_product(c, W_ur)
+        )  # (batch, 2 * units)
         update, relevance = ops.split(gates, 2, axis=1)
         relevant = relevance * c
-        candidate = self.activation(x_c + ops.matmul(relevant, W_c))
+        candidate = self.activation(x_c + self.recurrent_product(relevant, W_c, 1))
         c = update * candidate + (1 - update) * c
         return (c,), (gates, candidate, relevant)
 
@@ -138,14 +147,17 @@ class ResetAfterGRUCell(_RelevanceGatedCell):
     """
 
     gates = ("update", "reset", "candidate")
+    keeps = MappingProxyType({"update": 1})
 
     def transition(self, projected: Tensor, states: Tensors, weights: Tensors) -> Pair:
         (h,) = states
         U_zr, U_h = weights
         x_zr, x_h = self._split(projected)
-        gates = self.recurrent_activation(x_zr + ops.matmul(h, U_zr))  # (batch, 2 * units)
+        gates = self.recurrent_activation(
+            x_zr + self.recurrent_product(h, U_zr)
+        )  # (batch, 2 * units)
         update, reset = ops.split(gates, 2, axis=1)
-        remembered = ops.matmul(h, U_h)
+        remembered = self.recurrent_product(h, U_h, 1)
         candidate = self.activation(x_h + reset * remembered)
         h = update * h + (1 - update) * candidate
         return (h,), (gates, candidate, remembered)

@@ -1,12 +1,14 @@
 """Long short-term memory, without and with peepholes."""
 
+from types import MappingProxyType
 from typing import Any
 
 import keras
 from keras import ops
 
 from zoo.cells.activations import derivative
-from zoo.cells.base import RecurrentCell, product_gradient
+from zoo.cells.base import RecurrentCell, layer_normalize, product_gradient
+from zoo.cells.remember import Remember
 from zoo.cells.typing import Activation, Identifier, Pair, Shape, Tensor, Tensors
 
 
@@ -25,15 +27,22 @@ class LSTMCell(RecurrentCell):
     with the column blocks of `gates`. `keras.layers.LSTM` has the same equations with its blocks in
     the order update (input), forget, candidate, output.
 
+    With `layer_norm` the memory is normalised where it is shown, a<t> = Γ_o * g(LN(c<t>) + β), with
+    the weights `memory_gain` and `memory_shift`, (units,) each. The memory that `zoneout` holds is
+    not the one that is shown: c<t> in the last equation is as the one above it has it.
+
     Args:
         output_activation: g; "tanh" by default, None for a<t> = Γ_o * c<t>.
-        unit_forget_bias: whether b_f starts at 1, which keeps the memory at first
-            (Jozefowicz et al. 2015).
+        remember: see `RecurrentCell`; a number is how b_f starts, by default 1 (Jozefowicz et al.
+            2015). With chrono initialisation b_u = -b_f.
+        unit_forget_bias: the argument of Keras, in place of `remember`: True for 1, False for None.
 
     Other arguments, call arguments and errors: see `RecurrentCell`.
     """
 
     gates = ("candidate", "update", "forget", "output")
+    keeps = MappingProxyType({"forget": 1, "update": -1})
+    products = (4,)
 
     def __init__(
         self,
@@ -42,33 +51,42 @@ class LSTMCell(RecurrentCell):
         recurrent_activation: Identifier = "sigmoid",
         *,
         output_activation: Identifier = "tanh",
-        unit_forget_bias: bool = True,
+        remember: Remember = 1.0,
+        unit_forget_bias: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(units, activation, recurrent_activation, **kwargs)
+        if unit_forget_bias is not None:
+            remember = 1.0 if unit_forget_bias else None
+        super().__init__(units, activation, recurrent_activation, remember=remember, **kwargs)
         self.output_activation = keras.activations.get(output_activation)
-        self.unit_forget_bias = unit_forget_bias
 
     @property
     def state_size(self) -> list[int]:
         return [self.units, self.units]
 
-    def _initial_bias(self, shape: Shape, dtype: Any = None) -> Tensor:
-        bias = ops.reshape(self.bias_initializer(shape, dtype=dtype), (len(self.gates), self.units))
-        if self.unit_forget_bias:
-            forget = ops.one_hot(self.gates.index("forget"), len(self.gates), dtype="bool")
-            bias = ops.where(forget[:, None], ops.ones_like(bias), bias)
-        return ops.reshape(bias, shape)
+    def build(self, input_shape: Shape) -> None:
+        super().build(input_shape)
+        if self.layer_norm:
+            self.memory_gain, self.memory_shift = (
+                self.add_weight((self.units,), name=f"memory_{name}", initializer=start)
+                for name, start in (("gain", "ones"), ("shift", "zeros"))
+            )
+
+    def shown(self, c: Tensor) -> Tensor:
+        """g(c<t>), what the output gate shows."""
+        if self.layer_norm:
+            c = layer_normalize(c, self.memory_gain, self.memory_shift)
+        return self.output_activation(c)
 
     def transition(self, projected: Tensor, states: Tensors, weights: Tensors) -> Pair:
         a, c = states
         (W,) = weights
-        z = projected + ops.matmul(a, W)  # (batch, 4 * units)
+        z = projected + self.recurrent_product(a, W)  # (batch, 4 * units)
         candidate = self.activation(z[:, : self.units])
         gates = self.recurrent_activation(z[:, self.units :])  # (batch, 3 * units)
         update, forget, output = ops.split(gates, 3, axis=1)
         c = update * candidate + forget * c
-        shown = self.output_activation(c)
+        shown = self.shown(c)
         a = output * shown
         return (a, c), (candidate, gates, shown)
 
@@ -99,8 +117,7 @@ class LSTMCell(RecurrentCell):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
-            "output_activation": keras.activations.serialize(self.output_activation),
-            "unit_forget_bias": self.unit_forget_bias,
+            "output_activation": keras.activations.serialize(self.output_activation)
         }
 
 
@@ -121,6 +138,8 @@ class PeepholeLSTMCell(LSTMCell):
     - `peephole="full"`: (units, 3 * units), the equations above;
     - `peephole="diagonal"`: (3 * units,), each gate sees its own unit's memory only, and the output
       gate sees c<t> in place of c<t-1> (Gers & Schmidhuber 2000).
+
+    What a gate sees of the memory is not normalised by `layer_norm`.
 
     Args:
         peephole: "full" or "diagonal".
@@ -169,7 +188,7 @@ class PeepholeLSTMCell(LSTMCell):
     def transition(self, projected: Tensor, states: Tensors, weights: Tensors) -> Pair:
         a, c = states
         W, P = weights
-        z = projected + ops.matmul(a, W)  # (batch, 4 * units)
+        z = projected + self.recurrent_product(a, W)  # (batch, 4 * units)
         candidate = self.activation(z[:, : self.units])
         z_gates = z[:, self.units :]  # (batch, 3 * units)
         if self.peephole == "full":
@@ -184,7 +203,7 @@ class PeepholeLSTMCell(LSTMCell):
             c = update * candidate + forget * c
             output = self.recurrent_activation(z_output + P_output * c)
             gates = ops.concatenate([update, forget, output], axis=1)
-        shown = self.output_activation(c)
+        shown = self.shown(c)
         a = output * shown
         return (a, c), (candidate, gates, shown, c)
 

@@ -20,10 +20,12 @@ class RNNCell(RecurrentCell):
     (input_dim, units); `bias` is b_a. The output is a<t>; ŷ<t> = g(W_ya a<t> + b_y) is a
     `keras.layers.Dense` on top.
 
-    Arguments, call arguments and errors: see `RecurrentCell`; there is no `recurrent_activation`.
+    Arguments, call arguments and errors: see `RecurrentCell`; there is no `recurrent_activation`,
+    and no `remember`.
     """
 
     gates = ("activation",)
+    products = (1,)
 
     def __init__(self, units: int, activation: Identifier = "tanh", **kwargs: Any) -> None:
         # Naming the gates' activation here refuses it as an argument.
@@ -32,7 +34,7 @@ class RNNCell(RecurrentCell):
     def transition(self, projected: Tensor, states: Tensors, weights: Tensors) -> Pair:
         (a,) = states
         (W_aa,) = weights
-        a = self.activation(projected + ops.matmul(a, W_aa))
+        a = self.activation(projected + self.recurrent_product(a, W_aa))
         return (a,), (a,)
 
     def slopes(self, states: Tensors, residuals: Tensors) -> Tensors:

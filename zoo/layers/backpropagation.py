@@ -5,6 +5,7 @@ a<t-1>ᵀ dz<t> to the gradient of U at every step. Here the loop backwards in t
 gradient of the state and collects dz<t>; each weight gradient is then one product over all steps.
 """
 
+import functools
 from collections.abc import Callable
 
 from keras import ops
@@ -19,7 +20,7 @@ def recur(
     projected: Tensor,
     initial_states: Tensors,
     mask: Tensor | None,
-    keep: bool | None,
+    training: bool | None,
     reverse: bool = False,
 ) -> tuple[Tensor, Tensors]:
     """The states of a cell over a sequence, differentiable by `cell.backward`.
@@ -29,8 +30,9 @@ def recur(
         projected: `cell.project` of the whole sequence, (timesteps, batch, G * units).
         initial_states: list of (batch, units).
         mask: (timesteps, batch, 1) boolean or None; a state does not change where it is False.
-        keep: True keeps the gates of the forward pass for the gradient, as training wants; False
-            keeps nothing, and a gradient, if one is asked for, runs the forward pass again.
+        training: True draws the cell's zoneout, and keeps the gates of the forward pass for the
+            gradient; False keeps nothing, and a gradient, if one is asked for, runs the forward
+            pass again.
         reverse: whether to begin with the last step.
 
     Returns:
@@ -40,6 +42,7 @@ def recur(
     number_of_states = len(initial_states)
     if mask is not None:  # at its full size once, for a selection that need not broadcast at a step
         mask = ops.broadcast_to(mask, (*ops.shape(projected)[:2], cell.units))
+    drawn = cell.draw_zoneout(ops.shape(projected)[:2], training)
 
     @ops.custom_gradient
     def states_over_time(
@@ -47,16 +50,15 @@ def recur(
     ) -> tuple[Tensors, Callable[..., Tensors]]:
         initial = states_and_weights[:number_of_states]
         weights = states_and_weights[number_of_states:]
-        final, kept = _forward(cell, projected, initial, weights, mask, keep, reverse)
+        run = functools.partial(_forward, cell, projected, initial, weights, mask, drawn, reverse)
+        final, kept = run(keep=training)
         outputs = kept[0]
 
         def gradient(*upstream: Tensor) -> Tensors:
             if len(upstream) == 1:  # JAX hands over one tuple
                 (upstream,) = upstream
-            everything = kept
-            if not keep:
-                _, everything = _forward(cell, projected, initial, weights, mask, True, reverse)
-            return _backward(cell, everything, initial, weights, mask, upstream, reverse)
+            everything = kept if training else run(keep=True)[1]
+            return _backward(cell, everything, initial, weights, mask, drawn, upstream, reverse)
 
         return (outputs, *final), gradient
 
@@ -70,21 +72,23 @@ def _forward(
     initial: Tensors,
     weights: Tensors,
     mask: Tensor | None,
-    keep: bool | None,
+    drawn: Tensors,
     reverse: bool,
+    keep: bool | None,
 ) -> tuple[Tensors, Tensors]:
     """The loop of the recurrence: final states, and the states and residuals of all steps."""
 
     def step(states: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
-        projected, active = slices
+        projected, active, *drawn = slices
         new_states, residuals = cell.transition(projected, states, weights)
+        new_states = cell.zone_out(states, new_states, drawn)
         if active is not None:
             new_states = tuple(
                 ops.where(active, new, old) for new, old in zip(new_states, states, strict=True)
             )
         return new_states, (*new_states, *residuals) if keep else new_states[:1]
 
-    return scan(step, initial, (projected, mask), reverse=reverse)
+    return scan(step, initial, (projected, mask, *drawn), reverse=reverse)
 
 
 def _backward(
@@ -93,6 +97,7 @@ def _backward(
     initial: Tensors,
     weights: Tensors,
     mask: Tensor | None,
+    drawn: Tensors,
     upstream: Tensors,
     reverse: bool,
 ) -> Tensors:
@@ -106,11 +111,20 @@ def _backward(
     transposed = tuple(ops.transpose(weight) for weight in weights)
     d_outputs, *d_final = upstream
     slopes = cell.slopes(previous, residuals)
+    zoneout, count = any(cell.zoneout), len(drawn)
 
     def step(d_states: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
-        d_output, active, *slopes = slices
+        d_output, active, *others = slices
+        drawn, slopes = others[:count], others[count:]
         d_states = (d_states[0] + d_output, *d_states[1:])
-        d_projected, d_previous = cell.backward(d_states, slopes, transposed)
+        d_new: Tensors = d_states
+        if zoneout:  # what a state keeps of the one before passes by the step
+            nothing = tuple(map(ops.zeros_like, d_states))
+            d_new = cell.zone_out(nothing, d_states, drawn)
+            d_held = cell.zone_out(d_states, nothing, drawn)
+        d_projected, d_previous = cell.backward(d_new, slopes, transposed)
+        if zoneout:
+            d_previous = tuple(map(ops.add, d_previous, d_held))
         if active is not None:  # else the state was held, and its gradient passes by the step
             d_previous = tuple(
                 ops.where(active, through, by)
@@ -118,7 +132,8 @@ def _backward(
             )
         return d_previous, (d_projected,)
 
-    d_initial, (d_projected,) = scan(step, d_final, (d_outputs, mask, *slopes), reverse=not reverse)
+    sequences = (d_outputs, mask, *drawn, *slopes)
+    d_initial, (d_projected,) = scan(step, d_final, sequences, reverse=not reverse)
     if mask is not None:
         d_projected = ops.where(mask[..., :1], d_projected, ops.zeros_like(d_projected))
     d_weights = cell.weight_gradients(previous, residuals, d_projected)
