@@ -11,6 +11,7 @@ import pytest
 from support import ask_for_help
 from support.command_lines import Result, assert_refused
 from support.processes import run_script
+from support.refusals import refused
 from support.task_case import CASES
 
 from tasks.sentiment import Sentiment
@@ -110,6 +111,7 @@ def test_defaults_values_and_what_must_be_given(parse):
         ("--rate=1", "'--rate': 1.0 is not in the range 0<=x<1"),
         ("--heat=0", "'--heat': 0.0 is not in the range 0<x<=9"),
         ("--pairs=3", "'--pairs': 3 is odd"),
+        ("--remember=long", "or chrono:STEPS with 3 steps or more. Received: 'long'"),
         ("--format=", "'--format': it is empty: give a kind or leave the option out"),
         ("--bidirectional", "No such option '--bidirectional'"),
         ("--no-resume", "No such option '--no-resume'"),
@@ -136,6 +138,8 @@ def test_help(parse):
         ("--units=64 --format='a b' --no-tied", "--units 64 --format 'a b'"),
         ("--level=word --steps=3 --tied", "--level word"),
         ("--rate=0 --level=word --no-tied", "--rate 0.0 --level word --no-tied"),
+        ("--remember=4 --zoneout=0.1 --layer-norm", "--remember 4.0 --layer-norm --zoneout 0.1"),
+        ("--remember=chrono:200", "--remember chrono:200"),
         ("--steps=3 --out=o --resume --heat=1e-5", "--heat 1e-05 --steps 3"),
     ],
 )
@@ -149,6 +153,22 @@ def test_the_command_of_a_training_is_short_and_means_the_same(words, shown, par
     repeated.resolve()
     assert repeated.recorded() == options.recorded()
     assert not {"out", "resume", "overwrite"} & options.recorded().keys()
+
+
+def test_what_a_network_is_told_of_its_cells(parse):
+    assert parse()[0].recurrence()["cell_options"] == {}
+    for words, expected in (
+        ("--remember=0 --cell=gru", {"remember": 0.0}),
+        (
+            "--remember=chrono:9 --zoneout=0.5 --layer-norm",
+            {"remember": "chrono:9", "zoneout": 0.5, "layer_norm": True},
+        ),
+    ):
+        assert parse(*words.split())[0].recurrence()["cell_options"] == expected
+    refused(
+        "rnn has no gate that keeps: leave --remember out",
+        parse("--cell=rnn", "--remember=1")[0].recurrence,
+    )
 
 
 def test_sampling_without_options_is_free_and_has_a_new_seed():

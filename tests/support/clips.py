@@ -31,7 +31,7 @@ def numbered(frames=20, size=16, step=10):
 # A network and a training as small as can be.
 TINY = shlex.split(
     "--size=8 --channels=1 --frames=5 --units=3 --width=4 --filters=2 --batch-size=8 "
-    "--learning-rate=0.05 --epochs=6 --patience=6"
+    "--learning-rate=0.05 --epochs=6 --patience=6 --remember=chrono:5"
 )
 LABELS = ("still", "moved", "gone")
 

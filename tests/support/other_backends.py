@@ -12,6 +12,7 @@ import numpy as np
 
 from support import chains, label_paths
 from support import tiny_training as tiny
+from support.cell_case import check_drawn_zoneout
 from support.layer_case import CASES, LayerCase, differentiate, loss_and_outputs, with_states
 from support.sequences import MASK, build_cell, sample
 from zoo import training
@@ -43,6 +44,8 @@ def cases():
     return {
         **CASES,
         **{n: of_cell(n, Recurrence, MASK) for n in ("reset_after_gru", "diagonal_peephole_lstm")},
+        "zoneout": of_cell("zoneout_lstm", Recurrence, MASK),
+        "layer normalization": of_cell("normalized_gru", Recurrence, FIRST_STEP_COUNTS),
         "connectionist": LayerCase(label_paths.Losses, (label_paths.spoilt(),)),
         "gru in RNN": of_cell("gru", keras.layers.RNN, FIRST_STEP_COUNTS),
     }
@@ -158,3 +161,4 @@ if __name__ == "__main__":
     path = Path(sys.argv[1])
     np.savez(path, **numbers())
     check_resume(path.parent)
+    check_drawn_zoneout("lstm")

@@ -17,7 +17,7 @@ from zoo.text.special_tokens import END_ID, UNKNOWN_ID
 # A network and a training as small as can be.
 TINY = shlex.split(
     "--units=8 --layers=1 --batch-size=4 --learning-rate=0.03 --dropout=0.1 --epochs=3 "
-    "--patience=3 --no-augment"
+    "--patience=3 --no-augment --remember=2 --zoneout=0.05"
 )
 RATE = 8_000
 HERTZ = {"la": 250, "mi": 600, "so": 1_200, "ti": 2_400}

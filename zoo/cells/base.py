@@ -1,7 +1,7 @@
 """What all recurrent cells share: weights in named column blocks, and the two halves of a step."""
 
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from numbers import Integral
 from types import MappingProxyType
 from typing import Any
@@ -227,9 +227,8 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         # of three axes by two is a batch of small ones.
         projected = ops.matmul(flatten_steps(x), self.kernel)
         if self.layer_norm:
-            products = ops.split(projected, self._ends_of_products(), axis=-1)
-            gains = self._gains(self.kernel_gain)
-            projected = ops.concatenate([*map(layer_normalize, products, gains)], axis=-1)
+            products = map(self._by_product, (projected, self.kernel_gain))
+            projected = ops.concatenate([*map(layer_normalize, *products)], axis=-1)
         if self.use_bias:
             projected = ops.add(projected, self.bias)
         return ops.reshape(projected, (*ops.shape(x)[:-1], projected.shape[-1]))
@@ -239,13 +238,12 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         product = ops.matmul(state, weights)
         if not self.layer_norm:
             return product
-        return layer_normalize(product, self._gains(self.recurrent_gain)[place])
+        return layer_normalize(product, self._by_product(self.recurrent_gain)[place])
 
-    def _ends_of_products(self) -> list[int]:
-        return [self.units * gates for gates in accumulate(self.products[:-1])]
-
-    def _gains(self, gain: Tensor) -> list[Tensor]:
-        return ops.split(gain, self._ends_of_products())
+    def _by_product(self, tensor: Tensor) -> list[Tensor]:
+        """The columns (..., gates * units) of each of `products`."""
+        ends = accumulate(self.units * gates for gates in self.products)
+        return [tensor[..., start:end] for start, end in pairwise([0, *ends])]
 
     def step(
         self, projected: Tensor, states: Tensors, training: bool = False
