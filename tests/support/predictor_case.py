@@ -139,9 +139,13 @@ def _cases():
         yield name, _case(given, data, clips.classifier, classes, encoder)
     for head in ("crf", "softmax"):
         yield f"tagger, {head}", _case(ODD_TEXTS, (tagged(SENTENCES),), tagger, head)
-    for level in ("character", "word"):
-        make = language_modelling.predictor_of
-        yield f"language model of {level}s", _case(_STORIES, (_DOCUMENTS,), make, level)
+    every_option = {"layer_norm": True, "zoneout": 0.1, "remember": "chrono:9"}
+    for level, options in (("character", every_option), ("word", {})):
+        make, data = language_modelling.predictor_of, (_DOCUMENTS,)
+        yield (
+            f"language model of {level}s",
+            _case(_STORIES, data, make, level, cell_options=options),
+        )
     for kind in ("ranked", "parts"):
         make = music_pieces.predictor_of
         yield f"music, {kind}", _case(_CHORDS, (_pieces(kind),), make, kind)
