@@ -29,7 +29,7 @@ class AttentionDecoder(keras.layers.Layer):
         attention: kind of attention, see `Attention`, or None: the output is a<t>.
         input_feeding: whether ã<t-1> is read too; needs attention.
         dropout: fraction of values set to 0 between layers in training. Inside the loop of
-            `input_feeding` there is none, nor that of a cell.
+            `input_feeding` there is none, nor that of a cell, nor is zoneout drawn.
 
     Call arguments:
         sequences: x, (batch, timesteps, input_dim).

@@ -42,7 +42,7 @@ class Recurrence(keras.layers.RNN):
         initial_state: list of (batch, units); zeros by default.
         mask: (batch, timesteps) or (batch, timesteps, 1), boolean; the state does not change
             where it is False.
-        training: whether the cell's dropout applies.
+        training: whether the cell's dropout and zoneout draw.
 
     Returns:
         The last output, (batch, units), or with `return_sequences` all of them,
@@ -86,7 +86,7 @@ class Recurrence(keras.layers.RNN):
             x: (timesteps, batch, input_dim).
             initial_state: list of (batch, units).
             mask: (timesteps, batch, 1), boolean, or None.
-            training: whether a gradient is going to be asked for.
+            training: whether a gradient is going to be asked for, and zoneout draws.
 
         Returns:
             The outputs, (timesteps, batch, units), each at its own step in both directions, and the
