@@ -9,6 +9,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 
 from support import chains, label_paths
 from support import tiny_training as tiny
@@ -157,8 +158,17 @@ def check_resume(folder):
         np.testing.assert_array_equal(one, other)
 
 
+def check_refused_zoneout():
+    """In the loop of Keras on JAX there is no drawing, but one line that says so."""
+    cell = build_cell("lstm", zoneout=0.5)
+    if keras.backend.backend() == "jax":
+        with pytest.raises(ValueError, match="On JAX zoneout cannot be drawn within a loop"):
+            keras.layers.RNN(cell)(sample(cell)[0], training=True)
+
+
 if __name__ == "__main__":
     path = Path(sys.argv[1])
     np.savez(path, **numbers())
     check_resume(path.parent)
     check_drawn_zoneout("lstm")
+    check_refused_zoneout()

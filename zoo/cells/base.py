@@ -160,7 +160,8 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
     def _rates(self, zoneout: float | Sequence[float]) -> tuple[float, ...]:
         number = 1 if isinstance(self.state_size, int) else len(self.state_size)
         rates = (zoneout,) * number if isinstance(zoneout, (int, float)) else tuple(zoneout)
-        if len(rates) != number or not all(0 <= rate < 1 for rate in rates):
+        right = (isinstance(rate, (int, float)) and 0 <= rate < 1 for rate in rates)
+        if len(rates) != number or not all(right):
             raise ValueError(
                 f"`zoneout` must be in [0, 1), or {number} such rates. Received: {zoneout!r}"
             )

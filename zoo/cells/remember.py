@@ -8,6 +8,7 @@ Remember: TypeAlias = float | str | None
 """A bias, "chrono:STEPS", or None."""
 
 _CHRONO = "chrono:"
+_MOST_DIGITS = 9  # a damaged file may have more than a float holds
 
 
 def parse_remember(remember: Remember) -> Remember:
@@ -21,7 +22,7 @@ def parse_remember(remember: Remember) -> Remember:
         A float, "chrono:STEPS" or None.
 
     Raises:
-        ValueError: if it is none of them, or STEPS is below 3.
+        ValueError: if it is none of them, or STEPS is below 3 or above 999,999,999.
     """
     if remember is None or longest_memory(remember):
         return remember
@@ -42,4 +43,6 @@ def longest_memory(remember: Remember) -> int:
     if not isinstance(remember, str) or not remember.startswith(_CHRONO):
         return 0
     steps = remember.removeprefix(_CHRONO)
-    return int(steps) if steps.isascii() and steps.isdecimal() and int(steps) >= 3 else 0
+    if not steps.isascii() or not steps.isdecimal() or len(steps) > _MOST_DIGITS:
+        return 0
+    return int(steps) if int(steps) >= 3 else 0
