@@ -16,6 +16,7 @@ from support.task_case import CASES, FILES
 import zoo
 from tasks.sentiment import Options, Sentiment
 from zoo.application import TrainingOptions, cards, runs, workflow
+from zoo.errors import UserError
 from zoo.predictors import folders, presets
 
 TRAINED_FILES = FILES | CASES["sentiment"].files
@@ -105,6 +106,11 @@ def test_the_optimizer_is_that_of_the_options():
     constant = workflow._optimizer(TrainingOptions(learning_rate=0.25, schedule="constant"), 10)
     assert float(constant.learning_rate) == 0.25
     assert constant.get_config()["norm_order"] == 2
+    for schedule, end in (("cosine", 0.0), ("constant", 0.25)):
+        options = TrainingOptions(learning_rate=0.25, schedule=schedule, warm_up=0.2)
+        rate = workflow._optimizer(options, 10)._learning_rate
+        rates = [float(rate(step)) for step in (0, 1, 2, 10)]
+        assert rates == pytest.approx([0.0, 0.125, 0.25, end], abs=1e-6)
 
 
 @pytest.fixture
@@ -264,6 +270,9 @@ def test_a_resumed_run_has_its_own_settings(sentiment, unfinished):
     path = unfinished / "run" / "settings.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schedule": "constant"}))
     assert runs.restored(given, ["out", "epochs"]).epochs == 99
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"warm_up": 0.1}))
+    with pytest.raises(UserError, match="was begun with epochs = 15"):
+        runs.restored(given, ["out", "epochs"])
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,9 @@ class TrainingOptions(DataOptions):
         "Of the learning rate; cosine falls to 0 over all epochs.",
         choices=("constant", "cosine"),
     )
+    warm_up: float = option(
+        0.0, "Part of the training in which the learning rate rises from 0.", least=0, below=1
+    )
     clip_norm: float = option(1.0, "Largest global norm of the gradient.", above=0)
     clip_order: str = option("2", "Which norm: L1 or L2.", choices=("1", "2"))
     mixed_precision: bool = option(False, "Compute in bfloat16, keep weights in float32.")

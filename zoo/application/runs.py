@@ -36,7 +36,8 @@ def restored(options: TrainingOptions, given: Collection[str]) -> Any:
             f"{options.out} holds no finished epoch to resume after: train without --resume"
         )
     # More epochs change a schedule that falls over all of them, hence also those already done.
-    free = ("patience", "epochs") if stored.get("schedule") == "constant" else ("patience",)
+    constant = stored.get("schedule") == "constant" and not stored.get("warm_up")
+    free = ("patience", "epochs") if constant else ("patience",)
     for name in sorted(set(given) & stored.keys() - {*free}):
         if getattr(options, name) != stored[name]:
             raise UserError(

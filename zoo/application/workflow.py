@@ -224,8 +224,12 @@ def load(task: Task, model: str | Path | None = None) -> Any:
 def _optimizer(options: Any, steps: int) -> keras.optimizers.Optimizer:
     """Adam with clipped gradients; `steps` is the length of the whole training."""
     rate, order = options.learning_rate, int(options.clip_order)
-    if options.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    decay, rising = keras.optimizers.schedules.CosineDecay, round(options.warm_up * steps)
+    if rising:
+        end = float(options.schedule == "constant")  # what remains of it
+        rate = decay(0.0, steps - rising, end, warmup_target=rate, warmup_steps=rising)
+    elif options.schedule == "cosine":
+        rate = decay(rate, steps)
     return training.ClippedAdam(rate, clip_norm=options.clip_norm, norm_order=order)
 
 
