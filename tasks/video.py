@@ -29,7 +29,8 @@ class Options(TrainingOptions):
     patience: int = 40
     monitor: str = option("loss", choices=("loss", "accuracy"))
     batch_size: int = 16
-    learning_rate: float = 3e-3
+    learning_rate: float = 1.5e-3
+    warm_up: float = 0.1
     pooling: str | None = option(
         None,
         "How the steps become one vector.",
