@@ -12,9 +12,10 @@ from . import (
 )
 from .classification import ClassificationTask
 from .options import TrainingOptions, option
-from .task import Card, Metric, Published, Task, Verb
+from .task import Application, Card, Metric, Published, Task, Verb
 
 __all__ = [
+    "Application",
     "Card",
     "ClassificationTask",
     "Metric",

@@ -108,15 +108,34 @@ class Baseline(Protocol):
     def evaluate(self, examples: Any) -> dict[str, Any]: ...
 
 
-class Task:
-    """One application: a module in `tasks/` subclasses it and calls `command_line.run`.
+class Application:
+    """What has a command line of verbs: a module in `tasks/` subclasses it.
 
     Everything that needs TensorFlow is reached through `zoo.…` inside the methods, so that the
     command line can parse arguments and print help without loading it.
 
     Attributes:
-        name: of the module in `tasks/`, and the beginning of the names of its models.
+        name: of the module in `tasks/`.
         summary: one line for `--help`.
+        verbs: what it can do; the first one is done where none is asked for.
+    """
+
+    name: str
+    summary: str
+    verbs: tuple[Verb, ...] = ()
+
+    @property
+    def program(self) -> str:
+        """How its command line is called: `python -m tasks.NAME`, or as a file of a user's own."""
+        spec = getattr(sys.modules.get(type(self).__module__), "__spec__", None)
+        return f"python -m {spec.name}" if spec else f"python {shlex.quote(sys.argv[0])}"
+
+
+class Task(Application):
+    """An application with models: it calls `command_line.run`, which adds the verbs of all tasks.
+
+    Attributes:
+        name: of the module in `tasks/`, and the beginning of the names of its models.
         corpus: the kind of its data, the name of a module of `zoo.datasets`.
         files: what `--data` takes.
         dataset: the default corpus.
@@ -126,14 +145,12 @@ class Task:
         card: what model cards say.
         options: a dataclass, those of `train`.
         predict_options: a dataclass, those of `predict`.
-        verbs: further verbs.
+        verbs: further verbs, after those that every task has.
         replicas: whether training may use all GPUs of the host.
         predicted_together: inputs that `predict` takes at a time, so that a long pipe gives results
             as it goes.
     """
 
-    name: str
-    summary: str
     corpus: str
     files: str = "CSV, TSV or JSON Lines"
     dataset: str
@@ -143,15 +160,8 @@ class Task:
     card: Card
     options: type[TrainingOptions] = TrainingOptions
     predict_options: type[ModelOptions] = ModelOptions
-    verbs: tuple[Verb, ...] = ()
     replicas: bool = True
     predicted_together: int = 1024
-
-    @property
-    def program(self) -> str:
-        """How its command line is called: `python -m tasks.NAME`, or as a file of a user's own."""
-        spec = getattr(sys.modules.get(type(self).__module__), "__spec__", None)
-        return f"python -m {spec.name}" if spec else f"python {shlex.quote(sys.argv[0])}"
 
     def model_name(self, options: Any) -> str:
         """The name of a trained model: `<task>_<architecture>_<dataset>`."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from zoo import application
 from zoo.application.options import DataOptions, ModelOptions, argument, fixed, option
-from zoo.application.task import Output, Task, Verb
+from zoo.application.task import Application, Output, Task, Verb
 from zoo.cells import CELLS
 from zoo.serving import FORMATS
 from zoo.text.normalization import printable
@@ -63,8 +63,10 @@ class CompareOptions:
     )
 
 
-def of_task(task: Task) -> list[Verb]:
+def of_task(task: Application) -> list[Verb]:
     """The verbs of a task, in the order of use."""
+    if not isinstance(task, Task):
+        return [*task.verbs]
     return [
         Verb(train, "Train a network, test it, save it (the default).", (task.options,)),
         Verb(evaluate, "Measure a saved model on test data.", (EvaluateOptions,)),

@@ -4,17 +4,44 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
 _TRAIN, _VALIDATION, _MUTED = "#2a6f97", "#e07a1f", "#8a8f98"
 _DOTS_PER_INCH = 120
 _MOST_LABELS = 30
+_FEW_POINTS = 30  # of a curve get marks
 _INCHES_PER_TOKEN, _LEAST_INCHES, _MOST_INCHES = 0.3, 2.5, 30
+
+
+class Curve(NamedTuple):
+    """A named curve; those of one name have one colour, in all panels of a picture.
+
+    Attributes:
+        name: for the legend.
+        x, y: (points,); where y is not finite there is a gap.
+        style: solid, or as matplotlib has it.
+    """
+
+    name: str
+    x: ArrayLike
+    y: ArrayLike
+    style: str = "-"
+
+
+class Panel(NamedTuple):
+    """Curves in one frame; `logarithmic` is of the vertical axis."""
+
+    title: str
+    x_label: str
+    y_label: str
+    curves: Sequence[Curve]
+    logarithmic: bool = False
 
 
 def save_figure(figure: Figure, path: str | Path, dots_per_inch: int = _DOTS_PER_INCH) -> None:
@@ -66,6 +93,33 @@ def _tidy(axes: Axes) -> None:
     """Leaves of the frame what helps to read values off."""
     axes.grid(axis="y", color=_MUTED, alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def panels(contents: Sequence[Panel], path: str | Path, columns: int = 2) -> None:
+    """Draws panels of curves, so many beside each other, with one legend for all."""
+    rows = math.ceil(len(contents) / columns)
+    columns = min(columns, len(contents))
+    figure = Figure(figsize=(1.9 + 4.2 * columns, 3.2 * rows), layout="constrained")
+    names = list(dict.fromkeys(curve.name for panel in contents for curve in panel.curves))
+    lines: dict[str, Any] = {}
+    frames = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes, panel in zip(frames, contents, strict=False):
+        for curve in panel.curves:
+            y = np.asarray(curve.y, float)
+            y = np.where(np.isfinite(y) & ((y > 0) | (not panel.logarithmic)), y, np.nan)
+            colour = f"C{names.index(curve.name) % 10}"
+            mark = "." if len(y) < _FEW_POINTS else None
+            (line,) = axes.plot(curve.x, y, curve.style, color=colour, marker=mark)
+            if curve.name not in lines or curve.style == "-":
+                lines[curve.name] = line
+        axes.set_yscale("log" if panel.logarithmic else "linear")
+        axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
+        axes.set_title(panel.title, loc="left", fontsize=10)
+        _tidy(axes)
+    for axes in frames[len(contents) :]:
+        axes.set_axis_off()
+    figure.legend(lines.values(), lines, loc="outside right upper", frameon=False, fontsize=8)
+    save_figure(figure, path)
 
 
 def confusion_matrix(

@@ -14,19 +14,19 @@ import click
 from zoo.application import verbs
 from zoo.application.command_line import terminal
 from zoo.application.command_line.parameters import AS_JSON, HELP, as_json, parameters, values_of
-from zoo.application.task import Task, Verb
+from zoo.application.task import Application, Verb
 from zoo.errors import EXTRAS, MissingPackageError, UserError
 from zoo.predictors.silence import silence_stderr
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
-def run(task: Task) -> None:
+def run(task: Application) -> None:
     """Runs a task's command line and exits, with the code that `execute` returns."""
     sys.exit(execute(commands_of(task), prog_name=task.program))
 
 
-def commands_of(task: Task) -> click.Group:
+def commands_of(task: Application) -> click.Group:
     """The click command of a task, with its verbs."""
     return _TaskCommands(task)
 
@@ -92,22 +92,24 @@ def _heeded_interrupt() -> Iterator[None]:
 
 
 class _TaskCommands(click.Group):
-    """A group whose default verb is `train`."""
+    """A group whose default verb is the first, of a task with models `train`."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Application) -> None:
+        commands = [command_of(verb, task) for verb in verbs.of_task(task)]
+        self.default = str(commands[0].name)
         super().__init__(
-            help=f"{task.summary}\n\nWithout a verb: train with the defaults.",
+            help=f"{task.summary}\n\nWithout a verb: {self.default} with the defaults.",
             context_settings={"help_option_names": HELP},
         )
-        for verb in verbs.of_task(task):
-            self.add_command(command_of(verb, task))
+        for command in commands:
+            self.add_command(command)
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(self.commands)  # in the order of use, not of the alphabet
 
     def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
         if not arguments or (arguments[0].startswith("-") and arguments[0] not in HELP):
-            arguments = ["train", *arguments]
+            arguments = [self.default, *arguments]
         return super().parse_args(context, arguments)
 
     def resolve_command(self, context: click.Context, arguments: list[str]) -> Any:
@@ -117,7 +119,7 @@ class _TaskCommands(click.Group):
         return super().resolve_command(context, arguments)
 
 
-def command_of(verb: Verb, task: Task | None = None) -> click.Command:
+def command_of(verb: Verb, task: Application | None = None) -> click.Command:
     """The click command of a verb, of a task or of none."""
 
     def callback(**values: Any) -> Any:

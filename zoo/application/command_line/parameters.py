@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from zoo.application.options import OF_THE_CALL, Declared, declared
-from zoo.application.task import Task
+from zoo.application.task import Application
 
 HELP = ["-h", "--help"]
 AS_JSON = "as_json"
@@ -44,7 +44,7 @@ def as_json() -> click.Option:
     )
 
 
-def parameters(*options: type, task: Task | None = None) -> list[Any]:
+def parameters(*options: type, task: Application | None = None) -> list[Any]:
     """The arguments and options of click for dataclasses of options.
 
     Args:
@@ -65,7 +65,7 @@ def values_of(options: type, values: dict[str, Any]) -> Any:
     return options(**{name: value for name, value in values.items() if name in names})
 
 
-def _parameter(field: Declared, task: Task | None) -> click.Parameter:
+def _parameter(field: Declared, task: Application | None) -> click.Parameter:
     about = field.about
     if "metavar" in about:
         return click.Argument(

@@ -1,0 +1,3 @@
+from . import agreement, explosion, flow, problems, readers
+
+__all__ = ["agreement", "explosion", "flow", "problems", "readers"]

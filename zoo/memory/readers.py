@@ -1,0 +1,132 @@
+"""Networks of one recurrent layer for the problems, and their training, update by update."""
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from zoo.cells import CELLS, RecurrentCell
+from zoo.cells.gru import GRUCell, ResetAfterGRUCell, SimplifiedGRUCell
+from zoo.cells.lstm import LSTMCell
+from zoo.layers import Recurrence
+from zoo.memory.problems import Problem
+from zoo.networks.seeds import seeded
+from zoo.training import ClippedAdam
+
+VALIDATION = 500  # examples, the same at each look
+
+# The gate that keeps the memory, and the sign of the bias that opens it.
+_KEEPERS = {
+    SimplifiedGRUCell: ("update", -1),
+    GRUCell: ("update", -1),
+    ResetAfterGRUCell: ("update", 1),
+    LSTMCell: ("forget", 1),
+}
+
+
+class Trained(NamedTuple):
+    """How a training went.
+
+    Attributes:
+        looks: (updates so far, figure on validation) at each look.
+        solved_after: the updates after which the goal was reached first, None if it never was.
+    """
+
+    looks: list[tuple[int, float]]
+    solved_after: int | None
+
+    @property
+    def figure(self) -> float:
+        """At the last look."""
+        return self.looks[-1][1]
+
+
+def can_remember(cell: str) -> bool:
+    """Whether a cell, by its name in `CELLS`, has a gate that keeps: see `remember`."""
+    return issubclass(CELLS[cell], tuple(_KEEPERS))
+
+
+def remember(cell: RecurrentCell, bias: float) -> None:
+    """Starts the gate that keeps with this bias: of a built cell with such a gate.
+
+    The forget gate of an LSTM and the update gate of the reset-after GRU get it as it is, the
+    update gate of the other GRUs, which keep where it is near 0, with the opposite sign. A gate of
+    bias b keeps σ(b) of the memory at each step, half of it over about 0.7 eᵇ steps.
+    """
+    gate, sign = next(kept for kind, kept in _KEEPERS.items() if isinstance(cell, kind))
+    values = np.array(keras.ops.convert_to_numpy(cell.bias))
+    values[cell.columns(gate)] = sign * bias
+    cell.bias.assign(values)
+
+
+@seeded
+def build(
+    problem: Problem,
+    cell: str,
+    units: int,
+    *,
+    remembers: float | None = None,
+    seed: int | None = None,
+    gain: float = 1.0,
+    **options: Any,
+) -> keras.Model:
+    """A recurrence that reads a problem and a dense layer that answers at its last steps.
+
+    Args:
+        problem: what it reads.
+        cell: name of a cell in `CELLS`.
+        units: of the cell.
+        remembers: None, or the bias with which the gate that keeps starts, see `remember`.
+        seed: of the initial weights.
+        gain: of the orthogonal recurrent weights, the size of each singular value of a gate's.
+        **options: further arguments of the cell.
+
+    Returns:
+        A `keras.Model`, (batch, timesteps, width) -> (batch, answers, outputs); its layers
+        "recurrence" and "answers".
+    """
+    inputs = keras.Input((None, problem.width))
+    options |= {"recurrent_initializer": keras.initializers.Orthogonal(gain)}
+    made = CELLS[cell](units, **options)
+    x = Recurrence(made, return_sequences=problem.answers > 1, name="recurrence")(inputs)
+    x = x[:, -problem.answers :] if problem.answers > 1 else x[:, None]
+    model = keras.Model(inputs, keras.layers.Dense(problem.outputs, name="answers")(x))
+    if remembers is not None:
+        remember(made, remembers)
+    return model
+
+
+def train(
+    model: keras.Model,
+    problem: Problem,
+    *,
+    updates: int,
+    batch_size: int = 32,
+    learning_rate: float = 0.003,
+    seed: int = 1,
+    every: int = 50,
+    stop: bool = True,
+) -> Trained:
+    """Trains on new examples at each update, by Adam on gradients clipped at an L2 norm of 1.
+
+    Args:
+        model: as `build` returns it.
+        problem: what it learns.
+        updates, batch_size, learning_rate: of the training.
+        seed: of the examples; those of the validation are others.
+        every: so many updates lie between two looks at the validation.
+        stop: whether the training ends when the problem is solved.
+    """
+    model.compile(ClippedAdam(learning_rate), problem.loss)
+    generator, looks, solved_after = np.random.default_rng(seed), [], None
+    x, y = problem.sample(np.random.default_rng([seed, 1]), VALIDATION)
+    for update in range(1, updates + 1):
+        model.train_on_batch(*problem.sample(generator, batch_size))
+        if update % every and update != updates:
+            continue
+        looks.append((update, problem.figure(y, model.predict_on_batch(x))))
+        if problem.solved(looks[-1][1]):
+            solved_after = solved_after or update
+            if stop:
+                break
+    return Trained(looks, solved_after)
