@@ -8,12 +8,10 @@ python -m tasks.memory gradients --out gradients.png
 python -m tasks.memory --help
 """
 
+import itertools
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 import zoo
 from zoo.application import Application, Verb, option
@@ -21,13 +19,13 @@ from zoo.application.command_line import run
 from zoo.application.options import seed_option
 from zoo.application.task import Output
 from zoo.cells import CELLS
+from zoo.errors import UserError
 
 GATES = ("default", "remembering")
 _EXAMPLES = 16  # on which gradients are measured
 _SHOWN = (1, 10, 20, 50, 100, 200, 500, 1000)  # distances of which a row tells
 _LITTLE = 0.01  # of a gradient
 _BETWEEN = (6, 10, 21, 42, 84, 168)  # words
-_LAST = 20  # updates whose mean loss is the last one
 
 
 @dataclass
@@ -50,12 +48,14 @@ class Networks:
     seed: int = seed_option(1, "Of initial weights and of examples.")
     out: str | None = option(None, "PNG of the curves.", file=True)
 
-    def variants(self) -> Iterator[tuple[str, str]]:
+    def variants(self) -> list[tuple[str, str]]:
         """The cells, with default gates and with gates that remember where they have them."""
-        for cell in dict.fromkeys(self.cells or CELLS):
-            for gates in dict.fromkeys(self.gates or GATES):
-                if gates == "default" or zoo.memory.readers.can_remember(cell):
-                    yield cell, gates
+        cells, gates = dict.fromkeys(self.cells or CELLS), dict.fromkeys(self.gates or GATES)
+        keeps = zoo.memory.readers.can_remember
+        found = [(c, g) for c in cells for g in gates if g == "default" or keeps(c)]
+        if not found:
+            raise UserError(f"{', '.join(cells)} has no gate that keeps: give another --cell")
+        return found
 
     def build(self, problem: Any, cell: str, gates: str, **more: Any) -> Any:
         """An untrained network for a problem."""
@@ -63,11 +63,11 @@ class Networks:
         options = {"remembers": remembers, "seed": self.seed, **more}
         return zoo.memory.readers.build(problem, cell, self.units, **options)
 
-    def train(self, model: Any, problem: Any, stop: bool = True) -> Any:
+    def train(self, model: Any, problem: Any, **more: Any) -> Any:
         """Trains a network; see `zoo.memory.readers.train`."""
         names = ("updates", "batch_size", "learning_rate", "seed")
         chosen = {name: getattr(self, name) for name in names}
-        return zoo.memory.readers.train(model, problem, stop=stop, **chosen)
+        return zoo.memory.readers.train(model, problem, **chosen, **more)
 
 
 @dataclass
@@ -111,14 +111,15 @@ def gradients(task: Application, options: GradientOptions, output: Output) -> di
                     "weights": weights,
                     "accuracy": accuracy,
                     "below_1_percent_at": reach,
+                    "distance": [*range(options.steps + 1)],
                     "gradient": measured.relative.tolist(),
                     "norm_of_product": measured.product.tolist(),
                     "product_of_norms": measured.norms.tolist(),
                     "bound_of_a_norm": measured.bound,
                 }
             )
-    if options.out:
-        _draw_gradients(found, options.out)
+    axes = ("distance", "gradient", "norm_of_product")
+    _draw(found, ("gates", "weights"), axes, options.out, logarithmic=True)
     return {"steps": options.steps, "chance": problem.chance, "networks": found}
 
 
@@ -126,43 +127,43 @@ def gradients(task: Application, options: GradientOptions, output: Output) -> di
 class AgreementOptions(Networks):
     """What `agreement` takes."""
 
-    trained: int = option(
-        21, "Most words between noun and verb in training; the fewest are 6.", least=6
-    )
+    short: int = option(21, "Most words in short training; the fewest are 6.", least=6)
+    long: int = option(42, "Words in long training.", least=6)
     words: tuple[int, ...] = option(
         (),
-        f"Words between in a test; can be repeated.  [default: {', '.join(map(str, _BETWEEN))}]",
+        f"Words in a test; can be repeated.  [default: {', '.join(map(str, _BETWEEN))}]",
         least=6,
     )
     examples: int = option(500, "Sentences of a test.", least=1)
-    updates: int = option(700, "Updates of a network.", least=1)
+    updates: int = option(700, "Most updates of a network.", least=1)
 
 
 def agreement(task: Application, options: AgreementOptions, output: Output) -> dict[str, Any]:
     """Measures whether was and were agree with a noun so many words before."""
     grammar = zoo.memory.agreement
     words = list(dict.fromkeys(options.words or _BETWEEN))
-    learnt = grammar.agreement(range(6, options.trained + 1))
-    example = grammar.sentence(np.random.default_rng(options.seed), 21)
+    trainings = {
+        f"6-{options.short}": range(6, options.short + 1),
+        f"{options.long}": [options.long],
+    }
+    example = grammar.sentence(options.seed, 21)
     output.line(
-        f"Share of was and were that is right, by the words between noun and verb, as in\n{example}"
-        f"\nTrained on 6 to {options.trained} words; chance {learnt.chance}"
+        "Share of was and were that is right, by the words between noun and verb, trained on short "
+        f"sentences\nand on long ones; chance 0.5. With 21 words: {example}"
     )
-    table, found = _Table(output, "cell", "gates", *map(str, words)), []
-    for cell, gates in options.variants():
-        model = options.build(learnt, cell, gates)
-        options.train(model, learnt, stop=False)
-        accuracy = []
-        for between in words:
-            test = np.random.default_rng([options.seed, between])
-            x, y = grammar.agreement([between]).sample(test, options.examples)
-            accuracy.append(learnt.figure(y, model.predict_on_batch(x)))
-        table.row(cell, gates, *accuracy)
-        found.append({"cell": cell, "gates": gates, "x": words, "y": accuracy})
-    _draw_by_gates(found, "accuracy", "words between noun and verb", options.out)
-    for row in found:
-        row["accuracy"] = dict(zip(row.pop("x"), row.pop("y"), strict=True))
-    return {"chance": learnt.chance, "example": str(example), "networks": found}
+    names = ("cell", "gates", "trained on", "updates", *map(str, words))
+    table, found = _Table(output, *names), []
+    for (cell, gates), (name, lengths) in itertools.product(options.variants(), trainings.items()):
+        problem, goal = (grammar.agreement(chosen) for chosen in (lengths, lengths[-1:]))
+        model = options.build(problem, cell, gates)
+        run = options.train(model, problem, validation=goal)
+        tests = (options.examples, options.seed)
+        accuracy = [grammar.accuracy(model, between, *tests) for between in words]
+        table.row(cell, gates, name, run.looks[-1][0], *accuracy)
+        row = {"cell": cell, "gates": gates, "trained_on": name, "updates": run.looks[-1][0]}
+        found.append(row | {"solved": run.solved, "words": words, "accuracy": accuracy})
+    _draw(found, ("gates", "trained_on"), ("words", "accuracy"), options.out)
+    return {"chance": 0.5, "example": str(example), "networks": found}
 
 
 @dataclass
@@ -200,44 +201,30 @@ def explode(task: Application, options: ExplodeOptions, output: Output) -> dict[
     found = []
     for clipping, way in ways.items():
         run = explosion.descend(problem, way, **chosen)
-        last = float(np.mean(run.losses[-_LAST:]))
-        outcome = f"not a number from update {run.broken_at} on"
-        if run.broken_at is None:
-            learnt = last < problem.chance / 2
-            outcome = (
-                f"finite; {'it learns' if learnt else 'nothing is learnt'} ({last:.3f} at last)"
-            )
-        for name, values in (("loss", run.losses), ("norm", run.norms)):
-            at = [float(values[n - 1]) for n in (*shown, options.updates)]
-            table.row(
-                clipping if name == "loss" else "", name, *at, outcome if name == "loss" else ""
-            )
+        loss, norm = (
+            [float(values[n - 1]) for n in (*shown, options.updates)]
+            for values in (run.losses, run.norms)
+        )
+        table.row(clipping, "loss", *loss, _outcome(run, problem.chance))
+        table.row("", "norm", *norm, "")
         found.append(
             {
                 "clipping": clipping,
                 "broken_at": run.broken_at,
-                "last_loss": _finite(last),
+                "last_loss": _finite(run.last_loss),
                 "losses": [*map(_finite, run.losses.tolist())],
                 "norms": [*map(_finite, run.norms.tolist())],
             }
         )
-    if options.out:
-        figures, updates = zoo.evaluation.figures, range(1, options.updates + 1)
-        panels = [
-            figures.Panel(
-                name,
-                "update",
-                name,
-                [
-                    figures.Curve(r["clipping"], updates, [v or np.nan for v in r[key]])
-                    for r in found
-                ],
-                True,
-            )
-            for name, key in (("loss", "losses"), ("norm of the gradient", "norms"))
-        ]
-        figures.panels(panels, options.out)
+    _draw_runs(found, options.out)
     return {"steps": options.steps, "chance": problem.chance, "runs": found}
+
+
+def _outcome(run: Any, chance: float) -> str:
+    if run.broken_at is not None:
+        return f"not a number from update {run.broken_at} on"
+    learnt = "it learns" if run.last_loss < chance / 2 else "nothing is learnt"
+    return f"finite; {learnt}: {run.last_loss:.3f} at last"
 
 
 @dataclass
@@ -264,7 +251,7 @@ def adding(task: Application, options: AddingOptions, output: Output) -> dict[st
         f"Sum of two marked numbers among {options.steps}: mean squared error; who says 1 each "
         f"time has {problem.chance:.3f}, solved is {problem.goal}"
     )
-    return _solve(problem, options, output, "squared error")
+    return _solve(problem, options, output, "squared_error")
 
 
 def copy(task: Application, options: CopyOptions, output: Output) -> dict[str, Any]:
@@ -279,20 +266,17 @@ def copy(task: Application, options: CopyOptions, output: Output) -> dict[str, A
 
 def _solve(problem: Any, options: Any, output: Output, figure: str) -> dict[str, Any]:
     """Trains each network until it has solved the problem, or to the last update."""
-    table, found = _Table(output, "cell", "gates", figure, "updates", "solved"), []
+    names = ("cell", "gates", figure.replace("_", " "), "updates", "solved")
+    table, found = _Table(output, *names), []
     for cell, gates in options.variants():
         run = options.train(options.build(problem, cell, gates), problem)
-        updates = [looked for looked, _ in run.looks]
-        solved = "no" if run.solved_after is None else "yes"
-        table.row(cell, gates, run.figure, updates[-1], solved)
-        values = [value for _, value in run.looks]
-        row = {"cell": cell, "gates": gates, figure.replace(" ", "_"): run.figure}
-        found.append(row | {"solved_after": run.solved_after, "x": updates, "y": values})
-    if not any(row["solved_after"] for row in found):
+        updates, values = (list(column) for column in zip(*run.looks, strict=True))
+        table.row(cell, gates, run.figure, updates[-1], "yes" if run.solved else "no")
+        row = {"cell": cell, "gates": gates, "solved": run.solved}
+        found.append(row | {"updates": updates, figure: values})
+    if not any(row["solved"] for row in found):
         output.line(f"none of them in {options.updates} updates")
-    _draw_by_gates(found, figure, "updates", options.out)
-    for row in found:
-        row["looks"] = [*zip(row.pop("x"), row.pop("y"), strict=True)]
+    _draw(found, ("gates",), ("updates", figure), options.out)
     return {"steps": options.steps, "chance": problem.chance, "networks": found}
 
 
@@ -305,7 +289,7 @@ class _Table:
         self.row(*names)
 
     def row(self, *values: Any) -> None:
-        """Prints a row: numbers with three digits, None as -."""
+        """Prints a row: shares of 1 with three decimals, other numbers with three digits."""
         cells = zip(values, self._widths.items(), strict=True)
         line = (
             f"{_shown(value):<{width}}" if name in _WIDTHS else f"{_shown(value):>{width}}"
@@ -320,39 +304,64 @@ _WIDTHS = {  # of columns of words
     "weights": len("trained"),
     "clipping": 10,
     "": 4,
+    "trained on": 5,
 }
 
 
 def _shown(value: Any) -> str:
     if value is None:
         return "-"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3f}" if 0 <= value <= 1 else f"{value:.3g}"
 
 
-def _draw_gradients(found: list[dict[str, Any]], path: str) -> None:
-    figures, panels = zoo.evaluation.figures, []
-    for weights in dict.fromkeys(row["weights"] for row in found):
-        for gates in dict.fromkeys(row["gates"] for row in found):
-            chosen = [r for r in found if (r["weights"], r["gates"]) == (weights, gates)]
-            distances = range(len(chosen[0]["gradient"]))
-            curves = [figures.Curve(r["cell"], distances, r["gradient"]) for r in chosen]
-            curves += [
-                figures.Curve(r["cell"], distances, r["norm_of_product"], ":") for r in chosen
-            ]
-            title = f"{gates} gates, {weights} weights"
-            panels.append(figures.Panel(title, "steps before the loss", "gradient", curves, True))
-    figures.panels(panels, path)
+def _draw(
+    found: list[dict[str, Any]],
+    panels: tuple[str, ...],
+    axes: tuple[str, ...],
+    path: str | None,
+    logarithmic: bool = False,
+) -> None:
+    """Draws rows as curves named after their cells, if a picture is asked for.
+
+    Args:
+        found: the rows.
+        panels: columns of words; rows that agree in them share a panel.
+        axes: columns of the horizontal and vertical numbers, and of others, which are dotted.
+        path: of the PNG file.
+        logarithmic: of the vertical axis.
+    """
+    if path is None:
+        return
+    figures, drawn = zoo.evaluation.figures, []
+    for chosen in dict.fromkeys(tuple(row[name] for name in panels) for row in found):
+        curves = [
+            figures.Curve(row["cell"], row[axes[0]], row[y], style)
+            for row in found
+            if chosen == tuple(row[name] for name in panels)
+            for y, style in zip(axes[1:], "-:", strict=False)
+        ]
+        title = ", ".join(
+            f"{n.replace('_', ' ')}: {v}" for n, v in zip(panels, chosen, strict=True)
+        )
+        labels = [name.replace("_", " ") for name in axes]
+        drawn.append(figures.Panel(title, labels[0], labels[1], curves, logarithmic))
+    figures.panels(drawn, path)
 
 
-def _draw_by_gates(found: list[dict[str, Any]], figure: str, x: str, path: str | None) -> None:
-    """Curves `y` over `x` of each row, a panel for each way in which gates start."""
+def _draw_runs(found: list[dict[str, Any]], path: str | None) -> None:
     if path is None:
         return
     figures, panels = zoo.evaluation.figures, []
-    for gates in dict.fromkeys(row["gates"] for row in found):
-        rows = [row for row in found if row["gates"] == gates]
-        curves = [figures.Curve(row["cell"], row["x"], row["y"]) for row in rows]
-        panels.append(figures.Panel(f"{gates} gates", x, figure, curves))
+    for name in ("loss", "norm of the gradient"):
+        curves = []
+        for row in found:
+            values = [
+                math.nan if v is None else v for v in row["losses" if name == "loss" else "norms"]
+            ]
+            curves.append(figures.Curve(row["clipping"], range(1, len(values) + 1), values))
+        panels.append(figures.Panel(name, "update", name, curves, logarithmic=True))
     figures.panels(panels, path)
 
 

@@ -12,7 +12,7 @@ from support import ask_for_help
 from support.command_lines import Result, assert_refused
 from support.processes import run_script
 from support.refusals import refused
-from support.task_case import CASES
+from support.task_case import APPLICATIONS
 
 from tasks.sentiment import Sentiment
 from zoo import __main__ as listing
@@ -188,8 +188,8 @@ def test_what_can_be_asked_at_once_loads_nothing_heavy():
     """Help of every verb, the listing, and a refusal: in one fresh process."""
     verbs = [
         [f"tasks.{name}", *verb, "--help"]
-        for name, case in CASES.items()
-        for verb in ([], *([verb] for verb in commands_of(case.task()).commands))
+        for name, task in APPLICATIONS.items()
+        for verb in ([], *([verb] for verb in commands_of(task()).commands))
     ]
     questions = [["zoo"], ["zoo", "--json"], ["tasks.ner", "--cell", "elman"], *verbs]
     told = json.loads(run_script(ask_for_help.__file__, json.dumps(questions)))
@@ -203,9 +203,9 @@ def test_what_can_be_asked_at_once_loads_nothing_heavy():
             continue
         assert (code, err) == (0, ""), words
         if words[0] == "zoo":
-            assert all(f"tasks.{name}" in out for name in CASES)
+            assert all(f"tasks.{name}" in out for name in APPLICATIONS)
         elif len(words) == 2:
-            task = CASES[words[0].partition(".")[2]].task
+            task = APPLICATIONS[words[0].partition(".")[2]]
             assert task.summary in " ".join(out.split())
             assert all(f"\n  {verb} " in out for verb in commands_of(task()).commands)
         else:
@@ -214,7 +214,7 @@ def test_what_can_be_asked_at_once_loads_nothing_heavy():
 
 
 def test_every_task_has_its_tests():
-    assert catalogue.tasks().keys() == CASES.keys()
+    assert catalogue.tasks().keys() == APPLICATIONS.keys()
     assert all(catalogue.tasks().values())
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.application import Task
+from zoo.application import Application
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -71,11 +71,11 @@ def commands(page: Path) -> Iterator[list[str]]:
             yield words_of(line)
 
 
-def task_of(module: str) -> type[Task]:
+def task_of(module: str) -> type[Application]:
     """The task of a module of `tasks/`."""
     (task,) = (
         value
         for value in vars(importlib.import_module(module)).values()
-        if isinstance(value, type) and issubclass(value, Task) and value.__module__ == module
+        if isinstance(value, type) and issubclass(value, Application) and value.__module__ == module
     )
     return task

@@ -34,6 +34,7 @@ from support import translation_pairs as pairs
 from support.command_lines import assert_refused, contents, execute_task, options_of
 from tasks.dna import Dna
 from tasks.language_model import LanguageModelling
+from tasks.memory import Memory
 from tasks.music import Music
 from tasks.ner import NamedEntities
 from tasks.sentiment import Sentiment
@@ -101,6 +102,7 @@ _ALL = (
 )
 # fmt: on
 CASES = {case.task.name: case for case in _ALL}
+APPLICATIONS = {name: case.task for name, case in CASES.items()} | {Memory.name: Memory}
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ before it. The nouns of the clauses are attractors: their numbers are drawn with
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 
 from zoo.memory.problems import Examples, Problem
@@ -40,8 +41,12 @@ class Sentence(NamedTuple):
         return f"{text} {FORMS[self.plural]} full."
 
 
-def sentence(generator: np.random.Generator, between: int) -> Sentence:
-    """A sentence with so many words between noun and verb: 0, or at least 6."""
+def sentence(generator: np.random.Generator | int, between: int) -> Sentence:
+    """A sentence with so many words between noun and verb: 0, or at least 6.
+
+    It is drawn by a generator, or by a seed.
+    """
+    generator = np.random.default_rng(generator)
     plural, noun = _noun(generator)
     words = ["the", noun]
     for length in _lengths(generator, between - 1) if between else ():
@@ -59,21 +64,32 @@ def agreement(between: Sequence[int]) -> Problem:
         raise ValueError(f"there is no clause of {impossible[0]} words: at least {_SHORTEST + 1}")
 
     def sample(generator: np.random.Generator, examples: int) -> Examples:
-        words = int(generator.choice(between))
+        words = _one_of(between, generator)
         said = [sentence(generator, words) for _ in range(examples)]
         ids = [[_IDS[word] for word in one.words] for one in said]
         x = np.eye(len(WORDS), dtype="float32")[np.array(ids)]
         return x, np.array([[one.plural] for one in said], "int32")
 
-    return Problem(len(WORDS), 1, 1, sample, chance=0.5, goal=0.99)
+    return Problem(len(WORDS), 1, 1, sample, 0.5, 0.99, one_length=len(set(between)) == 1)
+
+
+def accuracy(model: keras.Model, between: int, examples: int, seed: int) -> float:
+    """The share of new sentences with so many words between that a network is right about."""
+    problem = agreement([between])
+    x, y = problem.sample(np.random.default_rng([seed, between]), examples)
+    return problem.figure(y, keras.ops.convert_to_numpy(model(x, training=False)))
 
 
 _IDS = {word: i for i, word in enumerate(WORDS)}
 
 
+def _one_of(words: Sequence[Any], generator: np.random.Generator) -> Any:
+    return words[generator.integers(len(words))]  # `choice` takes five times as long
+
+
 def _noun(generator: np.random.Generator) -> tuple[bool, str]:
     plural = bool(generator.integers(2))
-    return plural, str(generator.choice(PLURAL if plural else SINGULAR))
+    return plural, _one_of(PLURAL if plural else SINGULAR, generator)
 
 
 def _lengths(generator: np.random.Generator, words: int) -> list[int]:
@@ -83,7 +99,7 @@ def _lengths(generator: np.random.Generator, words: int) -> list[int]:
         possible = [
             n for n in range(_SHORTEST, _LONGEST + 1) if words == n or words - n >= _SHORTEST
         ]
-        lengths.append(int(generator.choice(possible)))
+        lengths.append(_one_of(possible, generator))
         words -= lengths[-1]
     return lengths
 
@@ -93,16 +109,16 @@ def _clause(generator: np.random.Generator, length: int) -> list[str]:
     modifiers, place = length - 4, []  # "which the dogs saw" has four words
     if modifiers > 2:  # two of a noun at most, so there is another noun
         modifiers -= 3
-        place = [str(generator.choice(PREPOSITIONS))]
+        place = [_one_of(PREPOSITIONS, generator)]
     of_first = modifiers if not place else int(generator.integers(max(0, modifiers - 2), 3))
     of_first = min(of_first, modifiers)
     if place:
         place += _phrase(generator, modifiers - of_first)
-    pronoun, verb = (str(generator.choice(words)) for words in (PRONOUNS, VERBS))
+    pronoun, verb = (_one_of(words, generator) for words in (PRONOUNS, VERBS))
     return [pronoun, *_phrase(generator, of_first), *place, verb]
 
 
 def _phrase(generator: np.random.Generator, modifiers: int) -> list[str]:
     """A noun of any number: "the bird", "the old bird", "the very old bird"."""
-    adjective = [str(generator.choice(ADJECTIVES))] if modifiers else []
+    adjective = [_one_of(ADJECTIVES, generator)] if modifiers else []
     return ["the", *ADVERBS[: modifiers - 1 if modifiers else 0], *adjective, _noun(generator)[1]]

@@ -33,6 +33,11 @@ class Descent(NamedTuple):
         broken = np.flatnonzero(~np.isfinite(self.losses))
         return int(broken[0]) + 1 if len(broken) else None
 
+    @property
+    def last_loss(self) -> float:
+        """The mean over the last 20 updates."""
+        return float(self.losses[-20:].mean())
+
 
 def descend(
     problem: Problem,

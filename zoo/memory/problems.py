@@ -28,6 +28,7 @@ class Problem:
             (examples, answers): classes, int32, or numbers, float32.
         chance: the figure of who has forgotten all of the sequence.
         goal: the figure from which on it counts as solved.
+        one_length: whether the sequences of all samples have the same number of steps.
     """
 
     width: int
@@ -36,6 +37,7 @@ class Problem:
     sample: Callable[[np.random.Generator, int], Examples]
     chance: float
     goal: float
+    one_length: bool = True
 
     @property
     def of_numbers(self) -> bool:

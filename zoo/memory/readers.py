@@ -14,6 +14,7 @@ from zoo.networks.seeds import seeded
 from zoo.training import ClippedAdam
 
 VALIDATION = 500  # examples, the same at each look
+_UPDATES_WORTH_COMPILING = 200
 
 # The gate that keeps the memory, and the sign of the bias that opens it.
 _KEEPERS = {
@@ -29,11 +30,11 @@ class Trained(NamedTuple):
 
     Attributes:
         looks: (updates so far, figure on validation) at each look.
-        solved_after: the updates after which the goal was reached first, None if it never was.
+        solved: whether the last of them reached the goal.
     """
 
     looks: list[tuple[int, float]]
-    solved_after: int | None
+    solved: bool
 
     @property
     def figure(self) -> float:
@@ -105,28 +106,32 @@ def train(
     learning_rate: float = 0.003,
     seed: int = 1,
     every: int = 50,
-    stop: bool = True,
+    validation: Problem | None = None,
 ) -> Trained:
-    """Trains on new examples at each update, by Adam on gradients clipped at an L2 norm of 1.
+    """Trains until the problem is solved, on new examples at each update.
+
+    The optimizer is Adam on gradients clipped at an L2 norm of 1.
 
     Args:
         model: as `build` returns it.
         problem: what it learns.
-        updates, batch_size, learning_rate: of the training.
+        updates: the most there are.
+        batch_size, learning_rate: of the training.
         seed: of the examples; those of the validation are others.
         every: so many updates lie between two looks at the validation.
-        stop: whether the training ends when the problem is solved.
+        validation: the problem that has to be solved, where it is not the one that is learnt.
     """
-    model.compile(ClippedAdam(learning_rate), problem.loss)
-    generator, looks, solved_after = np.random.default_rng(seed), [], None
-    x, y = problem.sample(np.random.default_rng([seed, 1]), VALIDATION)
+    # XLA halves the time of an update, and compiles for each length as long as a hundred take.
+    worth_it = problem.one_length and updates > _UPDATES_WORTH_COMPILING
+    xla = worth_it and keras.backend.backend() != "torch"
+    model.compile(ClippedAdam(learning_rate), problem.loss, jit_compile=xla)
+    validation = validation or problem
+    x, y = validation.sample(np.random.default_rng([seed, 1]), VALIDATION)
+    generator, looks = np.random.default_rng(seed), []
     for update in range(1, updates + 1):
         model.train_on_batch(*problem.sample(generator, batch_size))
-        if update % every and update != updates:
-            continue
-        looks.append((update, problem.figure(y, model.predict_on_batch(x))))
-        if problem.solved(looks[-1][1]):
-            solved_after = solved_after or update
-            if stop:
-                break
-    return Trained(looks, solved_after)
+        if update % every == 0 or update == updates:
+            looks.append((update, problem.figure(y, model.predict_on_batch(x))))
+            if validation.solved(looks[-1][1]):
+                return Trained(looks, solved=True)
+    return Trained(looks, solved=False)
