@@ -81,6 +81,7 @@ class GradientOptions(Networks):
 
 def gradients(task: Application, options: GradientOptions, output: Output) -> dict[str, Any]:
     """Measures the gradient of each state by its distance from the loss."""
+    variants = options.variants()
     flow, problem = zoo.memory.flow, zoo.memory.problems.recall(options.steps)
     distances = [d for d in _SHOWN if d <= options.steps]
     output.line(
@@ -91,7 +92,7 @@ def gradients(task: Application, options: GradientOptions, output: Output) -> di
     names = (*map(str, distances), "<1% at", "‖J...J‖", "‖J‖...‖J‖", "‖W‖ⁿ", "right")
     table = _Table(output, "cell", "gates", "weights", *names)
     found = []
-    for cell, gates in options.variants():
+    for cell, gates in variants:
         model = options.build(problem, cell, gates, gain=options.gain)
         accuracy = None
         for weights in ("initial", "trained")[: 2 if options.updates else 1]:
@@ -140,6 +141,7 @@ class AgreementOptions(Networks):
 
 def agreement(task: Application, options: AgreementOptions, output: Output) -> dict[str, Any]:
     """Measures whether was and were agree with a noun so many words before."""
+    variants = options.variants()
     grammar = zoo.memory.agreement
     words = list(dict.fromkeys(options.words or _BETWEEN))
     trainings = {
@@ -153,7 +155,7 @@ def agreement(task: Application, options: AgreementOptions, output: Output) -> d
     )
     names = ("cell", "gates", "trained on", "updates", *map(str, words))
     table, found = _Table(output, *names), []
-    for (cell, gates), (name, lengths) in itertools.product(options.variants(), trainings.items()):
+    for (cell, gates), (name, lengths) in itertools.product(variants, trainings.items()):
         problem, goal = (grammar.agreement(chosen) for chosen in (lengths, lengths[-1:]))
         model = options.build(problem, cell, gates)
         run = options.train(model, problem, validation=goal)
@@ -205,11 +207,13 @@ def explode(task: Application, options: ExplodeOptions, output: Output) -> dict[
             [float(values[n - 1]) for n in (*shown, options.updates)]
             for values in (run.losses, run.norms)
         )
-        table.row(clipping, "loss", *loss, _outcome(run, problem.chance))
+        outcome = _outcome(run, problem.chance)
+        table.row(clipping, "loss", *loss, outcome)
         table.row("", "norm", *norm, "")
         found.append(
             {
                 "clipping": clipping,
+                "outcome": outcome,
                 "broken_at": run.broken_at,
                 "last_loss": _finite(run.last_loss),
                 "losses": [*map(_finite, run.losses.tolist())],
@@ -247,28 +251,30 @@ class CopyOptions(Networks):
 def adding(task: Application, options: AddingOptions, output: Output) -> dict[str, Any]:
     """Trains on the adding problem of Hochreiter & Schmidhuber."""
     problem = zoo.memory.problems.adding(options.steps)
-    output.line(
+    about = (
         f"Sum of two marked numbers among {options.steps}: mean squared error; who says 1 each "
         f"time has {problem.chance:.3f}, solved is {problem.goal}"
     )
-    return _solve(problem, options, output, "squared_error")
+    return _solve(problem, options, output, "squared_error", about)
 
 
 def copy(task: Application, options: CopyOptions, output: Output) -> dict[str, Any]:
     """Trains on the copying problem."""
     problem = zoo.memory.problems.copying(options.steps)
-    output.line(
+    about = (
         f"{problem.answers} letters after {options.steps} blanks: share of the letters that is "
         f"right; chance {problem.chance:.3f}, solved is {problem.goal}"
     )
-    return _solve(problem, options, output, "accuracy")
+    return _solve(problem, options, output, "accuracy", about)
 
 
-def _solve(problem: Any, options: Any, output: Output, figure: str) -> dict[str, Any]:
+def _solve(problem: Any, options: Any, output: Output, figure: str, about: str) -> dict[str, Any]:
     """Trains each network until it has solved the problem, or to the last update."""
+    variants = options.variants()
+    output.line(about)
     names = ("cell", "gates", figure.replace("_", " "), "updates", "solved")
     table, found = _Table(output, *names), []
-    for cell, gates in options.variants():
+    for cell, gates in variants:
         run = options.train(options.build(problem, cell, gates), problem)
         updates, values = (list(column) for column in zip(*run.looks, strict=True))
         table.row(cell, gates, run.figure, updates[-1], "yes" if run.solved else "no")

@@ -84,7 +84,7 @@ _IDS = {word: i for i, word in enumerate(WORDS)}
 
 
 def _one_of(words: Sequence[Any], generator: np.random.Generator) -> Any:
-    return words[generator.integers(len(words))]  # `choice` takes five times as long
+    return words[int(generator.integers(len(words)))]  # `choice` takes five times as long
 
 
 def _noun(generator: np.random.Generator) -> tuple[bool, str]:

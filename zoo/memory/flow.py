@@ -93,8 +93,8 @@ def gradient_flow(cell: RecurrentCell, x: np.ndarray, loss: Callable[[Tensor], T
         gradients.append(gradient)
         one = jacobian_of(cell, projected[:1, t], [state[:1] for state in states[t]])
         jacobian = jacobian @ one
-        products.append(np.linalg.norm(jacobian, 2))
-        norms.append(norms[-1] * np.linalg.norm(one, 2))
+        products.append(float(np.linalg.norm(jacobian, 2)))
+        norms.append(norms[-1] * float(np.linalg.norm(one, 2)))
     return Flow(
         np.array([_mean_norm(gradient) for gradient in gradients]),
         np.array(products),

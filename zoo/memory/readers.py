@@ -55,9 +55,10 @@ def remember(cell: RecurrentCell, bias: float) -> None:
     bias b keeps σ(b) of the memory at each step, half of it over about 0.7 eᵇ steps.
     """
     gate, sign = next(kept for kind, kept in _KEEPERS.items() if isinstance(cell, kind))
-    values = np.array(keras.ops.convert_to_numpy(cell.bias))
+    weight: Any = cell.bias
+    values = np.array(keras.ops.convert_to_numpy(weight))
     values[cell.columns(gate)] = sign * bias
-    cell.bias.assign(values)
+    weight.assign(values)
 
 
 @seeded
