@@ -99,7 +99,7 @@ def gradients(task: Application, options: GradientOptions, output: Output) -> di
             if weights == "trained":
                 accuracy = options.train(model, problem).figure
             measured = flow.flow_of(model, problem, _EXAMPLES, options.seed)
-            bound = measured.bound and measured.bound**options.steps
+            bound = measured.bound_of_product
             reach = measured.reach(_LITTLE)
             shown = [f"{measured.relative[d]:.0e}" for d in distances]
             ends = (f"{part[-1]:.0e}" for part in (measured.product, measured.norms))
@@ -121,7 +121,7 @@ def gradients(task: Application, options: GradientOptions, output: Output) -> di
             )
     axes = ("distance", "gradient", "norm_of_product")
     _draw(found, ("gates", "weights"), axes, options.out, logarithmic=True)
-    return {"steps": options.steps, "chance": problem.chance, "networks": found}
+    return _finite({"steps": options.steps, "chance": problem.chance, "networks": found})
 
 
 @dataclass
@@ -165,7 +165,7 @@ def agreement(task: Application, options: AgreementOptions, output: Output) -> d
         row = {"cell": cell, "gates": gates, "trained_on": name, "updates": run.looks[-1][0]}
         found.append(row | {"solved": run.solved, "words": words, "accuracy": accuracy})
     _draw(found, ("gates", "trained_on"), ("words", "accuracy"), options.out)
-    return {"chance": 0.5, "example": str(example), "networks": found}
+    return _finite({"chance": 0.5, "example": str(example), "networks": found})
 
 
 @dataclass
@@ -215,13 +215,13 @@ def explode(task: Application, options: ExplodeOptions, output: Output) -> dict[
                 "clipping": clipping,
                 "outcome": outcome,
                 "broken_at": run.broken_at,
-                "last_loss": _finite(run.last_loss),
-                "losses": [*map(_finite, run.losses.tolist())],
-                "norms": [*map(_finite, run.norms.tolist())],
+                "last_loss": run.last_loss,
+                "losses": run.losses.tolist(),
+                "norms": run.norms.tolist(),
             }
         )
     _draw_runs(found, options.out)
-    return {"steps": options.steps, "chance": problem.chance, "runs": found}
+    return _finite({"steps": options.steps, "chance": problem.chance, "runs": found})
 
 
 def _outcome(run: Any, chance: float) -> str:
@@ -283,7 +283,7 @@ def _solve(problem: Any, options: Any, output: Output, figure: str, about: str) 
     if not any(row["solved"] for row in found):
         output.line(f"none of them in {options.updates} updates")
     _draw(found, ("gates",), ("updates", figure), options.out)
-    return {"steps": options.steps, "chance": problem.chance, "networks": found}
+    return _finite({"steps": options.steps, "chance": problem.chance, "networks": found})
 
 
 class _Table:
@@ -360,20 +360,21 @@ def _draw_runs(found: list[dict[str, Any]], path: str | None) -> None:
     if path is None:
         return
     figures, panels = zoo.evaluation.figures, []
-    for name in ("loss", "norm of the gradient"):
-        curves = []
-        for row in found:
-            values = [
-                math.nan if v is None else v for v in row["losses" if name == "loss" else "norms"]
-            ]
-            curves.append(figures.Curve(row["clipping"], range(1, len(values) + 1), values))
+    for key, name in (("losses", "loss"), ("norms", "norm of the gradient")):
+        curves = [
+            figures.Curve(row["clipping"], range(1, len(row[key]) + 1), row[key]) for row in found
+        ]
         panels.append(figures.Panel(name, "update", name, curves, logarithmic=True))
     figures.panels(panels, path)
 
 
-def _finite(value: float) -> float | None:
-    """A number as JSON can hold it."""
-    return value if math.isfinite(value) else None
+def _finite(value: Any) -> Any:
+    """A result as JSON can hold it: None in place of numbers that are none, or infinite."""
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Memory(Application):

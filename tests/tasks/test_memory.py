@@ -35,6 +35,13 @@ def test_without_a_verb_gradients_are_shown_and_a_gain_explodes_them(call):
     assert float(row[-2]) == pytest.approx(3**5, rel=0.2)  # the bound, in one digit
 
 
+def test_a_bound_beyond_all_numbers_is_said_to_be_infinite(call):
+    words = ("--cell=rnn", "--updates=0", "--units=4", "--steps=20", "--gain=1e30")
+    assert call(Memory, *words).out.split()[-2:] == ["inf", "-"]
+    (row,) = call(Memory, *words, "--json").json["networks"]
+    assert (len(row["gradient"]), row["bound_of_a_norm"]) == (21, pytest.approx(1e30))
+
+
 def test_agreement_by_cell_gates_training_and_length(call, tmp_path):
     out = tmp_path / "agreement.png"
     words = ("agreement", *TINY, "--cell=gru", "--short=7", "--long=12", "--examples=20")

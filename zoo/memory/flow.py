@@ -10,6 +10,7 @@ gradient vanishes. All above 1: it may explode. Of the RNN unit J<t> = diag(f') 
 recurrent neural networks" (2013), section 2.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,14 @@ class Flow:
     product: np.ndarray
     norms: np.ndarray
     bound: float | None
+
+    @property
+    def bound_of_product(self) -> float | None:
+        """What `bound` says of the product over all steps."""
+        if self.bound is None:
+            return None
+        with np.errstate(over="ignore"):
+            return float(np.float64(self.bound) ** (len(self.product) - 1))
 
     @property
     def relative(self) -> np.ndarray:
@@ -92,9 +101,10 @@ def gradient_flow(cell: RecurrentCell, x: np.ndarray, loss: Callable[[Tensor], T
         gradient = pull_back(_step(cell, projected[:, t]), states[t], gradient)
         gradients.append(gradient)
         one = jacobian_of(cell, projected[:1, t], [state[:1] for state in states[t]])
-        jacobian = jacobian @ one
-        products.append(float(np.linalg.norm(jacobian, 2)))
-        norms.append(norms[-1] * float(np.linalg.norm(one, 2)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            jacobian = jacobian @ one
+        products.append(_spectral_norm(jacobian))
+        norms.append(norms[-1] * _spectral_norm(one))
     return Flow(
         np.array([_mean_norm(gradient) for gradient in gradients]),
         np.array(products),
@@ -120,7 +130,7 @@ def weight_bound(cell: RecurrentCell) -> float | None:
     """‖W_aa‖₂ max|f'| of an RNN unit, None of other cells or of activations not known here."""
     if not isinstance(cell, RNNCell) or cell.activation not in _STEEPEST:
         return None
-    return float(np.linalg.norm(_array(cell.recurrent_kernel), 2) * _STEEPEST[cell.activation])
+    return _spectral_norm(_array(cell.recurrent_kernel)) * _STEEPEST[cell.activation]
 
 
 def pull_back(
@@ -149,6 +159,11 @@ def pull_back(
 
 def _step(cell: RecurrentCell, projected: Tensor) -> Callable[[Tensors], Tensors]:
     return lambda states: list(cell.step(projected, states)[1])
+
+
+def _spectral_norm(matrix: np.ndarray) -> float:
+    """The largest singular value; NaN of what is no longer a matrix of numbers."""
+    return float(np.linalg.norm(matrix, 2)) if np.isfinite(matrix).all() else math.nan
 
 
 def _mean_norm(gradient: Tensors) -> float:
