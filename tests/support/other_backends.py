@@ -19,6 +19,7 @@ from support.sequences import MASK, build_cell, sample
 from zoo import training
 from zoo.layers import Recurrence
 from zoo.layers.crf import marginals, viterbi
+from zoo.memory import flow
 
 # Before the first step that counts keras.layers.RNN shows 0 on TensorFlow and the initial state
 # elsewhere, so its masks let the first step count.
@@ -60,12 +61,20 @@ def numbers():
     found = _DIFFERENTIATE[keras.backend.backend()](built)
     case, crf = built["LinearChainCRF with rules"]
     (psi,) = case.outputs(crf)
+    found["gradient flow"] = flowing()
     found["inference"] = [marginals(psi), *viterbi(psi, chains.MASK), *losses(), *clipped()]
     return {
         f"{name} {i}": keras.ops.convert_to_numpy(array)
         for name, values in found.items()
         for i, array in enumerate(values)
     }
+
+
+def flowing():
+    cell = build_cell("lstm")
+    x, _ = sample(cell, dtype="float32")
+    found = flow.gradient_flow(cell, x, keras.ops.sum)
+    return [found.gradient, found.product, found.norms]
 
 
 def losses():
