@@ -19,6 +19,7 @@ from zoo.application.command_line import run
 from zoo.application.options import seed_option
 from zoo.application.task import Output
 from zoo.cells import CELLS
+from zoo.cells.remember import parse_remember
 from zoo.errors import UserError
 
 GATES = ("default", "remembering")
@@ -38,8 +39,11 @@ class Networks:
     gates: tuple[str, ...] = option(
         (), "How gates start; can be repeated.  [default: both]", choices=GATES
     )
-    remember: float = option(
-        5.0, "Bias with which the gate that keeps starts in networks that remember.", above=0
+    remember: str | float = option(
+        5.0,
+        "How gates that remember start: the bias of the gate that keeps, or chrono:STEPS for "
+        "memories of up to so many steps.",
+        check=parse_remember,
     )
     units: int = option(48, "Units of the layer.", least=1)
     updates: int = option(500, "Most updates of a network.", least=1)
@@ -51,16 +55,15 @@ class Networks:
     def variants(self) -> list[tuple[str, str]]:
         """The cells, with default gates and with gates that remember where they have them."""
         cells, gates = dict.fromkeys(self.cells or CELLS), dict.fromkeys(self.gates or GATES)
-        keeps = zoo.memory.readers.can_remember
-        found = [(c, g) for c in cells for g in gates if g == "default" or keeps(c)]
+        found = [(c, g) for c in cells for g in gates if g == "default" or CELLS[c].keeps]
         if not found:
             raise UserError(f"{', '.join(cells)} has no gate that keeps: give another --cell")
         return found
 
     def build(self, problem: Any, cell: str, gates: str, **more: Any) -> Any:
         """An untrained network for a problem."""
-        remembers = self.remember if gates == "remembering" else None
-        options = {"remembers": remembers, "seed": self.seed, **more}
+        remember = self.remember if gates == "remembering" else None
+        options = {"remember": remember, "seed": self.seed, **more}
         return zoo.memory.readers.build(problem, cell, self.units, **options)
 
     def train(self, model: Any, problem: Any, **more: Any) -> Any:
@@ -348,11 +351,12 @@ def _draw(
             if chosen == tuple(row[name] for name in panels)
             for y, style in zip(axes[1:], "-:", strict=False)
         ]
+        limits = (0, 1.02) if axes[1] == "accuracy" else None
         title = ", ".join(
             f"{n.replace('_', ' ')}: {v}" for n, v in zip(panels, chosen, strict=True)
         )
         labels = [name.replace("_", " ") for name in axes]
-        drawn.append(figures.Panel(title, labels[0], labels[1], curves, logarithmic))
+        drawn.append(figures.Panel(title, labels[0], labels[1], curves, logarithmic, limits))
     figures.panels(drawn, path)
 
 

@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pytest
 
-from zoo.cells import CELLS
 from zoo.memory import agreement, explosion, problems, readers
 
 GENERATOR = 3
@@ -113,19 +112,6 @@ def test_a_network_learns_a_short_problem_and_stops():
     assert run.looks[-1][0] < 200
     assert run.figure >= problem.goal
     assert not any(problem.solved(figure) for _, figure in run.looks[:-1])
-
-
-@pytest.mark.parametrize("name", [name for name in CELLS if name != "rnn"])
-def test_the_bias_of_the_gate_that_keeps_keeps_the_memory(name):
-    problem = problems.recall(2)
-    for bias, keeps in ((6.0, True), (-6.0, False)):
-        model = readers.build(problem, name, 4, remembers=bias, seed=1)
-        cell = model.get_layer("recurrence").cell
-        *others, memory = (np.array(state) for state in cell.get_initial_state(1))
-        _, (*_, new) = cell.step(np.array(cell.bias)[None], [*others, memory + 0.5])
-        assert (np.abs(new - 0.5).max() < 0.01) == keeps
-    assert readers.can_remember(name)
-    assert not readers.can_remember("rnn")
 
 
 @pytest.fixture(scope="module")

@@ -35,13 +35,14 @@ class Curve(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """Curves in one frame; `logarithmic` is of the vertical axis."""
+    """Curves in one frame; `logarithmic` and `limits`, if given, are of the vertical axis."""
 
     title: str
     x_label: str
     y_label: str
     curves: Sequence[Curve]
     logarithmic: bool = False
+    limits: tuple[float, float] | None = None
 
 
 def save_figure(figure: Figure, path: str | Path, dots_per_inch: int = _DOTS_PER_INCH) -> None:
@@ -109,11 +110,11 @@ def panels(contents: Sequence[Panel], path: str | Path, columns: int = 2) -> Non
             y = np.where(np.isfinite(y) & ((y > 0) | (not panel.logarithmic)), y, np.nan)
             colour = f"C{names.index(curve.name) % 10}"
             mark = "." if len(y) < _FEW_POINTS else None
-            (line,) = axes.plot(curve.x, y, curve.style, color=colour, marker=mark)
+            (line,) = axes.plot(curve.x, y, curve.style, color=colour, marker=mark, linewidth=1.2)
             if curve.name not in lines or curve.style == "-":
                 lines[curve.name] = line
         axes.set_yscale("log" if panel.logarithmic else "linear")
-        axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
+        axes.set(xlabel=panel.x_label, ylabel=panel.y_label, ylim=panel.limits)
         axes.set_title(panel.title, loc="left", fontsize=10)
         _tidy(axes)
     for axes in frames[len(contents) :]:

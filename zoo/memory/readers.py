@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from zoo.cells import CELLS, RecurrentCell
-from zoo.cells.gru import GRUCell, ResetAfterGRUCell, SimplifiedGRUCell
-from zoo.cells.lstm import LSTMCell
+from zoo.cells import CELLS
+from zoo.cells.remember import Remember
 from zoo.layers import Recurrence
 from zoo.memory.problems import Problem
 from zoo.networks.seeds import seeded
@@ -15,14 +14,6 @@ from zoo.training import ClippedAdam
 
 VALIDATION = 500  # examples, the same at each look
 _UPDATES_WORTH_COMPILING = 200
-
-# The gate that keeps the memory, and the sign of the bias that opens it.
-_KEEPERS = {
-    SimplifiedGRUCell: ("update", -1),
-    GRUCell: ("update", -1),
-    ResetAfterGRUCell: ("update", 1),
-    LSTMCell: ("forget", 1),
-}
 
 
 class Trained(NamedTuple):
@@ -42,32 +33,13 @@ class Trained(NamedTuple):
         return self.looks[-1][1]
 
 
-def can_remember(cell: str) -> bool:
-    """Whether a cell, by its name in `CELLS`, has a gate that keeps: see `remember`."""
-    return issubclass(CELLS[cell], tuple(_KEEPERS))
-
-
-def remember(cell: RecurrentCell, bias: float) -> None:
-    """Starts the gate that keeps with this bias: of a built cell with such a gate.
-
-    The forget gate of an LSTM and the update gate of the reset-after GRU get it as it is, the
-    update gate of the other GRUs, which keep where it is near 0, with the opposite sign. A gate of
-    bias b keeps σ(b) of the memory at each step, half of it over about 0.7 eᵇ steps.
-    """
-    gate, sign = next(kept for kind, kept in _KEEPERS.items() if isinstance(cell, kind))
-    weight: Any = cell.bias
-    values = np.array(keras.ops.convert_to_numpy(weight))
-    values[cell.columns(gate)] = sign * bias
-    weight.assign(values)
-
-
 @seeded
 def build(
     problem: Problem,
     cell: str,
     units: int,
     *,
-    remembers: float | None = None,
+    remember: Remember = None,
     seed: int | None = None,
     gain: float = 1.0,
     **options: Any,
@@ -78,7 +50,7 @@ def build(
         problem: what it reads.
         cell: name of a cell in `CELLS`.
         units: of the cell.
-        remembers: None, or the bias with which the gate that keeps starts, see `remember`.
+        remember: how the gate that keeps starts, see `RecurrentCell`; None for the cell's own way.
         seed: of the initial weights.
         gain: of the orthogonal recurrent weights, the size of each singular value of a gate's.
         **options: further arguments of the cell.
@@ -89,13 +61,10 @@ def build(
     """
     inputs = keras.Input((None, problem.width))
     options |= {"recurrent_initializer": keras.initializers.Orthogonal(gain)}
-    made = CELLS[cell](units, **options)
+    made = CELLS[cell](units, remember=remember, **options)
     x = Recurrence(made, return_sequences=problem.answers > 1, name="recurrence")(inputs)
     x = x[:, -problem.answers :] if problem.answers > 1 else x[:, None]
-    model = keras.Model(inputs, keras.layers.Dense(problem.outputs, name="answers")(x))
-    if remembers is not None:
-        remember(made, remembers)
-    return model
+    return keras.Model(inputs, keras.layers.Dense(problem.outputs, name="answers")(x))
 
 
 def train(
