@@ -27,6 +27,7 @@ PAGES = {
 """Files of the repository outside docs/, and the pages that they become."""
 
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#|/)([^)#\s]*)(?=[)#])")
+_CHAPTER = re.compile(r"(?<=^notes/)(\w+)\.py$")
 _MATH = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 _STEP = re.compile(r"<(/?)(t(?:[-+]1)?|T_[xy]|EOS|UNK)>", re.IGNORECASE)
 
@@ -67,7 +68,7 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 
     def link(match: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(here, match[1])) if match[1] else ""
-        site = pages().get(target) or target.removeprefix("docs/")
+        site = pages().get(target) or _CHAPTER.sub(r"\1.md", target.removeprefix("docs/"))
         return posixpath.relpath(site, posixpath.dirname(page.file.src_uri) or ".")
 
     return _LINK.sub(link, markdown)

@@ -15,6 +15,7 @@ PAGES = [
     README,
     *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")),
     *sorted(ROOT.glob("docs/*.md")),
+    ROOT / "docs/notes/index.md",
 ]
 CARDS = sorted(
     ROOT / path.strip().strip("!/") / "README.md"
