@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,7 @@ _LINK = re.compile(r"(\]\(\w+)\.py(?=[)#])")
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the chapters: of each a page, its figures and a notebook."""
     matplotlib.use("Agg")
+    sys.path.append(str(FOLDER.parents[1]))  # the checkout, where the zoo is not installed
     for chapter in sorted(FOLDER.glob("*.py")):
         made = page_and_figures(chapter) | {f"{chapter.stem}.ipynb": notebook(chapter)}
         for name, content in made.items():
