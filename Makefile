@@ -12,7 +12,7 @@ help:
 	@echo "make sentiment     train the sentiment classifier on real reviews, test it, show predictions"
 	@echo "make test          check style, types and floors, and run the tests"
 	@echo "make test-long     the same and what takes longer: load, every combination, the wheel"
-	@echo "make docs          build the site of the documentation"
+	@echo "make docs          build the site of the documentation, and run the chapters of the notes"
 	@echo "make wheel         build the package, with the models that ship, in dist/"
 	@echo "make half MODEL=saved_models/NAME   half the bytes of a model that is to ship"
 	@echo "make benchmarks    measure against keras.layers and torch.nn"

@@ -95,7 +95,7 @@ def gradient_by_distance(cell, gate=None, bias=0.0):
     layer = Recurrence(cell)
     layer.build((1, T, UNITS))
     if gate:
-        b = np.array(cell.bias)
+        b = np.asarray(cell.bias).copy()
         b[cell.columns(gate)] = bias
         cell.bias.assign(b)
     inputs = tf.constant(random.normal(size=(8, T, UNITS)), "float32")
@@ -249,6 +249,7 @@ axes.set(xlabel="update", ylabel="loss")
 axes.legend()
 
 # %% [markdown]
-# In the tasks of the zoo `--clip-norm` is the threshold, of the L2 norm.
+# In the tasks of the zoo `--clip-norm` is the threshold, and `--clip-order` chooses the norm, 2
+# unless it is told.
 #
 # Back to [the notes](index.md).
