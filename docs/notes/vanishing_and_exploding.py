@@ -75,15 +75,28 @@ axes.legend(title="solid: no activation\ndotted: tanh")
 # In a simplified GRU the memory goes from step to step by $c^{\langle t\rangle} = \Gamma_u *
 # \tilde{c}^{\langle t\rangle} + (1 - \Gamma_u) * c^{\langle t-1\rangle}$. Besides what goes through
 # the gates, the Jacobian has the term $1 - \Gamma_u$: no weights, no activation. A gate near 0
-# makes it a factor near 1. In an LSTM the same path has the factor $\Gamma_f$:
+# makes it a factor near 1. In an LSTM the memory has a path of its own, beside $a^{\langle
+# t-1\rangle}$, and its factor is $\Gamma_f$:
 #
 # $$
-# \frac{\partial c^{\langle t\rangle}}{\partial c^{\langle t-1\rangle}} =
+# \text{GRU: } \frac{\partial c^{\langle t\rangle}}{\partial c^{\langle t-1\rangle}} =
 #     \text{diag}(1 - \Gamma_u) + \ldots
-# \qquad
+# \qquad \text{LSTM: }
 # \frac{\partial c^{\langle t\rangle}}{\partial c^{\langle t-1\rangle}} = \text{diag}(\Gamma_f)
 # $$
-#
+
+# %%
+cell = LSTMCell(3)
+x_t, a, c = (tf.constant(random.normal(size=(1, 3)), "float32") for _ in range(3))
+with tf.GradientTape() as tape:
+    tape.watch(c)
+    _, (_, c_next) = cell(x_t, [a, c])
+(jacobian,) = tape.batch_jacobian(c_next, c)
+z = x_t @ cell.kernel + a @ cell.recurrent_kernel + cell.bias
+forget = tf.sigmoid(z[0, cell.columns("forget")])
+np.testing.assert_allclose(jacobian, np.diag(forget), atol=1e-5)
+
+# %% [markdown]
 # We measure how much of the gradient of the last output reaches each input, in networks that have
 # learnt nothing yet. A bias opens or closes a gate: $b_u = -4$ makes $\Gamma_u$ about 0.02, $b_f =
 # 4$ makes $\Gamma_f$ about 0.98. Training can do the same.
