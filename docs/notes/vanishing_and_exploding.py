@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from zoo.cells import LSTMCell, RNNCell, SimplifiedGRUCell
 from zoo.layers import Recurrence
+from zoo.memory.flow import gradient_flow
 from zoo.training.optimizer import clip_by_global_norm
 
 keras.utils.set_random_seed(0)
@@ -43,11 +44,14 @@ x = 0.1 * random.normal(size=(T, UNITS))
 
 
 def norms(s, slope):
-    """The norm of the product of Jacobians after 0, 1, ..., T steps."""
-    h, product, found = np.zeros(UNITS), np.eye(UNITS), [1.0]
+    """The norm of the product of the last 0, 1, ..., T Jacobians."""
+    h, jacobians = np.zeros(UNITS), []
     for x_t in x:
         h = np.tanh(s * Q @ h + x_t)
-        product = slope(h)[:, None] * (s * Q) @ product
+        jacobians.append(slope(h)[:, None] * (s * Q))
+    product, found = np.eye(UNITS), [1.0]
+    for jacobian in reversed(jacobians):
+        product = product @ jacobian
         found.append(np.linalg.norm(product, 2))
     return np.array(found)
 
@@ -59,6 +63,16 @@ for s in of_linear:
     np.testing.assert_allclose(of_linear[s], s**distance, rtol=1e-8)
     assert (of_tanh[s] <= s**distance * (1 + 1e-9)).all()
     print(f"s = {s}: after {T} steps {of_linear[s][-1]:8.3g}, with tanh {of_tanh[s][-1]:8.3g}")
+
+# %% [markdown]
+# `zoo.memory` measures the same of any cell, here of an RNN unit with these weights:
+
+# %%
+cell = RNNCell(UNITS)
+cell.build((1, UNITS))
+cell.set_weights([np.eye(UNITS), 1.1 * Q.T, np.zeros(UNITS)])  # of x, of h, bias
+flow = gradient_flow(cell, x[None].astype("float32"), tf.reduce_sum)
+np.testing.assert_allclose(flow.product, of_tanh[1.1], rtol=1e-3)
 
 # %%
 figure, axes = plt.subplots()
@@ -98,19 +112,14 @@ np.testing.assert_allclose(jacobian, np.diag(forget), atol=1e-5)
 
 # %% [markdown]
 # We measure how much of the gradient of the last output reaches each input, in networks that have
-# learnt nothing yet. A bias opens or closes a gate: $b_u = -4$ makes $\Gamma_u$ about 0.02, $b_f =
-# 4$ makes $\Gamma_f$ about 0.98. Training can do the same.
+# learnt nothing yet. The option `remember` sets how the gates begin: with 4 $b_u = -4$, which makes
+# $\Gamma_u$ about 0.02, and $b_f = 4$, which makes $\Gamma_f$ about 0.98. Training can do the same.
 
 
 # %%
-def gradient_by_distance(cell, gate=None, bias=0.0):
+def gradient_by_distance(cell):
     """The gradient of the last output at the input of each step: norms, the last step first."""
     layer = Recurrence(cell)
-    layer.build((1, T, UNITS))
-    if gate:
-        b = np.asarray(cell.bias).copy()
-        b[cell.columns(gate)] = bias
-        cell.bias.assign(b)
     inputs = tf.constant(random.normal(size=(8, T, UNITS)), "float32")
     with tf.GradientTape() as tape:
         tape.watch(inputs)
@@ -121,8 +130,8 @@ def gradient_by_distance(cell, gate=None, bias=0.0):
 flows = {
     "RNN unit": gradient_by_distance(RNNCell(UNITS)),
     "LSTM, b_f = 1": gradient_by_distance(LSTMCell(UNITS)),
-    "simplified GRU, b_u = -4": gradient_by_distance(SimplifiedGRUCell(UNITS), "update", -4),
-    "LSTM, b_f = 4": gradient_by_distance(LSTMCell(UNITS), "forget", 4),
+    "simplified GRU, b_u = -4": gradient_by_distance(SimplifiedGRUCell(UNITS, remember=4)),
+    "LSTM, b_f = 4": gradient_by_distance(LSTMCell(UNITS, remember=4)),
 }
 for name, flow in flows.items():
     print(f"{name:25} {flow[-1] / flow[0]:8.1e} of the gradient is left after {T - 1} steps")
@@ -154,8 +163,6 @@ def learn(cell):
     """The loss of the verb at each update."""
     inputs = keras.Input((BETWEEN + 1, 6))
     model = keras.Model(inputs, keras.layers.Dense(1)(Recurrence(cell)(inputs)))
-    if isinstance(cell, SimplifiedGRUCell):
-        cell.bias.assign(np.repeat([0.0, -4.0], 16))  # candidate, update: it keeps at first
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(0.01), loss)
     draw, losses = np.random.default_rng(1), []
@@ -167,12 +174,13 @@ def learn(cell):
     return losses
 
 
+kinds = {"RNN unit": (RNNCell, {}), "simplified GRU": (SimplifiedGRUCell, {"remember": 4})}
 losses = {}
-for name, cell in {"RNN unit": RNNCell, "simplified GRU": SimplifiedGRUCell}.items():
+for name, (cell, options) in kinds.items():
     losses[name] = []
     for seed in range(SEEDS):
         keras.utils.set_random_seed(seed)
-        losses[name].append(learn(cell(16)))
+        losses[name].append(learn(cell(16, **options)))
     last = np.mean(losses[name], axis=1, where=np.arange(UPDATES) >= UPDATES - 10)
     print(f"{name:14} loss of the last ten updates:", *(f"{loss:.3f}" for loss in last))
     losses[name] = np.array(losses[name])
@@ -264,5 +272,6 @@ axes.legend()
 # %% [markdown]
 # In the tasks of the zoo `--clip-norm` is the threshold, and `--clip-order` chooses the norm, 2
 # unless it is told.
+# [Memory](../memory.md) has these experiments as commands, for all cells and other problems.
 #
 # Back to [the notes](index.md).
