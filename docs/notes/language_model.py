@@ -247,8 +247,8 @@ for seed in range(3):
 # $$p_i = \frac{\exp(z_i / \tau)}{\sum_j \exp(z_j / \tau)}.$$
 #
 # Below 1 the likely words become more likely: the entropy $-\sum_i p_i \log p_i$ falls. Above 1 the
-# model dares more, and errs more. The limit 0 is greedy choice: always the most probable word, hence
-# always the same sentence.
+# model dares more, and errs more. The limit 0 is greedy choice: always the most probable word,
+# hence always the same sentence.
 
 # %%
 logits = after("The apple and")
