@@ -170,6 +170,7 @@ def heat_map(axes, source, target, weights, title):
 
 figure, axes = plt.subplots(figsize=(9, 4))
 heat_map(axes, source, target, looks, "Where the translator of dates looks")
+axes.get_xticklabels()[-1].set_rotation(90)
 year = slice(source.index("1"), len(source))
 print("share of the weights on the year, by row:", np.round(looks[:, year].sum(axis=1), 2))
 assert looks[:4, year].sum(axis=1).min() > 0.8

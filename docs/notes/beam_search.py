@@ -213,7 +213,7 @@ for (alpha, share), marker in zip(shares.items(), "os", strict=True):
     axes.plot(widths, share, marker=marker, label=f"α = {alpha}")
 axes.set(title="How often beam search finds the best sentence", ylim=(0, 1.02))
 axes.set(xlabel="beams B", ylabel="share of 300 models", xticks=widths)
-axes.legend()
+axes.legend(loc="lower right")
 
 # %% [markdown]
 # ## The length of sentences

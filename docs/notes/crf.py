@@ -202,12 +202,14 @@ print(f"{np.isfinite(legal).sum()} of {len(paths)} sequences are legal")
 print(dict(zip(words, (TAGS[tag] for tag in tags), strict=True)))
 
 # %% [markdown]
-# The picture shows $\delta$: an empty cell cannot be reached. The line is the best path.
+# The picture shows $\delta$: a grey cell cannot be reached. The line is the best path.
 
 # %%
 figure, axes = plt.subplots(figsize=(6, 3.5))
 image = axes.imshow(np.where(np.isfinite(table), table, np.nan).T, cmap="cividis", aspect="auto")
-axes.plot(range(4), tags, "o-", color="white", markeredgecolor="black", linewidth=2)
+axes.set_facecolor("lightgrey")
+axes.plot(range(4), tags, color="black", linewidth=5)
+axes.plot(range(4), tags, "o-", color="white", markeredgecolor="black", linewidth=2.5)
 axes.set_xticks(range(4), words)
 axes.set_yticks(range(5), TAGS)
 axes.set(title="Viterbi: the best score up to each word", xlabel="word", ylabel="its tag")
@@ -218,7 +220,8 @@ figure.colorbar(image, ax=axes, label="δ")
 # ## What a tagger has learnt
 #
 # The tagger of CoNLL 2003 ships with the zoo. Grey cells are what the grammar forbids. The others
-# were learnt: a high number makes a pair of neighbours more probable than the words alone say.
+# were learnt: a high number makes a pair of neighbours more probable than the words alone say. The
+# lowest number of all keeps two persons apart: between their names stands another word.
 
 # %%
 tagger = zoo.load("ner_bilstm_conll2003")
@@ -232,13 +235,16 @@ for name in names:
     before = {names[i] for i in np.flatnonzero(np.isfinite(learnt[:, names.index(name)]))}
     assert prefix != "I" or before == {f"B-{kind}", f"I-{kind}"}
 
+lowest = [names[i] for i in np.unravel_index(np.nanargmin(learnt), learnt.shape)]
+assert lowest == ["B-PER", "B-PER"]
+
 figure, axes = plt.subplots(figsize=(6.5, 5))
 most = np.nanmax(np.abs(learnt))
 axes.set_facecolor("lightgrey")
 image = axes.imshow(learnt, cmap="PuOr", vmin=-most, vmax=most)
 for i, j in np.argwhere(np.isfinite(learnt)):
     dark = abs(learnt[i, j]) > 0.6 * most
-    axes.text(j, i, f"{learnt[i, j]:.1f}", ha="center", va="center", color="w" if dark else "k")
+    axes.text(j, i, f"{learnt[i, j]:+.1f}", ha="center", va="center", color="w" if dark else "k")
 axes.set_xticks(range(len(names)), names, rotation=45)
 axes.set_yticks(range(len(names)), names)
 axes.set(title="Transitions of the tagger of CoNLL 2003", xlabel="tag", ylabel="tag before it")
