@@ -179,9 +179,9 @@ print(f"the best labels: '{best}', with P = {totals[best]:.4f}")
 # %% [markdown]
 # ## A network that writes down melodies
 #
-# The digits that the shipped speech model knows are not part of the repository, so we make sounds:
-# melodies of up to five notes, each a tone of its own length, with a pause behind it. The network
-# sees frames of 25 ms. It learns from melodies and their notes, without a word about *when*.
+# Recordings of speech are not part of the repository, so we make sounds: melodies of up to five
+# notes, each a tone of some length with a pause behind it. The network sees frames of 25 ms. It
+# learns from melodies and their notes, without a word about *when*.
 
 # %%
 RATE, NOTES = 8000, {"a": 440, "e": 659, "c": 1047, "g": 1568}  # Hz
@@ -272,6 +272,9 @@ below.set(xlabel="seconds (grey: a note sounds)", ylabel="probability")
 below.legend(ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.25))
 
 # %% [markdown]
-# The peaks are short, and between them the blank is certain. The loss asks for the right letters in
-# the right order; how long a letter lasts is nothing to it. So CTC tells well *that* a note came,
-# and about when, but not when it ended.
+# A note may be a peak of a frame or two, often where it ends, or fill its whole length. All these
+# paths collapse to the same labels, and the loss asks for nothing else. So CTC tells well *that* a
+# note came, and about when, but not how long it lasted.
+#
+# The speech model that ships with the zoo draws the same picture of a recording of spoken digits:
+# `zoo.load("speech_bilstm_free_spoken_digits").draw("call.wav", "letters.png")`.
