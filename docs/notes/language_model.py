@@ -150,7 +150,7 @@ axes.set_yscale("log")
 labels = [a if a == b else f"{a} / {b}" for a, b in zip(words, other_words, strict=True)]
 axes.set_xticks(places, labels)
 axes.set(title="The factors of two sentences", xlabel="word", ylabel="P(word | words before)")
-axes.legend()
+axes.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
 
 # %% [markdown]
 # A model knows only what its text has shown. The shipped word model has read Shakespeare: it knows
