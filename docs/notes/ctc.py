@@ -275,9 +275,9 @@ below.set(xlabel="seconds (grey: a note sounds)", ylabel="probability")
 below.legend(ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.25))
 
 # %% [markdown]
-# A note may be a peak of a frame or two, often where it ends, or fill its whole length. All these
-# paths collapse to the same labels, and the loss asks for nothing else. So CTC tells well *that* a
-# note came, and about when, but not how long it lasted.
+# A note may be a peak of a frame or two, near its beginning or its end, or fill its whole length.
+# All these paths collapse to the same labels, and the loss asks for nothing else. So CTC tells well
+# *that* a note came, and about when, but not how long it lasted.
 #
 # The speech model that ships with the zoo draws the same picture of a recording of spoken digits:
 # `zoo.load("speech_bilstm_free_spoken_digits").draw("call.wav", "letters.png")`.
