@@ -9,13 +9,11 @@
 # the zoo, and draws where two translators that ship with the zoo look.
 
 # %%
-import sys
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 
-sys.path.append(".")  # the checkout, where the zoo is not installed
 import zoo
 from zoo.layers import Attention
 from zoo.networks import decode_step_model, encode_model
@@ -199,3 +197,5 @@ axes.tick_params(axis="x", rotation=45)
 # Such a picture explains little by itself. A weight says where the decoder read, not why it wrote
 # what it wrote: the memory at one step knows its neighbours too, since the encoder read them. So
 # the weights may lie beside the word that a person would point at.
+#
+# Next: [Beam search](beam_search.py).

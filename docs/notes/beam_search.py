@@ -11,14 +11,12 @@
 
 # %%
 import itertools
-import sys
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.special import log_softmax
 
-sys.path.append(".")  # the checkout, where the zoo is not installed
 from zoo.generation import beam_search, generate
 from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 
@@ -270,3 +268,6 @@ for beams in (1, 3):
 assert blame(human, search(1)[0][2]) == "search"
 assert blame(human, search(3)[0][2]) == "model"  # which likes the short sentence better
 assert search(3, 0.7)[0][2] == human
+
+# %% [markdown]
+# Next: [Conditional random fields](crf.py).

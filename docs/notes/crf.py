@@ -11,14 +11,12 @@
 
 # %%
 import itertools
-import sys
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.special import logsumexp
 
-sys.path.append(".")  # the checkout, where the zoo is not installed
 import zoo
 from zoo.layers import LinearChainCRF
 from zoo.layers.crf import log_partition_steps, marginals, viterbi
@@ -250,3 +248,6 @@ axes.set_yticks(range(len(names)), names)
 axes.set(title="Transitions of the tagger of CoNLL 2003", xlabel="tag", ylabel="tag before it")
 axes.grid(False)
 figure.colorbar(image, ax=axes, label="weight")
+
+# %% [markdown]
+# Next: [Connectionist temporal classification](ctc.py).

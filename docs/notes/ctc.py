@@ -10,14 +10,12 @@
 
 # %%
 import itertools
-import sys
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.special import log_softmax
 
-sys.path.append(".")  # the checkout, where the zoo is not installed
 from zoo.audio import Features, Normalization, features_of
 from zoo.generation import ctc
 from zoo.networks import Frames, transcriber
@@ -281,3 +279,5 @@ below.legend(ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.25))
 #
 # The speech model that ships with the zoo draws the same picture of a recording of spoken digits:
 # `zoo.load("speech_bilstm_free_spoken_digits").draw("call.wav", "letters.png")`.
+#
+# Back to [the notes](index.md).

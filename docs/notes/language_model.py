@@ -8,13 +8,11 @@
 # and shows what a temperature does. Each number is computed twice: by the equation, and by the zoo.
 
 # %%
-import sys
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 
-sys.path.append(".")  # the checkout, where the zoo is not installed
 import zoo
 from zoo.generation import permitted, truncated
 from zoo.networks import initial_states, language_model, step_model
@@ -293,3 +291,6 @@ for name, kind in (("words", tokenizer), ("characters", by_character)):
     print(f"{name}: {len(kind.vocabulary)} tokens known, {len(stream)} steps, {unknown:.1%} <UNK>")
 assert not np.any(by_character.stream([text]) == UNKNOWN_ID)
 assert len(by_character.stream([text])) > 3 * len(tokenizer.stream([text]))
+
+# %% [markdown]
+# Next: [Attention](attention.py).

@@ -274,4 +274,4 @@ axes.legend()
 # unless it is told.
 # [Memory](../memory.md) has these experiments as commands, for all cells and other problems.
 #
-# Back to [the notes](index.md).
+# Next: [Language models](language_model.py).
