@@ -29,7 +29,7 @@ def titles():
     """The titles of the chapters by their names, in the order of the navigation."""
     navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
     (learn,) = (part["Learn"] for part in navigation if "Learn" in part)
-    (_, *pages), *_ = (part["The notes"] for part in learn if "The notes" in part)
+    (_, _, *pages), *_ = (part["The notes"] for part in learn if "The notes" in part)
     names = [re.fullmatch(r"notes/(\w+)\.md", page)[1] for page in pages]
     return {name: title_of(chapters.FOLDER / f"{name}.py") for name in names}
 
