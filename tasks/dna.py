@@ -62,6 +62,13 @@ class Options(TrainingOptions):
     letter_dropout: float = option(
         0.0, "Fraction of letters replaced by N in training.", least=0, below=1
     )
+    shortest_part: float = option(
+        1.0,
+        "Train on fragments of sequences, of this part of the letters up to all, each time others; "
+        "they begin between codons.",
+        above=0,
+        most=1,
+    )
     input_dropout: float = option(
         0.2, "Fraction of the features of the steps set to 0 in training.", least=0, below=1
     )
@@ -161,7 +168,8 @@ class Dna(ClassificationTask):
             options.batch_size,
             shuffle=shuffle,
             seed=options.seed,
-            max_length=options.max_length,
+            max_length=options.max_length if shuffle else None,
+            shortest_part=options.shortest_part if shuffle else 1.0,
         )
 
     def evaluate(self, predictor: Any, examples: Any) -> dict[str, Any]:
