@@ -162,14 +162,19 @@ class Dna(ClassificationTask):
         return predictor.compile(optimizer, options.label_smoothing)
 
     def batches(self, predictor: Any, examples: Any, options: Options, shuffle: bool) -> Any:
+        if shuffle:
+            size = options.batch_size
+            changes = {"max_length": options.max_length, "shortest_part": options.shortest_part}
+        else:  # whole sequences, but no more steps together than `predict` takes
+            longest = max(map(len, examples.sequences))
+            size, changes = min(options.batch_size, predictor.most_together // longest or 1), {}
         return predictor.batches(
             examples.sequences,
             examples.labels,
-            options.batch_size,
+            size,
             shuffle=shuffle,
             seed=options.seed,
-            max_length=options.max_length if shuffle else None,
-            shortest_part=options.shortest_part if shuffle else 1.0,
+            **changes,
         )
 
     def evaluate(self, predictor: Any, examples: Any) -> dict[str, Any]:
