@@ -62,6 +62,13 @@ class Options(TrainingOptions):
     letter_dropout: float = option(
         0.0, "Fraction of letters replaced by N in training.", least=0, below=1
     )
+    shortest_part: float = option(
+        1.0,
+        "Train on fragments of sequences, of this part of the letters up to all, each time others; "
+        "they begin between codons.",
+        above=0,
+        most=1,
+    )
     input_dropout: float = option(
         0.2, "Fraction of the features of the steps set to 0 in training.", least=0, below=1
     )
@@ -155,13 +162,19 @@ class Dna(ClassificationTask):
         return predictor.compile(optimizer, options.label_smoothing)
 
     def batches(self, predictor: Any, examples: Any, options: Options, shuffle: bool) -> Any:
+        if shuffle:
+            size = options.batch_size
+            changes = {"max_length": options.max_length, "shortest_part": options.shortest_part}
+        else:  # whole sequences, but no more steps together than `predict` takes
+            longest = max(map(len, examples.sequences))
+            size, changes = min(options.batch_size, predictor.most_together // longest or 1), {}
         return predictor.batches(
             examples.sequences,
             examples.labels,
-            options.batch_size,
+            size,
             shuffle=shuffle,
             seed=options.seed,
-            max_length=options.max_length,
+            **changes,
         )
 
     def evaluate(self, predictor: Any, examples: Any) -> dict[str, Any]:

@@ -57,6 +57,10 @@ BASELINES = {
         lambda: SequenceBaseline.fit(WINDOWS, LABELS, by="k-mers"),
         lambda model: model.predict([*WINDOWS, "A", "ACGTNR"]).tolist(),
     ),
+    "amino-acids": (
+        lambda: SequenceBaseline.fit([w * 3 for w in WINDOWS], LABELS, by="amino-acids"),
+        lambda model: model.predict([w * 3 for w in WINDOWS]).tolist(),
+    ),
     "tags": (lambda: MostFrequentTag.fit(SENTENCES), lambda model: model.tag(SENTENCES)),
     "n-grams": (
         lambda: KneserNey.fit(STREAM, vocabulary_size=9, order=3),
@@ -171,6 +175,12 @@ def test_sequences_by_their_places_or_their_k_mers():
     assert baseline.accuracy(turned, other.labels) > 0.9  # k-mers, as lengths differ
     wanted = r"the 2 training examples are all of one class: give more"
     refused(wanted, SequenceBaseline.fit, ["A", "C"], np.array([1, 1]))
+
+
+def test_codons_of_one_amino_acid_are_one_to_a_baseline_of_these():
+    kinds = ["ATGAAATGG", "ATGTTTTGG"]  # MKW and MFW
+    baseline = SequenceBaseline.fit([*kinds] * 3, np.arange(6) % 2, by="amino-acids")
+    assert baseline.predict(["ATGAAGTGG", "ATGTTCTGG", "ATGTTCTGGAA"]).tolist() == [0, 1, 1]
 
 
 def test_ambiguous_letters_are_half_of_each_of_their_bases():

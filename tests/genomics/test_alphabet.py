@@ -1,5 +1,6 @@
 """Letters of nucleotides: their bases, the other strand, and what is refused."""
 
+import itertools
 import time
 
 import numpy as np
@@ -7,7 +8,13 @@ import pytest
 from support.refusals import refused
 
 from zoo import genomics
-from zoo.genomics.alphabet import COMPLEMENTS, ONE_HOT, reverse_complement_ids
+from zoo.genomics.alphabet import (
+    AMINO_ACIDS,
+    COMPLEMENTS,
+    GENETIC_CODE,
+    ONE_HOT,
+    reverse_complement_ids,
+)
 
 # NC-IUB (1985), by hand.
 IUPAC = {
@@ -45,6 +52,14 @@ def test_the_other_strand_has_the_paired_bases_of_each_letter():
     assert genomics.reverse_complement(other) == sequence
     np.testing.assert_array_equal(genomics.one_hot(other), genomics.one_hot(sequence)[::-1, ::-1])
     np.testing.assert_array_equal(genomics.ids(other), COMPLEMENTS[genomics.ids(sequence)[::-1]])
+
+
+def test_codons_mean_amino_acids():
+    assert genomics.translated("ATGGCCTGGTAAGG") == "MAW*"
+    assert genomics.translated("ATNAAAAC") == "XK"
+    codons = ["".join(codon) for codon in itertools.product("ACGT", repeat=3)]
+    shares = GENETIC_CODE[:, [AMINO_ACIDS.index(a) for a in genomics.translated("".join(codons))]]
+    assert np.trace(shares) == 64
 
 
 def test_the_other_strands_of_a_batch_keep_their_padding_at_the_end():

@@ -12,7 +12,7 @@ from zoo import genomics
 from zoo.genomics.alphabet import ONE_HOT
 from zoo.predictors import DnaClassifier, attribution, attributions
 from zoo.predictors.calibration import Calibration
-from zoo.predictors.dna_classifier import ids_of
+from zoo.predictors.dna_classifier import fragments, ids_of
 
 STRANGE = ["", "-. \n", "MKVLE", "ACGX", "AC1", "ACGT\u0130", "AC*", "\ufeff", "ACſ"]
 SHORT = [genomics.normalized(sequence) for sequence in SEQUENCES if len(sequence) < 99]
@@ -67,6 +67,45 @@ def test_figures_of_each_label(predictor):
     assert {"accuracy", "mcc", "auroc", "auprc", "confusion_matrix"} < found.keys()
     assert [*found["per_label"]] == [*LABELS]
     assert sum(row["examples"] for row in found["per_label"].values()) == len(SEQUENCES)
+
+
+def test_fragments_begin_between_codons_and_have_lengths_of_the_range():
+    draw = np.random.default_rng(0)
+    lengths = np.array([1, 2, 3, 10, 60, 90] * 20)
+    ids = np.where(np.arange(90) < lengths[:, None], draw.integers(1, 5, (120, 90)), 0)
+    ids = ids.astype("int32")
+    found = fragments(ids, [3, 4], 0.4).numpy()
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(found, fragments(ids, [3, 4], 0.4))
+    other = fragments(ids, [3, 5], 0.4).numpy()
+    assert found.shape != other.shape or (found != other).any()
+    letters = (found > 0).sum(axis=1)
+    assert found.shape[1] == letters.max()
+    beginnings = []
+    for row, source, length, count in zip(found, ids, lengths, letters, strict=True):
+        assert min(length, max(3, 0.4 * length - 1)) <= count <= length
+        assert row[:count].all()  # the padding is at the end
+        places = range(0, length - count + 1, 3)
+        beginnings.append([at for at in places if (source[at : at + count] == row[:count]).all()])
+        assert beginnings[-1]
+    last = [beginnings[i][0] for i in np.flatnonzero(lengths == 90)]
+    assert len({*last}) > 5
+    assert len({*letters[lengths == 90]}) > 5
+    assert (fragments(ids, [3, 4], 0.4, max_length=7).numpy() > 0).sum(axis=1).max() == 7
+    np.testing.assert_array_equal(fragments(ids, [3, 4], 1.0), ids)
+
+
+def test_batches_are_of_other_fragments_in_each_epoch(predictor):
+    def lengths(epoch, **options):
+        batches = predictor.batches(["ACG" * 40] * 6, np.arange(6) % 3, 4, **options)
+        return [(ids.numpy() > 0).sum(axis=1).tolist() for ids, _ in batches.dataset(epoch)]
+
+    assert lengths(0) == lengths(1) == [[120] * 4, [120] * 2]
+    assert lengths(0, max_length=50) == [[50] * 4, [50] * 2]
+    cut = lengths(0, shortest_part=0.3, seed=2)
+    assert cut == lengths(0, shortest_part=0.3, seed=2)
+    assert cut != lengths(1, shortest_part=0.3, seed=2)
+    assert cut != lengths(0, shortest_part=0.3, seed=3)
 
 
 @pytest.mark.parametrize(

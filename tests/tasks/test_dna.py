@@ -76,6 +76,20 @@ class TestDna(TaskTests):
         assert predictor.model.loss.label_smoothing == 0.2
         assert predictor.label_names == tuple(sorted(LABELS))
 
+    def test_only_training_reads_fragments(self, trained, monkeypatch):
+        task, options = Dna(), self.options(trained)
+        data, sequences = task.load_data(options), ["ACG" * 20] * 4
+        options.shortest_part, options.max_length = 0.2, 30
+        predictor = task.build(data, options)
+        some = type(data.train)(sequences, data.train.labels[:4])
+        for shuffle in (True, False):
+            batches = task.batches(predictor, some, options, shuffle).dataset()
+            longest = max(ids.shape[1] for ids, _ in batches)
+            assert longest <= 30 if shuffle else longest == 60
+        monkeypatch.setattr(type(predictor), "most_together", 130)  # two of 60 letters
+        batches = task.batches(predictor, some, options, shuffle=False).dataset()
+        assert [ids.shape for ids, _ in batches] == [(2, 60)] * 2
+
     def test_pooling_follows_from_the_lengths(self, call, trained, tmp_path):
         task, options = Dna(), self.options(trained)
         for lengths, pooling in (((14,), "place"), ((14, 15), "max")):

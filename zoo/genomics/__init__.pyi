@@ -1,5 +1,5 @@
 from . import alphabet, files, splitting
-from .alphabet import LETTERS, ids, normalized, one_hot, reverse_complement
+from .alphabet import LETTERS, ids, normalized, one_hot, reverse_complement, translated
 from .files import Record, decode, read
 from .splitting import clusters, tenths
 
@@ -17,4 +17,5 @@ __all__ = [
     "reverse_complement",
     "splitting",
     "tenths",
+    "translated",
 ]

@@ -3,6 +3,7 @@
 Source: NC-IUB (1985), "Nomenclature for incompletely specified bases in nucleic acid sequences".
 """
 
+import itertools
 import re
 
 import numpy as np
@@ -40,6 +41,9 @@ _ACIDS = np.eye(len(AMINO_ACIDS), dtype="float32")[[AMINO_ACIDS.index(acid) for 
 # Each of the three axes from the order T, C, A, G to A, C, G, T.
 GENETIC_CODE = _ACIDS.reshape(4, 4, 4, -1)[np.ix_(*[[2, 1, 3, 0]] * 3)].reshape(64, -1)
 """(64, 21): which of `AMINO_ACIDS` a codon means, one-hot, in the order AAA, AAC, AAG and so on."""
+
+_CODONS = ("".join(codon) for codon in itertools.product("TCAG", repeat=3))
+_MEANT = dict(zip(_CODONS, _CODE, strict=True))
 
 # Only letters of ASCII: `upper` would make letters of others, as of the long s.
 _PLAIN = str.maketrans(LETTERS.lower() + "Uu", LETTERS + "TT", "-. \t\n\r\f\v")
@@ -84,6 +88,16 @@ def one_hot(sequence: str) -> np.ndarray:
     The sequence must be `normalized`. An ambiguous letter has equal shares of its bases.
     """
     return ONE_HOT[ids(sequence)]
+
+
+def translated(sequence: str) -> str:
+    """The amino acids of a sequence that is `normalized`, from its first letter on.
+
+    They are letters of `AMINO_ACIDS`, X for a codon with an ambiguous letter. What is left of a
+    codon at the end is left out.
+    """
+    codons = (sequence[at : at + 3] for at in range(0, len(sequence) - 2, 3))
+    return "".join(_MEANT.get(codon, "X") for codon in codons)
 
 
 def reverse_complement(sequence: str) -> str:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from zoo import evaluation, genomics
 from zoo.datasets.batches.by_length import BucketedBatches
+from zoo.datasets.batches.mapped import MappedBatches
 from zoo.errors import UserError
 from zoo.genomics.alphabet import BASES, ONE_HOT
 from zoo.predictors.base import list_of
@@ -19,6 +20,7 @@ from zoo.predictors.graphs import with_a_step
 from zoo.text.normalization import normalize
 
 _AMBIGUOUS = 5  # the first id of a letter that is no base
+_CODON = 3  # letters
 EXAMPLE = "CCAGCTGCATCACAGGAGGCCAGCGAGCAGGTCTGTTCCAAGGGCCTTCGAGCCAGTCTG"
 _WARM_UP = (
     [EXAMPLE],
@@ -80,14 +82,24 @@ class DnaClassifier(Classifier):
         shuffle: bool = False,
         seed: int = 0,
         max_length: int | None = None,
-    ) -> BucketedBatches:
+        shortest_part: float = 1.0,
+    ) -> BucketedBatches | MappedBatches:
         """Batches of sequences and the indices of their labels.
 
         Sequences are `zoo.genomics.normalized`; of those of more than `max_length` letters the
-        beginning is read.
+        beginning is read. With a `shortest_part` below 1 a fragment of each sequence is read, each
+        time another one, of that part of its letters up to all of them: see `fragments`.
         """
-        ids = [genomics.ids(sequence[:max_length]) for sequence in sequences]
-        return BucketedBatches(ids, labels, batch_size=batch_size, shuffle=shuffle, seed=seed)
+        if shortest_part == 1:
+            ids = [genomics.ids(sequence[:max_length]) for sequence in sequences]
+            return BucketedBatches(ids, labels, batch_size=batch_size, shuffle=shuffle, seed=seed)
+        ids = [genomics.ids(sequence) for sequence in sequences]
+        whole = BucketedBatches(ids, labels, batch_size=batch_size, shuffle=shuffle, seed=seed)
+
+        def cut(seed: tf.Tensor, ids: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return fragments(ids, seed, shortest_part, max_length), labels
+
+        return MappedBatches(whole, cut, seed)
 
     def _checked(self, inputs: Iterable[str]) -> list[str]:
         return [self.checked(text, f"item {i}") for i, text in enumerate(list_of(inputs))]
@@ -173,3 +185,33 @@ def ids_of(sequences: tf.Tensor) -> tf.Tensor:
     codes = tf.reshape(tf.io.decode_raw(characters.flat_values, tf.uint8), [-1])
     ids = tf.gather(tf.constant(_IDS), tf.cast(codes, tf.int32))
     return characters.with_flat_values(ids).to_tensor()
+
+
+def fragments(
+    ids: tf.Tensor, seed: tf.Tensor, shortest_part: float, max_length: int | None = None
+) -> tf.Tensor:
+    """A run of letters of each sequence, drawn by chance.
+
+    Its length is a part of that of the sequence, drawn evenly from `shortest_part` to 1, but one
+    codon at least; its beginning is any that is a multiple of three letters away from that of the
+    sequence, so that codons stay codons.
+
+    Args:
+        ids: (batch, timesteps) int32, with 0 as padding.
+        seed: (2,) integers.
+        shortest_part: above 0, at most 1.
+        max_length: the most letters of a fragment; None for any number.
+
+    Returns:
+        (batch, length of the longest fragment) int32, with 0 as padding.
+    """
+    lengths = tf.math.count_nonzero(ids, axis=1, dtype=tf.int32)
+    parts, places = tf.unstack(tf.random.stateless_uniform([2, tf.shape(ids)[0]], seed))
+    wanted = (shortest_part + (1 - shortest_part) * parts) * tf.cast(lengths, tf.float32)
+    taken = tf.minimum(tf.maximum(tf.cast(tf.round(wanted), tf.int32), _CODON), lengths)
+    taken = taken if max_length is None else tf.minimum(taken, max_length)
+    beginnings = (lengths - taken) // _CODON + 1  # how many there are
+    first = _CODON * tf.cast(places * tf.cast(beginnings, tf.float32), tf.int32)
+    places_of = tf.range(tf.reduce_max(taken))[None] + first[:, None]  # (batch, timesteps)
+    found = tf.gather(ids, tf.minimum(places_of, tf.shape(ids)[1] - 1), batch_dims=1)
+    return tf.where(tf.sequence_mask(taken), found, 0)

@@ -1,4 +1,4 @@
-"""Letters at their places, or k-mers: the baseline of sequences of nucleotides."""
+"""Letters at their places, k-mers or amino acids: the baseline of sequences of nucleotides."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from zoo.evaluation.classification import matthews_correlation
 
 _LONGEST = 6  # letters of a k-mer
 _REGULARISATION = 0.1  # the C of scikit-learn, of letters at places
+_STRENGTH_OF_ACIDS = 10.0  # the same, of amino acids
 _MACHINE = {"C": 10.0, "gamma": 0.02}  # of the support vector machine
 _MOST_FOR_MACHINE = 5_000  # sequences: its time grows with their square
 
@@ -32,6 +33,10 @@ class SequenceBaseline(FeatureBaseline):
     their counts, at scikit-learn's other defaults. Those of one training sequence only are left
     out, unless there are no more than 100.
 
+    "amino-acids": the same on the runs of 2 and 3 amino acids of the sequences
+    (`zoo.genomics.translated`), with C = 10, for those that are translated from their first letter
+    on.
+
     Use `fit` or `load`.
     """
 
@@ -40,7 +45,7 @@ class SequenceBaseline(FeatureBaseline):
         cls,
         sequences: Sequence[str],
         labels: np.ndarray,
-        by: Literal["places", "machine", "k-mers"] | None = None,
+        by: Literal["places", "machine", "k-mers", "amino-acids"] | None = None,
     ) -> "SequenceBaseline":
         """Fits the baseline.
 
@@ -57,9 +62,10 @@ class SequenceBaseline(FeatureBaseline):
         lengths = {len(sequence) for sequence in sequences}
         if by is None and len(lengths) == 1:
             by = "machine" if len(sequences) <= _MOST_FOR_MACHINE else "places"
-        if by is None or by == "k-mers":
-            features: Any = _kmers(min_df=2 if len(sequences) > 100 else 1)
-            model: Any = Regression.fit(features.fit_transform(sequences), labels)
+        if by in (None, "k-mers", "amino-acids"):
+            made, strength = (_acids, _STRENGTH_OF_ACIDS) if by == "amino-acids" else (_kmers, 1.0)
+            features: Any = made(min_df=2 if len(sequences) > 100 else 1)
+            model: Any = Regression.fit(features.fit_transform(sequences), labels, C=strength)
             return cls(features, model)
         features = _Places(max(lengths))
         shares = features.transform(sequences)
@@ -79,13 +85,14 @@ class SequenceBaseline(FeatureBaseline):
     def _arrays(self) -> dict[str, Any]:
         if isinstance(self._features, _Places):
             return {"length": self._features.length}
-        return word_arrays(self._features)
+        acids = self._features.preprocessor is not None
+        return word_arrays(self._features) | {"acids": acids}
 
     @classmethod
     def _features_of(cls, arrays: dict[str, np.ndarray]) -> Any:
         if "length" in arrays:
             return _Places(int(arrays["length"]))
-        return vectorizer_of(arrays, _kmers)
+        return vectorizer_of(arrays, _acids if arrays.get("acids") else _kmers)
 
 
 class _Places:
@@ -102,11 +109,9 @@ class _Places:
 
 
 def _kmers(**options: Any) -> TfidfVectorizer:
-    return TfidfVectorizer(
-        analyzer="char",
-        ngram_range=(1, _LONGEST),
-        lowercase=False,
-        sublinear_tf=True,
-        dtype=np.float32,
-        **options,
-    )
+    shared = {"analyzer": "char", "lowercase": False, "sublinear_tf": True, "dtype": np.float32}
+    return TfidfVectorizer(**{"ngram_range": (1, _LONGEST)} | shared | options)
+
+
+def _acids(**options: Any) -> TfidfVectorizer:
+    return _kmers(ngram_range=(2, 3), preprocessor=genomics.translated, **options)
