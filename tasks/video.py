@@ -25,11 +25,11 @@ class Options(TrainingOptions):
 
     units: int = 48
     dropout: float = 0.3
-    epochs: int = 100
-    patience: int = 40
+    epochs: int = 150
+    patience: int = 60
     monitor: str = option("loss", choices=("loss", "accuracy"))
     batch_size: int = 16
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 3e-3
     warm_up: float = 0.1
     pooling: str | None = option(
         None,
