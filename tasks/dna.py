@@ -257,7 +257,8 @@ def _of_lines(lines: Iterator[str]) -> Iterator[_Record]:
 
 def _of_file(name: str, records: Iterable[Any]) -> Iterator[_Record]:
     for record in records:
-        sequence = _checked(record.sequence, f"{name}: line {record.line}")
+        place = f"{name}: line {record.line}: the record '{record.name:.30}'"
+        sequence = _checked(record.sequence, place)
         yield _Record(name, record.name, sequence)
 
 

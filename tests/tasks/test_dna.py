@@ -45,7 +45,8 @@ class TestDna(TaskTests):
         standard_input(b"ACGT\nMKL\n")
         assert_refused(verb("predict", "-"), "line 2 of standard input: it has the letter")
         path.write_text(">a\nACGT\n>b\nAC!T\n")
-        assert_refused(verb("predict", path), f"{path}: line 3: '!', character 3, is no nucleotide")
+        place = f"{path}: line 3: the record 'b': "
+        assert_refused(verb("predict", path), f"{place}'!', character 3, is no nucleotide")
 
     def test_the_letters_that_speak_for_a_label_are_drawn(self, verb, tmp_path, monkeypatch):
         drawn, draw = [], logos.sequence_logos

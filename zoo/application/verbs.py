@@ -103,7 +103,7 @@ def predict(task: Task, inputs: Inputs, options: Any, output: Output) -> dict[st
         output.line(task.show(printable(prediction)))
         failed += "error" in prediction
         if not prediction.get("familiar", True):
-            first = prediction["input"] if not unfamiliar else first
+            first = first or prediction.get("name") or prediction["input"]
             unfamiliar += 1
     if unfamiliar:
         shown = " ".join(first.split())[:50]
