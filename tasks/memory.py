@@ -89,9 +89,8 @@ def gradients(task: Application, options: GradientOptions, output: Output) -> di
     distances = [d for d in _SHOWN if d <= options.steps]
     output.line(
         f"Recall of the first of {options.steps} letters, chance {problem.chance:.3f}. The norm of "
-        "dL/dstate at a distance from the loss, as a fraction\nof that at the loss; where less "
-        "than 1 % is left; over all steps the norm of the product of Jacobians J, the product\nof "
-        "their norms, and its bound by the weights; and the accuracy after training"
+        "dL/dstate by distance from the loss, 1 there, and where 1 % is left;\nover all steps the "
+        "norm of the product of Jacobians J, the product of their norms, its bound by the weights"
     )
     names = (*map(str, distances), "<1% at", "‖J...J‖", "‖J‖...‖J‖", "‖W‖ⁿ", "accuracy")
     table = _Table(output, "cell", "gates", "weights", *names)
