@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 # Much of a test's time is Python's, which one processor does: two processes, each with its own files.
-TESTS = $(RUN) -m pytest -p xdist --numprocesses 2 --dist loadfile
+TESTS = $(RUN) -m pytest -p xdist --numprocesses 2 --dist loadfile --no-loadscope-reorder
 INDEX = $(shell $(RUN) -m pip config get global.index-url 2>/dev/null)
 
 .PHONY: help sentiment test test-long lint docs wheel half benchmarks requirements clean

@@ -12,6 +12,14 @@ import pytest
 pytest.register_assert_rewrite("support.task_case", "support.command_lines")
 
 
+LONGEST = ("test_backends.py", "test_fit.py")  # files of few tests that take long
+
+
+def pytest_collection_modifyitems(items):
+    """What takes longest begins first, so that at the end no process waits for another."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 @pytest.fixture(autouse=True)
 def fixed_seed():
     """Draws of Python, NumPy and Keras are the same in every run and in any order of tests."""
