@@ -7,16 +7,16 @@ python -m tasks.speech --help
 """
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.application import Card, Metric, Task, TrainingOptions, option
+from zoo.application import Card, Metric, Task, TrainingOptions, files, option
 from zoo.application.command_line import run
 from zoo.application.options import DataOptions, ModelOptions
-from zoo.errors import MissingPackageError, UserError
+from zoo.errors import UserError
 
 _LETTER_DIM = 64  # of the vectors of letters that a decoder reads
 _MOST_TEXTS = 1000  # that `--head label` tells apart
@@ -183,35 +183,23 @@ class Speech(Task):
         language_model = self._language_model(options)
         if options.stream:
             return self._streamed(predictor, inputs, options)
-        waveforms = [self._read(name, predictor, alone=len(inputs) == 1) for name in inputs]
-        found = iter(
-            predictor.predict(
-                [waveform for waveform in waveforms if not isinstance(waveform, str)],
-                beams=options.beams,
-                n_best=options.n_best,
-                language_model=language_model,
-                weight=options.weight,
-            )
+        waveforms = self._read(inputs, predictor)
+        found = predictor.predict(
+            [waveform for waveform in waveforms if not isinstance(waveform, str)],
+            beams=options.beams,
+            n_best=options.n_best,
+            language_model=language_model,
+            weight=options.weight,
         )
-        return [{"error": one} if isinstance(one, str) else next(found) for one in waveforms]
+        return files.predictions(waveforms, found)
 
     def expand(self, inputs: Iterable[str]) -> Iterable[str]:
-        """The names of files; of lines those that are not blank."""
-        if isinstance(inputs, Sequence):
-            return inputs
-        return (line for line in inputs if line.strip())
+        return files.names(inputs)
 
     @staticmethod
-    def _read(name: str, predictor: Any, alone: bool) -> Any:
-        """The waveform of a file; of one among others that cannot be read, the reason."""
-        try:
-            if not name.strip():
-                raise UserError("the name of a recording is empty: leave it out")
-            return zoo.audio.read(name, predictor.features.rate)
-        except UserError as error:
-            if alone or isinstance(error, MissingPackageError):
-                raise
-            return str(error)
+    def _read(inputs: list[str], predictor: Any) -> list[Any]:
+        """The waveforms of files, or the reasons why they cannot be read."""
+        return files.read_each(inputs, lambda name: zoo.audio.read(name, predictor.features.rate))
 
     @staticmethod
     def _language_model(options: Any) -> Any:
@@ -228,11 +216,9 @@ class Speech(Task):
                 "--stream takes the most probable path: leave --n-best and --language-model out"
             )
         predictor.stream()  # refused before a file is read
-        waveforms = [self._read(name, predictor, alone=len(inputs) == 1) for name in inputs]
-        return [
-            {"error": one} if isinstance(one, str) else self._stream(predictor, one)
-            for one in waveforms
-        ]
+        waveforms = self._read(inputs, predictor)
+        read = (waveform for waveform in waveforms if not isinstance(waveform, str))
+        return files.predictions(waveforms, (self._stream(predictor, one) for one in read))
 
     @staticmethod
     def _stream(predictor: Any, waveform: Any) -> dict[str, Any]:

@@ -8,12 +8,13 @@ python -m tasks.video --help
 """
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.application import Card, ClassificationTask, Published, TrainingOptions, option
+from zoo.application import Card, ClassificationTask, Published, TrainingOptions, files, option
 from zoo.application.command_line import run
 from zoo.application.options import ModelOptions
 from zoo.errors import UserError
@@ -233,8 +234,15 @@ class Video(ClassificationTask):
     def load_baseline(self, path: Path, predictor: Any) -> Any:
         return zoo.evaluation.baselines.ClipBaselines.load(path)
 
+    def expand(self, inputs: Iterable[str]) -> Iterable[str]:
+        return files.names(inputs)
+
     def predict(self, predictor: Any, inputs: list[str], options: Any) -> list[dict[str, Any]]:
-        found = predictor.predict(inputs)
+        if predictor.coordinates is not None:
+            return predictor.predict(inputs)  # which says what it takes in place of files
+        clips = files.read_each(inputs, lambda name: zoo.video.read(name, predictor.sampling))
+        read = [clip for clip in clips if not isinstance(clip, str)]
+        found = files.predictions(clips, predictor.predict(read))
         if options is not None and options.timeline:
             frames, probabilities = predictor.timeline(inputs[0])
             names = predictor.label_names
@@ -245,6 +253,8 @@ class Video(ClassificationTask):
         return found
 
     def show(self, prediction: dict[str, Any]) -> str:
+        if "error" in prediction:
+            return f"{'error':>14}  {prediction['error']}"
         return f"{prediction['label']:>8} {prediction['probability']:.3f}  {prediction['input']}"
 
 

@@ -109,6 +109,7 @@ def test_defaults_values_and_what_must_be_given(parse):
         ("--units=many", "'--units': 'many' is not a valid integer"),
         ("--cell=elman", "'--cell': 'elman' is not one of 'rnn', "),
         ("--rate=1", "'--rate': 1.0 is not in the range 0<=x<1"),
+        ("--rate=nan", "'--rate': nan is no finite number"),
         ("--heat=0", "'--heat': 0.0 is not in the range 0<x<=9"),
         ("--pairs=3", "'--pairs': 3 is odd"),
         ("--remember=long", "or chrono:STEPS with 3 steps or more. Received: 'long'"),

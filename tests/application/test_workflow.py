@@ -111,6 +111,8 @@ def test_the_optimizer_is_that_of_the_options():
         rate = workflow._optimizer(options, 10)._learning_rate
         rates = [float(rate(step)) for step in (0, 1, 2, 10)]
         assert rates == pytest.approx([0.0, 0.125, 0.25, end], abs=1e-6)
+    all_of_it = workflow._optimizer(TrainingOptions(learning_rate=0.25, warm_up=0.99), 10)
+    assert float(all_of_it._learning_rate(9)) == pytest.approx(0.25)
 
 
 @pytest.fixture

@@ -330,6 +330,7 @@ class TaskTests:
         assert f"test {name:13} {metrics[f'validation_{name}']:.4f}\n" in shown.out
         assert shown.err == ""
 
+        assert_refused(verb("evaluate"), "was trained on a file of your own", "give --data")
         corpus, loaded = getattr(zoo.datasets, self.case.task.corpus), []
 
         def load(name, *, limit=None, **more):

@@ -28,7 +28,7 @@ class TestMusic(TaskTests):
         "generate --melody=no.mid --bars=3": "leave --bars out",
         "generate --melody=no.mid --seed-chord=C5": "leave --seed-chord out",
         "generate --tempo=0": "a tempo of 0 cannot be played",
-        "generate --tempo=nan": "a tempo of nan cannot be played",
+        "generate --tempo=nan": "nan is no finite number",
         "generate --bars=0": "--bars",
         "generate --temperature=0": "give --top-k 1",
         "generate --out=piece.doc": "the name must end in .mid",

@@ -106,6 +106,11 @@ def test_a_folder_of_folders_by_the_command_line(call, tmp_path):
     assert call(Video, "evaluate", *asked).json["examples"] == 36
     result = call(Video, "predict", "--model", out, folder / "broken.mp4")
     assert_refused(result, "broken.mp4: this is not a video, or it is damaged")
+    whole = folder / "0.mkv" if (folder / "0.mkv").exists() else folder / "1.avi"
+    result = call(Video, "predict", "--model", out, folder / "broken.mp4", whole)
+    first, second = result.out.splitlines()
+    assert (result.code, second.split()[-1]) == (2, str(whole))
+    assert "broken.mp4: this is not a video" in first
 
 
 def test_paths_of_points_need_no_frames(call, tmp_path):

@@ -151,7 +151,17 @@ def evaluate(task: Task, options: Any, console: Console) -> dict[str, Any]:
     folder = catalogue.find_model(options.model or task.preset)
     predictor = load(task, folder)
     _LOG.info("reading the data, measuring the model")
-    examples, name = task.load_test(predictor, options, catalogue.read_metrics(folder))
+    known = catalogue.read_metrics(folder)
+    try:
+        examples, name = task.load_test(predictor, options, known)
+    except UserError as error:
+        own = known.get("settings", {}).get("data")
+        if options.data or options.dataset or not own:
+            raise
+        raise UserError(
+            f"{catalogue.reference(folder)} was trained on a file of your own, {own}: give --data, "
+            "what to measure it on"
+        ) from error
     about = {"model": catalogue.reference(folder), "dataset": name}
     metrics = about | task.evaluate(predictor, examples)
     if (folder / BASELINE_NAME).exists():
@@ -224,7 +234,8 @@ def load(task: Task, model: str | Path | None = None) -> Any:
 def _optimizer(options: Any, steps: int) -> keras.optimizers.Optimizer:
     """Adam with clipped gradients; `steps` is the length of the whole training."""
     rate, order = options.learning_rate, int(options.clip_order)
-    decay, rising = keras.optimizers.schedules.CosineDecay, round(options.warm_up * steps)
+    decay = keras.optimizers.schedules.CosineDecay
+    rising = min(round(options.warm_up * steps), steps - 1)
     if rising:
         end = float(options.schedule == "constant")  # what remains of it
         rate = decay(0.0, steps - rising, end, warmup_target=rate, warmup_steps=rising)

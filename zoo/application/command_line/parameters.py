@@ -1,5 +1,6 @@
 """Options of dataclasses as options of click."""
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,24 @@ class OutputFile(Text):
         if not (fits and os.access(path if there else path.parent, os.W_OK)):
             self.fail(f"{value} cannot be written: give a file in a folder that is there")
         return value
+
+
+class _Finite(click.ParamType):
+    """A number that is neither infinite nor none: ranges of click let `nan` pass."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return number
+
+
+class _Float(_Finite, click.types.FloatParamType):
+    """Any finite number."""
+
+
+class _FloatRange(_Finite, click.FloatRange):
+    """A finite number between bounds."""
 
 
 def as_json() -> click.Option:
@@ -97,8 +116,8 @@ def _type(field: Declared, about: dict[str, Any]) -> click.ParamType:
         return Text(about.get("what", "text"))
     least, most = about.get("least", about.get("above")), about.get("most", about.get("below"))
     if least is None and most is None:
-        return click.INT if field.type is int else click.FLOAT
-    kind = click.IntRange if field.type is int else click.FloatRange
+        return click.INT if field.type is int else _Float()
+    kind = click.IntRange if field.type is int else _FloatRange
     return kind(least, most, min_open="above" in about, max_open="below" in about)
 
 
