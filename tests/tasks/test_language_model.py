@@ -36,7 +36,7 @@ class TestLanguageModelling(TaskTests):
         "generate --beams=1000000000": "'--beams'",
         "generate --temperature=0": "0 is not above 0: for the likeliest choice each time give --",
         "generate --temperature=nan": "nan is no finite number",
-        "generate --temperature=inf": "inf is above",
+        "generate --temperature=inf": "inf is no finite number",
         "generate --top-p=nan": "nan is no finite number",
         "generate --seed=4294967296": "'--seed': 4294967296 is not in the range",
         "train --data={data} --level=word --start-from=nowhere": "unknown model",
