@@ -126,8 +126,6 @@ class Video(ClassificationTask):
             "Tested on clips like those it was trained on: filmed, or drawn, in the same way. "
             "`familiar` tells only which have fewer or more frames.",
             "Every clip gets one of the labels, whatever happens in it.",
-            "A model of `libras` has seen no video of a person: the paths of hands are real, the "
-            "frames are drawn, a bright spot on black. The same four people are in both splits.",
             "Not a means of judging people by how they move, nor an interpreter of sign languages.",
         ),
         published={
