@@ -172,7 +172,9 @@ class Video(ClassificationTask):
     def build(self, data: Any, options: Options) -> Any:
         *size, channels = data.train.clips[0].shape[1:]
         sampling = None
-        encoder: Any = zoo.networks.Paths(channels, max(options.convolution, 1))
+        if not size and not options.convolution:
+            raise UserError("coordinates are read by a convolution: give --convolution 1 or more")
+        encoder: Any = zoo.networks.Paths(channels, options.convolution)
         if size:
             kind, filters = options.encoder, _filters(options.filters)
             encoder = zoo.networks.Clips(

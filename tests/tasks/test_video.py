@@ -122,6 +122,7 @@ def test_paths_of_points_need_no_frames(call, tmp_path):
         "--out",
         tmp_path / "m",
     )
+    assert_refused(call(Video, *words, "--convolution=0"), "give --convolution 1 or more")
     found = call(Video, *words, "--json").json
     assert found["baseline_path_accuracy"] > 0
     model = zoo.load(tmp_path / "m")

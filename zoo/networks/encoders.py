@@ -4,10 +4,8 @@
 
 - `Tokens`, words or characters by their ids;
 - `zoo.networks.frames.Frames`, frames of features, of sound above all;
-- `zoo.networks.nucleotides.Nucleotides`, DNA and RNA.
-
-One for frames of a video would have an input (batch, timesteps, height, width, channels) with a
-mask, and make a step of each frame by a small convolution that is the same for all.
+- `zoo.networks.nucleotides.Nucleotides`, DNA and RNA;
+- `zoo.networks.clips.Clips`, frames of a video, and `Paths`, coordinates of what moves in it.
 """
 
 from collections.abc import Mapping
