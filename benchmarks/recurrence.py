@@ -19,7 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.timing import ratio, time_in_turn
+from benchmarks.timing import parse_shape, ratio, time_in_turn
 from zoo.cells import LSTMCell, ResetAfterGRUCell, RNNCell
 from zoo.layers import Recurrence
 
@@ -94,20 +94,6 @@ def measure(kind, shape, rounds, jit_compile):
     return row
 
 
-def parse_shape(context, parameter, values):
-    """Click callback: "32,100,128,256" -> (32, 100, 128, 256)."""
-    shapes = []
-    for value in values:
-        try:
-            shape = tuple(int(n) for n in value.split(","))
-        except ValueError:
-            shape = ()
-        if len(shape) != 4 or min(shape) < 1:
-            raise click.BadParameter(f"{value!r} is not four positive integers, B,T,I,U.")
-        shapes.append(shape)
-    return shapes or SHAPES
-
-
 @click.command(help=__doc__.split("\n")[0])
 @click.option("--rounds", default=20, show_default=True, type=click.IntRange(1))
 @click.option("--shape", "shapes", multiple=True, callback=parse_shape, help="B,T,I,U; repeatable.")
@@ -115,6 +101,7 @@ def parse_shape(context, parameter, values):
 @click.option("--jit", is_flag=True, help="Compile the zoo's and Keras' functions with XLA.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 def main(rounds, shapes, kinds, jit, as_json):
+    shapes = shapes or SHAPES
     rows = []
     header = f"{'layer':6}{'batch,steps,inputs,units':>26}{'phase':>11}"
     click.echo(f"{header}{'zoo ms':>9}{'keras/zoo':>11}{'torch/zoo':>11}", err=as_json)

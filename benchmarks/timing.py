@@ -3,6 +3,8 @@
 import statistics
 import time
 
+import click
+
 # Thread pools spin for a while after their work; a pause keeps one candidate's off the next one's.
 PAUSE = 0.05  # seconds
 
@@ -34,3 +36,17 @@ def time_in_turn(candidates, *, rounds, warm_up=3):
 def ratio(numerator, denominator):
     """Median over the rounds of numerator / denominator, round by round."""
     return statistics.median(n / d for n, d in zip(numerator, denominator, strict=True))
+
+
+def parse_shape(context, parameter, values):
+    """Click callback: "32,100,128,256" -> (32, 100, 128, 256)."""
+    shapes = []
+    for value in values:
+        try:
+            shape = tuple(int(n) for n in value.split(","))
+        except ValueError:
+            shape = ()
+        if len(shape) != 4 or min(shape) < 1:
+            raise click.BadParameter(f"{value!r} is not four positive integers, B,T,I,U.")
+        shapes.append(shape)
+    return shapes

@@ -47,7 +47,7 @@ def assert_same(layers, mask=MASK, training=True):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_same_as_keras(variant):
     layers = both(variant)
-    assert layers[0]._is_written_out == (variant != "normalized_gru")
+    assert (layers[0]._engine() == "loop") == (variant != "normalized_gru")
     mask = None if variant == "gru" else MASK
     assert_same(layers, mask, training=variant != "zoneout_lstm")  # which draws in training
 
@@ -71,7 +71,7 @@ def test_a_mask_with_zeros_for_output_in_inference():
 )
 def test_what_is_not_written_out(options):
     layers = both("lstm", **options)
-    assert not layers[0]._is_written_out
+    assert layers[0]._engine() is None
     assert_same(layers)
 
 

@@ -17,7 +17,7 @@ from support.cell_case import check_drawn_zoneout
 from support.layer_case import CASES, LayerCase, differentiate, loss_and_outputs, with_states
 from support.sequences import MASK, build_cell, sample
 from zoo import training
-from zoo.layers import Recurrence
+from zoo.layers import Recurrence, engines
 from zoo.layers.crf import marginals, viterbi
 from zoo.memory import flow
 
@@ -34,6 +34,12 @@ def of_cell(variant, layer_class, mask):
     return LayerCase(make, (x, *states), {"mask": (mask, 0)}, with_states)
 
 
+def by_keras(layer, *inputs, **masks):
+    with engines.use("keras"):
+        assert engines.engine_of(layer) == "keras"
+        return with_states(layer, *inputs, **masks)
+
+
 def chain_loss(crf, logits, mask=chains.MASK):
     # Each step with a weight of its own, so that no two gradients cancel.
     steps = np.linspace(1, 2, chains.MASK.size).reshape(chains.MASK.shape)
@@ -46,6 +52,8 @@ def cases():
     return {
         **CASES,
         **{n: of_cell(n, Recurrence, MASK) for n in ("reset_after_gru", "diagonal_peephole_lstm")},
+        "lstm by keras": of_cell("lstm", Recurrence, MASK)._replace(call=by_keras),
+        "rnn by keras": of_cell("rnn", Recurrence, MASK)._replace(call=by_keras),
         "zoneout": of_cell("zoneout_lstm", Recurrence, MASK),
         "layer normalization": of_cell("normalized_gru", Recurrence, FIRST_STEP_COUNTS),
         "connectionist": LayerCase(label_paths.Losses, (label_paths.spoilt(),)),

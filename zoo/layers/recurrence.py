@@ -1,12 +1,15 @@
 """A faster drop-in for `keras.layers.RNN`."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
 
 from zoo.cells import RecurrentCell
 from zoo.cells.typing import Tensor, Tensors
+from zoo.layers import engines, handover
 from zoo.layers.backpropagation import recur
 
 # Recurrent weights from which two loops are faster than one, see benchmarks/README.md.
@@ -30,7 +33,7 @@ class Recurrence(keras.layers.RNN):
 
     Cells that cannot differentiate themselves (`RecurrentCell.has_backward`), `StackedRNNCells`,
     `unroll=True` and the PyTorch backend run in the loop of `keras.layers.RNN`, with the same
-    results.
+    results. On a GPU cuDNN runs the cells that it has, and XLA the others (`zoo.layers.engines`).
 
     Args:
         cell: a cell, built or not.
@@ -54,6 +57,11 @@ class Recurrence(keras.layers.RNN):
     # Whether a loop that runs backwards may write its outputs from the last one on. Off where a
     # converter takes them to come in the order of the rounds, as tf2onnx does.
     in_place = True
+    _compiled: Callable[[], Callable[..., Any]] | None = None
+
+    def __init__(self, cell: keras.layers.Layer, **kwargs: Any) -> None:
+        super().__init__(cell, **kwargs)
+        engines.prepare(self)
 
     @property
     def is_written_out(self) -> bool:
@@ -68,14 +76,33 @@ class Recurrence(keras.layers.RNN):
     def inner_loop(
         self, sequences: Tensor, initial_state: Tensors, mask: Tensor | None, training: bool = False
     ) -> tuple[Tensor, Tensor, Tensors]:
+        engine = engines.engine_of(self)
+        if engine == "keras":
+            return self._by_keras(sequences, initial_state, mask, training)
         if not self.is_written_out:
             return super().inner_loop(sequences, initial_state, mask, training)
         x = time_major(self.cell.drop_inputs(sequences, training))
         mask = time_major_mask(mask, sequences)
-        outputs, states = self.over_time(x, initial_state, mask, training)
+        over_time = self.over_time_compiled if engine == "xla" else self.over_time
+        outputs, states = over_time(x, initial_state, mask, training)
         if self.go_backwards:  # Keras returns the outputs in the order in which they came
             outputs = _turned(outputs)
         return outputs[-1], time_major(outputs), states
+
+    def _by_keras(
+        self, sequences: Tensor, initial_state: Tensors, mask: Tensor | None, training: bool
+    ) -> tuple[Tensor, Tensor, Tensors]:
+        """`inner_loop` by a layer of Keras, which has cuDNN."""
+        sequences = self.cell.drop_inputs(sequences, training)
+        mask = batch_major_mask(mask, sequences)
+        outputs, states = handover.run(
+            self.cell, sequences, initial_state, mask, self.go_backwards
+        )
+        if mask is not None and self.zero_output_for_mask:
+            outputs = ops.where(mask[..., None], outputs, ops.zeros_like(outputs))
+        if self.go_backwards:
+            outputs = ops.flip(outputs, axis=1)
+        return outputs[:, -1], outputs, states
 
     def over_time(
         self, x: Tensor, initial_state: Tensors, mask: Tensor | None, training: bool | None
@@ -105,6 +132,23 @@ class Recurrence(keras.layers.RNN):
         outputs = _turned(outputs) if turned else outputs
         states = [_join(state, axis=0) for state in zip(*(s for _, s in parts), strict=True)]
         return outputs if mask is None else self._mask_outputs(outputs, mask), states
+
+    def over_time_compiled(
+        self, x: Tensor, initial_state: Tensors, mask: Tensor | None, training: bool | None
+    ) -> tuple[Tensor, Tensors]:
+        """`over_time` by XLA, on TensorFlow, compiled for few lengths: the sequences get longer."""
+        import tensorflow as tf
+
+        timesteps = tf.shape(x)[0]
+        added = [[0, _rounded_up(timesteps) - timesteps], [0, 0], [0, 0]]
+        if mask is None:
+            mask = tf.ones_like(x[..., :1], tf.bool)
+        if self._compiled is None:
+            function = tf.function(self.over_time, autograph=False, jit_compile=True)
+            self._compiled = lambda: function  # which Keras would save
+        x, mask = tf.pad(x, added), tf.pad(mask, added)
+        outputs, states = self._compiled()(x, list(initial_state), mask, training)
+        return outputs[:timesteps], states
 
     def _streams(
         self, x: Tensor, states: Tensors, mask: Tensor | None
@@ -146,11 +190,25 @@ def time_major(sequences: Tensor) -> Tensor:
     return ops.transpose(sequences, (1, 0, 2))
 
 
+def batch_major_mask(mask: Tensor | None, sequences: Tensor) -> Tensor | None:
+    """A mask of `sequences`, None or with one entry for each step, as (batch, timesteps)."""
+    return None if mask is None else ops.reshape(ops.cast(mask, "bool"), ops.shape(sequences)[:2])
+
+
 def time_major_mask(mask: Tensor | None, sequences: Tensor) -> Tensor | None:
-    """A mask of `sequences`, None or with one entry for each step, as (timesteps, batch, 1)."""
-    if mask is None:
-        return None
-    return time_major(ops.reshape(ops.cast(mask, "bool"), (*ops.shape(sequences)[:2], 1)))
+    """The same as (timesteps, batch, 1)."""
+    return None if mask is None else time_major(batch_major_mask(mask, sequences)[..., None])
+
+
+def _rounded_up(timesteps: Tensor) -> Tensor:
+    """The next of 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, ...: an eighth more on
+    average where sequences are long, and four numbers for each doubling."""
+    import tensorflow as tf
+
+    steps = tf.maximum(timesteps, 1)
+    doublings = tf.math.log(tf.cast(steps, "float64") - 0.5) / math.log(2)
+    unit = tf.bitwise.left_shift(1, tf.maximum(tf.cast(doublings, "int32") - 2, 3))
+    return -(-steps // unit) * unit
 
 
 def _turned(sequence: Tensor | None) -> Tensor | None:

@@ -1,0 +1,135 @@
+"""Whatever runs a recurrence, its numbers are those of the loop; and what is chosen when."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from support.differentiation import differentiate, outputs_and_gradients
+from support.sequences import INPUT_DIM, MASK, VARIANTS, assert_all_close, build_cell, sample
+
+from zoo.cells import RecurrentCell
+from zoo.layers import Bidirectional, Recurrence, RecurrentStack, engines
+
+OF_KERAS = ("lstm", "reset_after_gru", "simplified_gru", "rnn")
+ALL_OUTPUTS = {"return_sequences": True, "return_state": True}
+WAYS = {
+    "masked": (MASK, {}),
+    "unmasked": (None, {}),
+    "backwards": (MASK, {"go_backwards": True}),
+    "backwards, unmasked": (None, {"go_backwards": True}),
+    "zero output": (MASK, {"zero_output_for_mask": True}),
+    "without bias": (MASK, {}),
+}
+
+
+def by_engine(engine, layer, *arguments, **options):
+    """Outputs and gradients, and that the engine did it."""
+    recurrences = layer.directions() if isinstance(layer, Bidirectional) else (layer,)
+    with engines.use(engine):
+        assert {engines.engine_of(recurrence) for recurrence in recurrences} == {engine}
+        return outputs_and_gradients(layer, *arguments, **options)
+
+
+def assert_same(engine, layer, x, states=None, mask=None, tolerance=1e-5):
+    expected, found = (by_engine(e, layer, x, states, mask) for e in ("loop", engine))
+    assert_all_close(found[0], expected[0], tolerance)
+    assert_all_close(found[1], expected[1], tolerance)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("variant", OF_KERAS)
+def test_keras_as_the_loop(variant, way):
+    """Outputs, final states, and gradients of inputs, states and weights, of every kind of mask."""
+    mask, options = WAYS[way]
+    cell = build_cell(variant, dtype="float64", use_bias=way != "without bias")
+    x, states = sample(cell)
+    layer = Recurrence(cell, dtype="float64", **options, **ALL_OUTPUTS)
+    assert_same("keras", layer, x, states, mask, tolerance=1e-9)
+    if way == "masked":
+        spoilt = np.where(MASK[..., None], x, np.nan)
+        clean, (found, _) = (by_engine("keras", layer, s, states, MASK) for s in (x, spoilt))
+        assert_all_close(found, clean[0], 1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, {"zero_output_for_mask": True}], ids=str)
+@pytest.mark.parametrize("variant", OF_KERAS)
+def test_keras_in_both_directions(variant, options):
+    options = {"return_sequences": True, "dtype": "float64"} | options
+    inner = Recurrence(build_cell(variant, dtype="float64"), **options)
+    layer = Bidirectional(inner, dtype="float64")
+    x, _ = sample(inner.cell)
+    for mask in (MASK, None):
+        with engines.use("keras"):
+            assert layer.built or layer.build(x.shape) is None
+            assert layer._engine() == "keras"
+        assert_same("keras", layer, x, mask=mask, tolerance=1e-9)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("variant", OF_KERAS)
+def test_keras_in_mixed_precision(variant, policy):
+    """As near to float32 as the loop is, and of the same types."""
+    layers = []
+    for dtype in ("float32", policy):
+        layers.append(Recurrence(build_cell(variant, dtype=dtype), dtype=dtype, **ALL_OUTPUTS))
+    x, states = sample(layers[0].cell, dtype="float32")
+    (exact, _), (found, gradients) = (
+        by_engine("keras", layer, x, states, MASK) for layer in layers
+    )
+    _, of_loop = by_engine("loop", layers[1], x, states, MASK)
+    for one, other in zip(found, exact, strict=True):
+        assert one.dtype == policy.removeprefix("mixed_")
+        np.testing.assert_allclose(one.astype("float32"), other, atol=0.05)
+    for one, other in zip(gradients, of_loop, strict=True):
+        np.testing.assert_allclose(one, other, atol=0.1, rtol=0.1)
+
+
+@pytest.mark.parametrize("variant", ["gru", pytest.param("lstm", marks=pytest.mark.long)])
+def test_xla_as_the_loop(variant):
+    """Forwards and backwards, with a mask and without, of lengths that are filled up."""
+    cell = build_cell(variant)
+    for mask, options in ((MASK, {}), (None, {"go_backwards": True})):
+        x, states = sample(cell, dtype="float32")
+        layer = Recurrence(cell, **options, **ALL_OUTPUTS)
+        assert_same("xla", layer, x, states, mask)
+    layer = Bidirectional(Recurrence(cell, return_sequences=True))
+    assert_same("xla", layer, x, mask=MASK)
+
+
+def test_xla_compiles_for_few_lengths():
+    layer = RecurrentStack("gru", 2, bidirectional=False)
+    layer.build((None, None, INPUT_DIM))
+    (recurrence,) = layer.recurrences
+    with engines.use("xla"):
+        signature = [tf.TensorSpec((None, None, INPUT_DIM))]
+        run = tf.function(functools.partial(layer, training=False), signature)
+        for length in (1, 5, 8, 3):
+            assert run(tf.ones((2, length, INPUT_DIM))).shape == (2, length, 2)
+    (trace,) = recurrence._compiled()._list_all_concrete_functions()
+    assert trace.structured_input_signature[0][0].shape[0] is None
+
+
+def test_the_choice(monkeypatch):
+    choice = lambda: {  # noqa: E731
+        v: engines.engine_of(Recurrence(build_cell(v), **ALL_OUTPUTS)) for v in VARIANTS
+    }
+    assert set(choice().values()) == {"loop"}
+    monkeypatch.setattr(engines, "has_gpu", lambda: True)
+    of_keras = dict.fromkeys(OF_KERAS, "keras")
+    others = dict.fromkeys(VARIANTS, "xla") | {"normalized_gru": "loop"}
+    assert choice() == others | of_keras
+    unrolled = Recurrence(build_cell("lstm"), unroll=True)
+    assert engines.engine_of(unrolled) == "loop"
+    assert engines.engine_of(Recurrence(build_cell("lstm", activation="relu"))) == "xla"
+    assert engines.engine_of(Recurrence(keras.layers.LSTMCell(2))) == "loop"
+    monkeypatch.setenv(engines.VARIABLE, "loop")
+    assert set(choice().values()) == {"loop"}
+    with engines.use("keras"):
+        assert {v for v, engine in choice().items() if engine == "keras"} == set(OF_KERAS)
+    monkeypatch.setenv(engines.VARIABLE, "cuda")
+    with pytest.raises(ValueError, match="ZOO_RECURRENCE must be one of auto, loop, keras, xla"):
+        choice()
+    with pytest.raises(ValueError, match="the engine must be one of"), engines.use("cudnn"):
+        pass

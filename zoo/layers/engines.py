@@ -1,0 +1,112 @@
+"""What runs a recurrence: the loop of the zoo, cuDNN through Keras, or XLA. Chosen here alone.
+
+    with engines.use("loop"):
+        model.predict(x)
+
+or the environment variable ZOO_RECURRENCE, for a whole program.
+"""
+
+import contextlib
+import contextvars
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import keras
+
+from zoo.layers import handover
+
+if TYPE_CHECKING:
+    from zoo.layers.recurrence import Recurrence
+
+VARIABLE = "ZOO_RECURRENCE"
+ENGINES = ("auto", "loop", "keras", "xla")
+
+_in_use: contextvars.ContextVar[str | None] = contextvars.ContextVar("engine", default=None)
+
+
+@contextlib.contextmanager
+def use(engine: str) -> Iterator[None]:
+    """Context in which recurrences run by an engine, whatever the environment says.
+
+    A graph keeps the engine with which it was traced.
+
+    Args:
+        engine: "loop", that of `zoo.layers.Recurrence`; "keras", the layers `keras.layers.LSTM` and
+            `GRU`, which run by cuDNN where there is a GPU, for cells that they can stand for; "xla",
+            the loop compiled, on TensorFlow; or "auto". Cells that an engine cannot take run in the
+            loop.
+
+    Raises:
+        ValueError: for any other name.
+    """
+    token = _in_use.set(_checked(engine, "the engine"))
+    try:
+        yield
+    finally:
+        _in_use.reset(token)
+
+
+def engine_of(recurrence: "Recurrence") -> str:
+    """The engine that a recurrence runs by at this point of the program, other than "auto".
+
+    "auto" is the loop on a CPU, and on JAX, where XLA compiles it with all around it: that was as
+    fast as cuDNN or faster (benchmarks/README.md). On a GPU it is else Keras for a cell that cuDNN
+    can stand for, and XLA on TensorFlow for the others.
+
+    Raises:
+        ValueError: if the environment variable holds no engine.
+    """
+    engine = _in_use.get() or _checked(os.environ.get(VARIABLE) or "auto", VARIABLE)
+    if engine == "auto":
+        engine = _fastest(recurrence)
+    if engine == "keras" and not handover.takes(recurrence.cell):
+        engine = "loop"
+    if engine == "xla" and not (_compiles() and recurrence.is_written_out):
+        engine = "loop"
+    return "loop" if recurrence.unroll else engine
+
+
+def prepare(recurrence: "Recurrence", directions: int = 1) -> None:
+    """What has to be done for a new recurrence before it runs on a GPU."""
+    if not has_gpu():
+        return
+    # Of all of a training step XLA gets the loops alone: it compiles for each length, and cannot
+    # compile cuDNN.
+    recurrence.supports_jit = keras.backend.backend() != "tensorflow"
+    if handover.takes(recurrence.cell):
+        handover.layer_for(recurrence.cell, directions)
+
+
+def has_gpu() -> bool:
+    """Whether the backend computes on a GPU."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return bool(tf.config.list_logical_devices("GPU"))
+    if backend == "jax":
+        import jax
+
+        return jax.default_backend() == "gpu"
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _fastest(recurrence: "Recurrence") -> str:
+    if keras.backend.backend() == "jax" or not has_gpu():
+        return "loop"
+    if handover.takes(recurrence.cell):
+        return "keras"
+    return "xla" if _compiles() else "loop"
+
+
+def _compiles() -> bool:
+    return keras.backend.backend() == "tensorflow"
+
+
+def _checked(engine: str, name: str) -> str:
+    if engine not in ENGINES:
+        raise ValueError(f"{name} must be one of {', '.join(ENGINES)}. Received: {engine!r}")
+    return engine
