@@ -220,7 +220,7 @@ def measure(cell, shape, precision, masked, rounds):
 def check(cell):
     """The largest differences of cuDNN to the zoo's loop, relative to the largest number.
 
-    Of rows that are masked at the end, at the beginning, in between and everywhere, in full float32.
+    Of rows masked at the end, at the beginning, in between and everywhere, in full float32.
     """
     generator = np.random.default_rng(1)
     batch, timesteps, input_dim, units = 6, 30, 12, 16

@@ -8,9 +8,11 @@ from click.testing import CliRunner
 from support.benchmarking import TORCH, assert_measured, report
 
 import zoo
-from benchmarks import inference, recurrence, sentiment
+from benchmarks import gpu, inference, recurrence, sentiment
 from benchmarks.timing import ratio, time_in_turn
+from zoo.cells import LSTMCell
 from zoo.datasets.text_classification import LabelledTexts, TextClassificationData
+from zoo.layers import handover
 from zoo.networks import many_to_one
 from zoo.predictors import TextClassifier
 from zoo.text.words import WordTokenizer
@@ -84,6 +86,32 @@ def test_joined_texts_have_the_length_asked_for():
     as_they_are = sentiment.choose(TEXTS, 7).texts
     assert len(set(as_they_are)) == 7
     assert set(as_they_are) <= set(TEXTS.texts)
+
+
+def test_gpu():
+    """On any machine: in both precisions, without a mask and with one in both directions."""
+    _, reported = report(gpu.main, "--cell", "lstm", "--shape", "2,3,4,5")
+    cases = {(row["precision"], row["masked"]) for row in reported["rows"]}
+    assert cases == {("float32", False), ("float32", True), ("bfloat16", False), ("bfloat16", True)}
+    for row in reported["rows"]:
+        for phase in ("train", "inference"):
+            assert_measured(row[phase], {f"{name}/zoo" for name in ("keras", *TORCH)})
+
+
+def test_the_check_on_a_gpu(monkeypatch):
+    """It tells engines apart that differ, and lets pass those that do not."""
+    monkeypatch.setenv("ZOO_RECURRENCE", "keras")
+    _, reported = report(gpu.main, "--check", "--cell", "lstm")
+    assert [row["engine"] for row in reported["rows"]] == ["keras"] * 3
+    assert all(0 < max(row["outputs"], row["gradients"]) < 1e-5 for row in reported["rows"])
+    monkeypatch.setitem(handover._GATES, LSTMCell, tuple(map(leaking, handover._GATES[LSTMCell])))
+    _, reported = report(gpu.main, "--check", "--cell", "lstm")
+    assert [row["gradients"] > 1e-3 for row in reported["rows"]] == [False, False, True]
+
+
+def leaking(gate):
+    """Not held enough to keep a memory."""
+    return gate._replace(padding=gate.padding / 1e4)
 
 
 @pytest.mark.parametrize("real", [False, pytest.param(True, marks=pytest.mark.long)])

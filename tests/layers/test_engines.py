@@ -6,10 +6,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.differentiation import differentiate, outputs_and_gradients
+from support.differentiation import outputs_and_gradients
 from support.sequences import INPUT_DIM, MASK, VARIANTS, assert_all_close, build_cell, sample
 
-from zoo.cells import RecurrentCell
 from zoo.layers import Bidirectional, Recurrence, RecurrentStack, engines
 
 OF_KERAS = ("lstm", "reset_after_gru", "simplified_gru", "rnn")

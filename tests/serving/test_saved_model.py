@@ -10,17 +10,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from google.protobuf import text_format
+from support import predictor_case
 from support.classifiers import classifier
 from support.exports import audit_here
 from support.refusals import refused
 from tensorflow.core.protobuf import saved_model_pb2
 
 from zoo.errors import UserError
+from zoo.layers import engines, handover
 from zoo.predictors.endpoints import Endpoint, request
 from zoo.serving import ExportError, export
 from zoo.serving.export import audit as audit_module
 from zoo.serving.export import configuration, saved_model, warmup
 from zoo.serving.export.audit import audit
+from zoo.serving.export.loaders import read_meta_graph
 
 WRITE_OUT = type(keras.export.ExportArchive()), "write_out"
 
@@ -49,6 +52,30 @@ def test_what_lies_there(served):
     assert stat.S_IMODE(served.version.stat().st_mode) == 0o755
     names = {path.name for path in folder.iterdir()}
     assert names == {"tiny", "models.config", "batching.config", "monitoring.config"}
+
+
+@pytest.mark.parametrize("kind", ["classifier of 3", "tagger, crf", "language model of words"])
+def test_an_export_of_a_machine_with_a_gpu_has_the_loop_alone(kind, tmp_path, monkeypatch):
+    """Also where a prediction has made graphs of cuDNN before."""
+    call, calls = handover._call, []
+
+    def marked(cells, x, *arguments, **options):
+        calls.append(cells)
+        return call(cells, tf.roll(x, 0, 0), *arguments, **options)
+
+    monkeypatch.setattr(engines, "has_gpu", lambda: True)
+    monkeypatch.setattr(handover, "_call", marked)
+    predictor = predictor_case.made.__wrapped__(kind)  # the others are left as they are
+    calls.clear()  # Keras has asked for shapes
+    with engines.use("loop"):
+        predictor_case.answers(kind, predictor)
+    assert not calls
+    predictor_case.answers(kind, predictor)
+    assert calls
+    graph = read_meta_graph(export(predictor, "tiny", tmp_path)).graph_def
+    operations = {node.op for function in graph.library.function for node in function.node_def}
+    assert operations & {"While", "StatelessWhile"}
+    assert "Roll" not in operations
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -187,5 +187,6 @@ if __name__ == "__main__":
     path = Path(sys.argv[1])
     np.savez(path, **numbers())
     check_resume(path.parent)
-    check_drawn_zoneout("lstm")
+    if keras.backend.backend() != "torch":  # whose loop is that of Keras, and draws at each step
+        check_drawn_zoneout("lstm")
     check_refused_zoneout()

@@ -10,17 +10,26 @@ import contextlib
 import contextvars
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import keras
 
 from zoo.layers import handover
 
-if TYPE_CHECKING:
-    from zoo.layers.recurrence import Recurrence
-
 VARIABLE = "ZOO_RECURRENCE"
 ENGINES = ("auto", "loop", "keras", "xla")
+
+
+class Recurrence(Protocol):
+    """What is asked of a `zoo.layers.Recurrence`."""
+
+    cell: Any
+    unroll: bool
+    supports_jit: bool
+
+    @property
+    def is_written_out(self) -> bool: ...
+
 
 _in_use: contextvars.ContextVar[str | None] = contextvars.ContextVar("engine", default=None)
 
@@ -33,9 +42,9 @@ def use(engine: str) -> Iterator[None]:
 
     Args:
         engine: "loop", that of `zoo.layers.Recurrence`; "keras", the layers `keras.layers.LSTM` and
-            `GRU`, which run by cuDNN where there is a GPU, for cells that they can stand for; "xla",
-            the loop compiled, on TensorFlow; or "auto". Cells that an engine cannot take run in the
-            loop.
+            `GRU`, which run by cuDNN where there is a GPU, for cells that they can stand for;
+            "xla", the loop compiled, on TensorFlow; or "auto". Cells that an engine cannot take run
+            in the loop.
 
     Raises:
         ValueError: for any other name.
@@ -47,7 +56,16 @@ def use(engine: str) -> Iterator[None]:
         _in_use.reset(token)
 
 
-def engine_of(recurrence: "Recurrence") -> str:
+def in_use() -> str:
+    """The engine that is asked for at this point of the program.
+
+    Raises:
+        ValueError: if the environment variable holds no engine.
+    """
+    return _in_use.get() or _checked(os.environ.get(VARIABLE) or "auto", VARIABLE)
+
+
+def engine_of(recurrence: Recurrence) -> str:
     """The engine that a recurrence runs by at this point of the program, other than "auto".
 
     "auto" is the loop on a CPU, and on JAX, where XLA compiles it with all around it: that was as
@@ -57,7 +75,7 @@ def engine_of(recurrence: "Recurrence") -> str:
     Raises:
         ValueError: if the environment variable holds no engine.
     """
-    engine = _in_use.get() or _checked(os.environ.get(VARIABLE) or "auto", VARIABLE)
+    engine = in_use()
     if engine == "auto":
         engine = _fastest(recurrence)
     if engine == "keras" and not handover.takes(recurrence.cell):
@@ -67,7 +85,7 @@ def engine_of(recurrence: "Recurrence") -> str:
     return "loop" if recurrence.unroll else engine
 
 
-def prepare(recurrence: "Recurrence", directions: int = 1) -> None:
+def prepare(recurrence: Recurrence, directions: int = 1) -> None:
     """What has to be done for a new recurrence before it runs on a GPU."""
     if not has_gpu():
         return
@@ -94,7 +112,7 @@ def has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
-def _fastest(recurrence: "Recurrence") -> str:
+def _fastest(recurrence: Recurrence) -> str:
     if keras.backend.backend() == "jax" or not has_gpu():
         return "loop"
     if handover.takes(recurrence.cell):

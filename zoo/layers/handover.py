@@ -47,16 +47,15 @@ class _Gate(NamedTuple):
 
 
 _OPEN, _SHUT = _Gate(None, bias=_HELD), _Gate(None, bias=-_HELD, padding=2 * _HELD)
-_KEPT = {"padding": _HELD}
 _GATES: dict[type[RecurrentCell], tuple[_Gate, ...]] = {
     LSTMCell: (
         _Gate("update", padding=-_HELD),
-        _Gate("forget", **_KEPT),
+        _Gate("forget", padding=_HELD),
         _Gate("candidate"),
         _Gate("output"),
     ),
-    ResetAfterGRUCell: (_Gate("update", **_KEPT), _Gate("reset"), _Gate("candidate")),
-    SimplifiedGRUCell: (_Gate("update", negated=True, **_KEPT), _OPEN, _Gate("candidate")),
+    ResetAfterGRUCell: (_Gate("update", padding=_HELD), _Gate("reset"), _Gate("candidate")),
+    SimplifiedGRUCell: (_Gate("update", negated=True, padding=_HELD), _OPEN, _Gate("candidate")),
     RNNCell: (_SHUT, _OPEN, _Gate("activation")),
 }
 
@@ -131,7 +130,9 @@ def _dtype_of(cell: RecurrentCell) -> str:
     return "float32" if low else cell.compute_dtype  # jax.experimental.rnn has no other
 
 
-def _call(cells: list[RecurrentCell], x: Tensor, added: int, **arguments: Any) -> tuple[Tensor, ...]:
+def _call(
+    cells: list[RecurrentCell], x: Tensor, added: int, **arguments: Any
+) -> tuple[Tensor, ...]:
     """Calls the layer of Keras for a cell, or for the cells of two directions.
 
     `added` of the columns of `x` are padding.
@@ -208,7 +209,7 @@ def _weights_of(cell: RecurrentCell, added: int) -> tuple[Tensor, Tensor, Tensor
 
 
 def _counts(mask: Tensor, backwards: bool = False) -> Tensor:
-    """How many steps have counted, this one included, in the order of reading: (batch, timesteps)."""
+    """How many steps have counted at each, in the order of reading, (batch, timesteps)."""
     real = ops.cast(mask, "int32")
     counts = ops.cumsum(real, axis=1)
     return counts[:, -1:] - counts + real if backwards else counts

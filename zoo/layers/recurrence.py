@@ -95,9 +95,7 @@ class Recurrence(keras.layers.RNN):
         """`inner_loop` by a layer of Keras, which has cuDNN."""
         sequences = self.cell.drop_inputs(sequences, training)
         mask = batch_major_mask(mask, sequences)
-        outputs, states = handover.run(
-            self.cell, sequences, initial_state, mask, self.go_backwards
-        )
+        outputs, states = handover.run(self.cell, sequences, initial_state, mask, self.go_backwards)
         if mask is not None and self.zero_output_for_mask:
             outputs = ops.where(mask[..., None], outputs, ops.zeros_like(outputs))
         if self.go_backwards:
@@ -197,12 +195,12 @@ def batch_major_mask(mask: Tensor | None, sequences: Tensor) -> Tensor | None:
 
 def time_major_mask(mask: Tensor | None, sequences: Tensor) -> Tensor | None:
     """The same as (timesteps, batch, 1)."""
-    return None if mask is None else time_major(batch_major_mask(mask, sequences)[..., None])
+    mask = batch_major_mask(mask, sequences)
+    return None if mask is None else time_major(mask[..., None])
 
 
 def _rounded_up(timesteps: Tensor) -> Tensor:
-    """The next of 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, ...: an eighth more on
-    average where sequences are long, and four numbers for each doubling."""
+    """The next of 8, 16, 24, ..., 64, 80, 96, 112, 128, 160, ...: four for each doubling."""
     import tensorflow as tf
 
     steps = tf.maximum(timesteps, 1)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras import ops
 
 from zoo.cells.typing import Tensor
+from zoo.layers import engines
 
 
 def graph(method: Callable[..., Any], *signature: Any) -> Callable[..., Any]:
@@ -20,12 +21,18 @@ def graph(method: Callable[..., Any], *signature: Any) -> Callable[..., Any]:
     """
     if keras.backend.backend() != "tensorflow":
         return method
+
     # A function of its own for each model: else TensorFlow warns of frequent tracing, which it
-    # counts by functions, where a process has used a few models.
-    of_this_model = functools.partial(method)
-    if signature:
-        return tf.function(of_this_model, input_signature=signature, autograph=False)
-    return tf.function(of_this_model, autograph=False, reduce_retracing=True)
+    # counts by functions, where a process has used a few models. And for each engine, since a graph
+    # keeps the one that it was traced with, and exports want none but the loop.
+    @functools.cache
+    def function_for(engine: str) -> Callable[..., Any]:
+        of_this_model = functools.partial(method)
+        if signature:
+            return tf.function(of_this_model, input_signature=signature, autograph=False)
+        return tf.function(of_this_model, autograph=False, reduce_retracing=True)
+
+    return lambda *arguments, **options: function_for(engines.in_use())(*arguments, **options)
 
 
 def for_keras(tensor: tf.Tensor) -> Tensor:

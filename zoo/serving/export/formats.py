@@ -59,7 +59,10 @@ def export(
             f"an export is a TensorFlow graph, and Keras runs on {backend}: set "
             "KERAS_BACKEND=tensorflow (models trained on any backend load there)"
         )
+    from zoo.layers import engines
+
     options = {} if format == "saved_model" else {"overwrite": overwrite}
     module = importlib.import_module(FORMATS[format])
-    written: Path = module.write(predictor, name, folder, **options)
+    with engines.use("loop"):  # cuDNN and XLA are not on every server
+        written: Path = module.write(predictor, name, folder, **options)
     return written
