@@ -212,15 +212,22 @@ def viterbi(potentials: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Ten
     potentials = _time_major(_hold(_at_least_single(potentials), mask))
     initial, messages, tops = _forward(potentials, ops.max)
     scores = _previous(initial, messages)[..., None] + potentials
-    best_before = ops.cast(ops.argmax(scores, axis=2), "int32")  # (timesteps, batch, tags)
+    # The greatest as an integer: `ops.argmax` of floats also tells -0 from 0, at twice the time.
+    greatest = ops.equal(scores, ops.max(scores, axis=2, keepdims=True))
+    best_before = ops.argmax(ops.cast(greatest, "int32"), axis=2)  # (timesteps, batch, tags)
     last = ops.cast(ops.argmax(messages[-1], axis=-1), "int32")  # (batch,)
+    # Tags of all rows in one line, that of a row at a place of its own: a step is one lookup.
+    timesteps, batch, number = ops.shape(best_before)
+    begin = number * ops.arange(batch, dtype="int32")  # (batch,)
+    before = ops.cast(best_before, "int32") + begin[:, None]
+    before = ops.reshape(before, (timesteps, batch * number))
 
     def step(carry: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
-        (tag,), (before,) = carry, slices
-        return (ops.take_along_axis(before, tag[:, None], axis=1)[:, 0],), (tag,)
+        (place,), (before,) = carry, slices
+        return (ops.take(before, place),), (place,)
 
-    _, (tags,) = scan(step, (last,), (best_before,), reverse=True)
-    tags = ops.transpose(tags)
+    _, (places,) = scan(step, (last + begin,), (before,), reverse=True)
+    tags = ops.transpose(places - begin)
     if mask is not None:
         tags = tags * ops.cast(ops.cast(mask, "bool"), "int32")
     return tags, ops.sum(tops, axis=0)

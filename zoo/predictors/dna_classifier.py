@@ -16,7 +16,7 @@ from zoo.genomics.alphabet import BASES, ONE_HOT
 from zoo.predictors.base import list_of
 from zoo.predictors.classifier import Classifier
 from zoo.predictors.endpoints import Arrays, Endpoint, request, require_short
-from zoo.predictors.graphs import with_a_step
+from zoo.predictors.graphs import padded_rows, with_a_step
 from zoo.text.normalization import normalize
 
 _AMBIGUOUS = 5  # the first id of a letter that is no base
@@ -116,10 +116,8 @@ class DnaClassifier(Classifier):
 
     def _encoded(self, items: list[str]) -> tuple[tf.Tensor, np.ndarray]:
         """The ids, and the share of letters of each sequence that are no single base."""
-        lengths = np.array([*map(len, items)], int)
-        counted = np.arange(lengths.max(initial=1)) < lengths[:, None]
-        ids = np.zeros(counted.shape, "int32")
-        ids[counted] = genomics.ids("".join(items))
+        lengths = [*map(len, items)]
+        ids = padded_rows(genomics.ids("".join(items)), lengths)
         unknown = (ids >= _AMBIGUOUS).sum(axis=1) / lengths
         return tf.constant(ids), unknown
 

@@ -1,6 +1,7 @@
 """The named entities of texts: a tag for each token, and what the tags mean."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,14 +22,15 @@ from zoo.predictors.base import (
     unknown_share,
 )
 from zoo.predictors.calibration import calibrated
+from zoo.predictors.distinct_tokens import CHARACTER_LAYER, DistinctTokens
 from zoo.predictors.endpoints import Arrays, Endpoint, require_few, text_endpoint
 from zoo.predictors.entities import entities
-from zoo.predictors.graphs import for_tensorflow, graph, with_a_step
+from zoo.predictors.graphs import for_keras, for_tensorflow, graph, padded_rows, with_a_step
 from zoo.text.normalization import cut, normalize, places
 from zoo.text.special_tokens import PADDING_ID, UNKNOWN_ID
 from zoo.text.tags import spans
-from zoo.text.token_features import TokenEncoder
-from zoo.text.token_spans import tokenize
+from zoo.text.token_features import TokenEncoder, ragged_tokens
+from zoo.text.token_spans import Tokens, tokenize
 from zoo.training import ChainCrossentropy, SequenceCrossentropy, SpanF1
 
 if TYPE_CHECKING:  # which loads TensorFlow Datasets
@@ -37,6 +39,7 @@ if TYPE_CHECKING:  # which loads TensorFlow Datasets
 WORDS_NAME, CHARACTERS_NAME = "vocabulary.txt", "characters.txt"
 _BATCH_SIZE = 64
 _MOST_STEPS = 2**15  # of a batch, padding included: a step takes up to 30 kB
+_MOST_READ = 2**17  # of sentences whose distinct tokens are read at a time: up to 1 kB each
 _MOST_SERVED = 2**17  # of a request
 _WARM_UP_TEXTS = (
     ["Theodore Roosevelt was a great President."],
@@ -66,9 +69,16 @@ class EntityTagger(Predictor):
         self.model = model
         self.encoder = encoder
         self.tag_names = tuple(tag_names)
-        ids = {tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs}
-        self._best, self._judged = graph(self._best_tags, ids), graph(self._judged_tags, ids)
+        self._tokens = DistinctTokens(model, encoder)
+        sentences = self._tokens.signature, tf.TensorSpec((None, None), tf.int32)
+        self._best = graph(self._best_tags, *sentences)
+        self._judged = graph(self._judged_tags, *sentences)
         self._found = graph(self._found_in_texts, tf.TensorSpec([None], tf.string))
+
+    def __reduce__(self) -> tuple:
+        # Else the part of the network that `DistinctTokens` runs would become another network.
+        parts = self.model, self.encoder, self.tag_names
+        return type(self), parts, {"calibration": self.calibration}
 
     @property
     def has_crf(self) -> bool:
@@ -94,8 +104,10 @@ class EntityTagger(Predictor):
         ids = {tag: index for index, tag in enumerate(self.tag_names)}
         tags = [[ids[tag] for tag in row] for row in sentences.tags]
         return BucketedBatches(
-            self.inputs(tf.ragged.constant(sentences.tokens, tf.string, ragged_rank=1)),
-            tf.ragged.constant(tags, tf.int32, ragged_rank=1),
+            self.inputs(ragged_tokens(sentences.tokens)),
+            tf.RaggedTensor.from_row_lengths(
+                tf.constant([*itertools.chain.from_iterable(tags)], tf.int32), [*map(len, tags)]
+            ),
             batch_size=batch_size,
             shuffle=shuffle,
             seed=seed,
@@ -150,16 +162,32 @@ class EntityTagger(Predictor):
 
     def tag(self, sentences: "TaggedSentences") -> list[list[str]]:
         """The tags of sentences that are tokenised already; those that they have do not matter."""
-        return map_by_length(self._tagged, sentences.tokens, _BATCH_SIZE, _MOST_STEPS)
-
-    def _tagged(self, sentences: list[list[str]]) -> list[list[str]]:
-        ids = self.inputs(tf.ragged.constant(sentences, tf.string, ragged_rank=1))
-        ids = {name: row.to_tensor() for name, row in ids.items()}
-        found = ops.convert_to_numpy(self._best(ids))
+        names = np.array(self.tag_names, object)
+        found = self._of_sentences(lambda *given: (self._best(*given),), sentences.tokens)
         return [
-            [self.tag_names[tag] for tag in row[: len(tokens)]]
-            for row, tokens in zip(found, sentences, strict=True)
+            names[tags[: len(tokens)]].tolist()
+            for (tags,), tokens in zip(found, sentences.tokens, strict=True)
         ]
+
+    def _of_sentences(
+        self, function: Callable[..., tuple[Tensor, ...]], sentences: Sequence[Sequence[str]]
+    ) -> list[tuple[np.ndarray, ...]]:
+        """A row for each sentence of what a function of columns and places returns."""
+
+        def of_many(some: list[Sequence[str]]) -> list[tuple[np.ndarray, ...]]:
+            place = {token: 0 for sentence in some for token in sentence}
+            place.update(zip(place, itertools.count(1), strict=False))
+            columns = self._tokens.read(place)
+
+            def of_batch(batch: list[Sequence[str]]) -> Iterator[tuple[np.ndarray, ...]]:
+                flat = [place[token] for sentence in batch for token in sentence]
+                places = padded_rows(flat, [*map(len, batch)])
+                found = function(columns, ops.convert_to_tensor(places))
+                return zip(*map(ops.convert_to_numpy, found), strict=True)
+
+            return map_by_length(of_batch, some, _BATCH_SIZE, _MOST_STEPS)
+
+        return map_by_length(of_many, sentences, _MOST_STEPS, _MOST_READ)
 
     def evaluate(self, sentences: "TaggedSentences") -> dict[str, Any]:
         """Compares tags, and the probabilities of entities, with what is true.
@@ -174,14 +202,8 @@ class EntityTagger(Predictor):
 
     def _answers(self, sentences: "TaggedSentences") -> tuple[np.ndarray, np.ndarray]:
         """The probabilities of all spans that are found, not calibrated, and which are true."""
-
-        def judge(some: list[list[str]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-            ids = self.inputs(tf.ragged.constant(some, tf.string, ragged_rank=1))
-            judged = self._judged({name: row.to_tensor() for name, row in ids.items()})
-            return zip(*map(ops.convert_to_numpy, judged), strict=True)
-
         probabilities, right = [], []
-        judged = map_by_length(judge, sentences.tokens, _BATCH_SIZE, _MOST_STEPS)
+        judged = self._of_sentences(self._judged, sentences.tokens)
         for (tags, of_tags), true in zip(judged, sentences.tags, strict=True):
             names = [self.tag_names[tag] for tag in tags[: len(true)]]
             for span in spans(names):
@@ -191,7 +213,7 @@ class EntityTagger(Predictor):
 
     def calibrate(self, train: Any, validation: "TaggedSentences") -> None:
         found = evaluation.calibration.temperature_of_answers(*self._answers(validation))
-        ids = self.encoder.ragged(tf.ragged.constant(validation.tokens, tf.string, ragged_rank=1))
+        ids = self.encoder.ragged(ragged_tokens(validation.tokens))
         self.calibration = calibrated(found, unknown_share(ids["words"].to_tensor().numpy()))
         self._found = graph(self._found_in_texts, tf.TensorSpec([None], tf.string))
 
@@ -209,17 +231,33 @@ class EntityTagger(Predictor):
         return (served,)
 
     def _entities_of_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        found = self._found_in_texts(text)
-        del found[_UNKNOWN]
-        return found
+        """As an export answers: by the network as it is, without a search for distinct tokens."""
+        tokens = tokenize(text)
+        ids = {n: with_a_step(row.to_tensor()) for n, row in self.inputs(tokens.tokens).items()}
+        require_few(ids["words"], _MOST_SERVED)
+        mask = ops.not_equal(ids["words"], PADDING_ID)
+        judged = self._judge(self.model(ids, training=False), mask)
+        return self._entities(text, tokens, *map(for_tensorflow, judged))
 
     def _found_in_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """The entities of texts, and the share of their words that are not in the vocabulary."""
         tokens = tokenize(text)
+        distinct, numbers = tf.unique(tokens.tokens.flat_values)
+        columns = self._tokens.read_in_graph(distinct)
+        places = with_a_step(tokens.tokens.with_flat_values(numbers + 1).to_tensor())
+        judged = map(for_tensorflow, self._judged(columns, for_keras(places)))
+        words = tf.gather(for_tensorflow(columns["words"]), places)
+        unknown = tf.reduce_sum(tf.cast(words == UNKNOWN_ID, tf.int32), axis=1)
         lengths = tf.cast(tokens.tokens.row_lengths(), tf.int32)
-        ids = {n: with_a_step(row.to_tensor()) for n, row in self.inputs(tokens.tokens).items()}
-        require_few(ids["words"], _MOST_SERVED)
-        tags, probabilities = map(for_tensorflow, self._judged(ids))
+        share = tf.cast(unknown / tf.maximum(lengths, 1), tf.float32)
+        unknown = {_UNKNOWN: tf.where(lengths > 0, share, 1.0)}
+        return self._entities(text, tokens, *judged) | unknown
+
+    def _entities(
+        self, text: tf.Tensor, tokens: Tokens, tags: tf.Tensor, probabilities: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """The entities of texts, from the tag of each token and its probability."""
+        lengths = tf.cast(tokens.tokens.row_lengths(), tf.int32)
         found = entities(tags, probabilities, lengths, self.tag_names)
 
         def places(positions: tf.Tensor, tokens: tf.RaggedTensor) -> tf.Tensor:
@@ -232,7 +270,6 @@ class EntityTagger(Predictor):
         kinds = tf.constant([tag[2:] for tag in self.tag_names])
         text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
         wide = tf.repeat(text[:, None], tf.shape(start)[1], axis=1)
-        unknown = tf.reduce_sum(tf.cast(ids["words"] == UNKNOWN_ID, tf.int32), axis=1)
         return {
             "entity_type": tf.where(start >= 0, tf.gather(kinds, found.tags), ""),
             "entity_text": tf.strings.substr(
@@ -241,9 +278,6 @@ class EntityTagger(Predictor):
             "entity_start": start,
             "entity_end": end,
             "entity_probability": self._tempered(found.probabilities),
-            _UNKNOWN: tf.where(
-                lengths > 0, tf.cast(unknown / tf.maximum(lengths, 1), tf.float32), 1.0
-            ),
         }
 
     def _tempered(self, probabilities: tf.Tensor) -> tf.Tensor:
@@ -254,20 +288,23 @@ class EntityTagger(Predictor):
         odds = odds ** (1 / self.calibration.temperature)
         return odds / (1 + odds)
 
-    def _best_tags(self, ids: dict[str, Tensor]) -> Tensor:
+    def _best_tags(self, columns: dict[str, Tensor], places: Tensor) -> Tensor:
         """Tags, (batch, timesteps) int32, on any backend."""
-        return self._decoded(self.model(ids, training=False), _counted(ids))
+        return self._decoded(*self._tokens.output(columns, places))
 
-    def _judged_tags(self, ids: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def _judged_tags(self, columns: dict[str, Tensor], places: Tensor) -> tuple[Tensor, Tensor]:
         """Tags, and the probability of each, (batch, timesteps), on any backend."""
-        output, mask = self.model(ids, training=False), _counted(ids)
+        return self._judge(*self._tokens.output(columns, places))
+
+    def _judge(self, output: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         tags = self._decoded(output, mask)
         probabilities = marginals(output, mask) if self.has_crf else ops.softmax(output)
         return tags, ops.take_along_axis(probabilities, tags[..., None], axis=-1)[..., 0]
 
     def _decoded(self, output: Tensor, mask: Tensor) -> Tensor:
         if self.has_crf:
-            return viterbi(output, mask)[0]
+            # The layer has seen the mask: it need not be put on the potentials again.
+            return viterbi(output)[0] * ops.cast(mask, "int32")
         return ops.cast(ops.argmax(output, axis=-1), "int32")
 
     def save_assets(self, folder: Path) -> dict[str, Any]:
@@ -280,7 +317,7 @@ class EntityTagger(Predictor):
         shapes = {tensor.name: tensor.shape for tensor in model.inputs}
         reads = "characters" in shapes
         files = [folder / name for name in (WORDS_NAME, CHARACTERS_NAME)]
-        size = model.get_layer("character_features").vocabulary_size if reads else None
+        size = model.get_layer(CHARACTER_LAYER).vocabulary_size if reads else None
         words = load_vocabulary(files[0], model.get_layer("embedding").input_dim)
         characters = load_vocabulary(files[1], size)
         options = config["encoder"] | {"word_file": files[0], "character_file": files[1]}
@@ -292,8 +329,3 @@ class EntityTagger(Predictor):
 
 _UNKNOWN = "unknown"
 _OUTPUTS = ("entity_type", "entity_start", "entity_end", "entity_probability")
-
-
-def _counted(ids: Mapping[str, Tensor]) -> Tensor:
-    """The mask of the steps that hold a token."""
-    return ops.not_equal(ids["words"], PADDING_ID)

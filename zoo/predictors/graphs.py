@@ -1,7 +1,7 @@
 """Predictors between TensorFlow, which handles strings and graphs, and the backend of Keras."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -57,3 +57,12 @@ def padded(array: np.ndarray, length: int, value: float = 0) -> np.ndarray:
     """An array (steps, ...) with `value` after it, up to a length."""
     missing = [(0, length - len(array)), *[(0, 0)] * (array.ndim - 1)]
     return np.pad(array, missing, constant_values=value)
+
+
+def padded_rows(flat: Any, lengths: Sequence[int]) -> np.ndarray:
+    """Numbers of all rows, one after another, as int32 (rows, the longest, or 1), padded with 0."""
+    of_rows = np.asarray(lengths, int)
+    counted = np.arange(of_rows.max(initial=1)) < of_rows[:, None]
+    rows = np.zeros(counted.shape, "int32")
+    rows[counted] = flat
+    return rows
