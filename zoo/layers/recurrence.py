@@ -103,7 +103,12 @@ class Recurrence(keras.layers.RNN):
         return outputs[:, -1], outputs, states
 
     def over_time(
-        self, x: Tensor, initial_state: Tensors, mask: Tensor | None, training: bool | None
+        self,
+        x: Tensor,
+        initial_state: Tensors,
+        mask: Tensor | None,
+        training: bool | None,
+        projected: bool = False,
     ) -> tuple[Tensor, Tensors]:
         """The loop alone, in the direction of `go_backwards`, without the cell's dropout.
 
@@ -112,6 +117,7 @@ class Recurrence(keras.layers.RNN):
             initial_state: list of (batch, units).
             mask: (timesteps, batch, 1), boolean, or None.
             training: whether a gradient is going to be asked for, and zoneout draws.
+            projected: whether x is what `cell.project` made of it already.
 
         Returns:
             The outputs, (timesteps, batch, units), each at its own step in both directions, and the
@@ -123,7 +129,9 @@ class Recurrence(keras.layers.RNN):
             streams = [(_turned(x), states, _turned(mask)) for x, states, mask in streams]
         reverse = self.go_backwards and self.in_place
         parts = [
-            recur(self.cell, self.cell.project(x), states, mask, training, reverse)
+            recur(
+                self.cell, x if projected else self.cell.project(x), states, mask, training, reverse
+            )
             for x, states, mask in streams
         ]
         outputs = _join([outputs for outputs, _ in parts], axis=1)

@@ -5,10 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.cells import CELLS
+from zoo.cells import CELLS, RecurrentCell
 from zoo.cells.typing import Shape, Tensor, Tensors
 from zoo.layers.bidirectional import Bidirectional
-from zoo.layers.recurrence import Recurrence
+from zoo.layers.recurrence import Recurrence, time_major
 
 _MOST_LAYERS = 1000  # none is made of a larger number in a damaged file
 
@@ -144,6 +144,54 @@ class RecurrentStack(keras.layers.Layer):
                 final_states += final
             sequences = self._with_residual(sequences, below)
         return (sequences, final_states) if self.return_state else sequences
+
+    @property
+    def can_project(self) -> bool:
+        """Whether `project` and `read_projected` do, in inference, what a call does."""
+        policy = self.dtype_policy
+        return (
+            all(direction.is_written_out for direction in self._first_layer())
+            and not self.return_state
+            and not self.residual  # of the inputs, which are not at hand any more
+            and policy.compute_dtype == policy.variable_dtype  # else only a call casts weights
+        )
+
+    def project(self, inputs: Tensor) -> list[Tensor]:
+        """What each direction of the first layer makes of inputs before it takes a step.
+
+        Of inputs that occur again and again it need be done once. From (..., input_dim) to a list
+        of one or two (..., G * units).
+        """
+        return [cell.project(inputs) for cell in self.first_cells()]
+
+    def first_cells(self) -> list[RecurrentCell]:
+        """The cell of each direction of the first layer."""
+        return [direction.cell for direction in self._first_layer()]
+
+    def read_projected(self, projected: Tensors, mask: Tensor) -> Tensor:
+        """A call in inference, from what `project` gave.
+
+        Args:
+            projected: one or two (timesteps, batch, G * units), time-major.
+            mask: (timesteps, batch), boolean.
+
+        Returns:
+            (batch, timesteps, units or 2 * units).
+        """
+        batch = ops.shape(mask)[1]
+        outputs = [
+            direction.over_time(
+                x, direction.cell.get_initial_state(batch), mask[..., None], False, projected=True
+            )[0]
+            for direction, x in zip(self._first_layer(), projected, strict=True)
+        ]
+        sequences, mask = time_major(ops.concatenate(outputs, axis=-1)), ops.transpose(mask)
+        for recurrence in self.recurrences[1:]:
+            sequences = recurrence(sequences, mask=mask, training=False)
+        return sequences
+
+    def _first_layer(self) -> list[Recurrence]:
+        return self.directions()[: 1 + self.bidirectional]
 
     def step(self, x: Tensor, states: Tensors) -> tuple[Tensor, list[Tensor]]:
         """One step in time through all layers, without dropout.

@@ -1,30 +1,29 @@
 """A tagger's network on many tokens: what it makes of a token alone, it makes once."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from zoo.cells.typing import Tensor
-from zoo.predictors.base import batches_by_length
 from zoo.predictors.graphs import for_keras, graph
 from zoo.text.special_tokens import PADDING_ID
 from zoo.text.token_features import TokenEncoder
 
-CHARACTER_LAYER = "character_features"
-_SPELT_TOGETHER = 512  # tokens whose characters are read together
+_READ_TOGETHER = 512  # tokens
+
+Columns = dict[str, Tensor]
 
 
 class DistinctTokens:
     """Reads each distinct token once, and sentences as places in what was read.
 
-    Three of four tokens of a corpus have stood in it before, and the characters of all of them are
-    most of what a network of `zoo.networks.many_to_many` has to read. What it reads of tokens are
-    columns, a dict by the names of its inputs: ids (1 + tokens, ...) with padding in row 0, and in
-    place of those of characters the vectors that the network makes of them. A sentence is a row of
-    places in them.
+    Three of four tokens of a corpus have stood in it before. What a network of
+    `zoo.networks.many_to_many` makes of a token alone, and before the first step of its recurrence,
+    is most of its work: ids, a loop over the characters, vectors, and their product with the input
+    weights. Here these are columns, a dict of arrays (1 + tokens, ...) with padding in row 0, and a
+    sentence is a row of places in them.
 
     Args:
         model: a network of `zoo.networks.many_to_many`.
@@ -36,49 +35,50 @@ class DistinctTokens:
 
     def __init__(self, model: keras.Model, encoder: TokenEncoder):
         self._encoder = encoder
-        inputs = {tensor.name: tensor for tensor in model.inputs}
-        if "characters" in inputs:
-            self._layer = model.get_layer(CHARACTER_LAYER)
-            inputs["characters"] = self._layer.output
-        self._names = tuple(inputs)
-        self._sentences = keras.Model([*inputs.values()], model.outputs[0])
-        self.signature = {
-            name: tf.TensorSpec((None, *tensor.shape[2:]), tensor.dtype)
-            for name, tensor in inputs.items()
+        words = next(tensor for tensor in model.inputs if tensor.name == "words")
+        self._stack = model.get_layer("recurrence")
+        vectors = keras.tree.flatten(self._stack.input)[0]
+        self._vectors = keras.Model(model.inputs, vectors)
+        rest = self._stack.output if self._stack.can_project else vectors
+        self._rest = keras.Model([rest, words], model.outputs[0])
+        ids = {
+            tensor.name: tf.TensorSpec((None, *tensor.shape[2:]), tf.int32)
+            for tensor in model.inputs
         }
-        characters = tf.TensorSpec((None, encoder.longest_word), tf.int32)
-        self._spell = graph(self._spelt, characters)
         # A graph on any backend: its operations on strings run side by side.
         self._ids = tf.function(
             lambda tokens: self._encoded(tokens),
             [tf.TensorSpec([None], tf.string)],
             autograph=False,
         )
+        self._columns = graph(self._columns_of, ids)
+        self.signature = {"words": tf.TensorSpec((None,), tf.int32)}
+        if self._stack.can_project:
+            for i, cell in enumerate(self._stack.first_cells()):
+                spec = tf.TensorSpec((None, cell.kernel.shape[-1]), cell.compute_dtype)
+                self.signature[f"direction_{i}"] = spec
+        else:
+            self.signature["vectors"] = tf.TensorSpec((None, vectors.shape[-1]), vectors.dtype)
 
-    def read(self, tokens: Iterable[str]) -> dict[str, Tensor]:
-        """The columns of tokens, which need not be distinct.
+    def read(self, tokens: Sequence[str]) -> Columns:
+        """The columns of tokens, a few at a time.
 
-        Words of similar length are spelt together, so that a loop over characters has few steps.
+        Where those of similar length follow each other, the loop over characters has few steps.
         """
-        ids = self._ids(tf.constant([*tokens], tf.string))
-        columns = {name: of_tokens.numpy() for name, of_tokens in ids.items()}
-        if "characters" in columns:
-            characters = columns["characters"]
-            lengths = np.count_nonzero(characters != PADDING_ID, axis=1).tolist()
-            batches = [*batches_by_length(lengths, _SPELT_TOGETHER)]
-            vectors = [self._spell(ops.convert_to_tensor(characters[batch])) for batch in batches]
-            order = np.argsort(np.concatenate(batches)).astype("int32")
-            columns["characters"] = ops.take(ops.concatenate(vectors), order, axis=0)
-        return {name: ops.convert_to_tensor(column) for name, column in columns.items()}
+        ids = self._ids(tf.constant(tokens, tf.string))
+        parts = [
+            self._columns(
+                {name: for_keras(column[i : i + _READ_TOGETHER]) for name, column in ids.items()}
+            )
+            for i in range(0, 1 + len(tokens), _READ_TOGETHER)
+        ]
+        return {name: ops.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def read_in_graph(self, tokens: tf.Tensor) -> dict[str, Tensor]:
+    def read_in_graph(self, tokens: tf.Tensor) -> Columns:
         """The same of (tokens,) strings, all at once, as a part of a graph of TensorFlow."""
-        columns = {name: for_keras(ids) for name, ids in self._encoded(tokens).items()}
-        if "characters" in columns:
-            columns["characters"] = self._spelt(columns["characters"])
-        return columns
+        return self._columns_of({n: for_keras(ids) for n, ids in self._encoded(tokens).items()})
 
-    def output(self, columns: dict[str, Tensor], places: Tensor) -> tuple[Tensor, Tensor]:
+    def output(self, columns: Columns, places: Tensor) -> tuple[Tensor, Tensor]:
         """What the network says of sentences, and the mask of the steps that hold a token.
 
         Args:
@@ -89,14 +89,28 @@ class DistinctTokens:
         Returns:
             As the network returns it, (batch, timesteps, ...), and (batch, timesteps) boolean.
         """
-        inputs = [ops.take(columns[name], places, axis=0) for name in self._names]
-        return self._sentences(inputs, training=False), ops.not_equal(places, PADDING_ID)
+        mask = ops.not_equal(places, PADDING_ID)
+        words = ops.take(columns["words"], places, axis=0)
+        if self._stack.can_project:  # time-major
+            names, by_step = [*self.signature][1:], ops.transpose(places)
+            projected = [ops.take(columns[name], by_step, axis=0) for name in names]
+            rest = self._stack.read_projected(projected, ops.transpose(mask))
+        else:
+            rest = ops.take(columns["vectors"], places, axis=0)
+        return self._rest([rest, words], training=False), mask
 
     def _encoded(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         ids = self._encoder.flat(tokens)
-        padding = {name: [[1, 0], *([[0, 0]] * (ids[name].shape.rank - 1))] for name in self._names}
-        return {name: tf.pad(ids[name], padding[name]) for name in self._names}
+        return {
+            tensor.name: tf.pad(ids[tensor.name], [[1, 0], *([[0, 0]] * (len(tensor.shape) - 2))])
+            for tensor in self._vectors.inputs
+        }
 
-    def _spelt(self, characters: Tensor) -> Tensor:
-        """(tokens, characters) ids -> (tokens, features)."""
-        return self._layer(characters[None], training=False)[0]
+    def _columns_of(self, ids: dict[str, Tensor]) -> Columns:
+        """Of ids (tokens, ...), which the network reads as one sentence."""
+        given = [ids[tensor.name][None] for tensor in self._vectors.inputs]
+        vectors = self._vectors(given, training=False)[0]  # (tokens, features)
+        if not self._stack.can_project:
+            return {"words": ids["words"], "vectors": vectors}
+        projected = self._stack.project(vectors)
+        return {"words": ids["words"]} | {f"direction_{i}": x for i, x in enumerate(projected)}

@@ -22,7 +22,7 @@ from zoo.predictors.base import (
     unknown_share,
 )
 from zoo.predictors.calibration import calibrated
-from zoo.predictors.distinct_tokens import CHARACTER_LAYER, DistinctTokens
+from zoo.predictors.distinct_tokens import DistinctTokens
 from zoo.predictors.endpoints import Arrays, Endpoint, require_few, text_endpoint
 from zoo.predictors.entities import entities
 from zoo.predictors.graphs import for_keras, for_tensorflow, graph, padded_rows, with_a_step
@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # which loads TensorFlow Datasets
 WORDS_NAME, CHARACTERS_NAME = "vocabulary.txt", "characters.txt"
 _BATCH_SIZE = 64
 _MOST_STEPS = 2**15  # of a batch, padding included: a step takes up to 30 kB
-_MOST_READ = 2**17  # of sentences whose distinct tokens are read at a time: up to 1 kB each
+_MOST_READ = 2**15  # of sentences whose distinct tokens are read at a time: some 5 kB each
 _MOST_SERVED = 2**17  # of a request
 _WARM_UP_TEXTS = (
     ["Theodore Roosevelt was a great President."],
@@ -175,9 +175,9 @@ class EntityTagger(Predictor):
         """A row for each sentence of what a function of columns and places returns."""
 
         def of_many(some: list[Sequence[str]]) -> list[tuple[np.ndarray, ...]]:
-            place = {token: 0 for sentence in some for token in sentence}
-            place.update(zip(place, itertools.count(1), strict=False))
-            columns = self._tokens.read(place)
+            distinct = sorted({token for sentence in some for token in sentence}, key=len)
+            place = {token: i for i, token in enumerate(distinct, 1)}
+            columns = self._tokens.read(distinct)
 
             def of_batch(batch: list[Sequence[str]]) -> Iterator[tuple[np.ndarray, ...]]:
                 flat = [place[token] for sentence in batch for token in sentence]
@@ -317,7 +317,7 @@ class EntityTagger(Predictor):
         shapes = {tensor.name: tensor.shape for tensor in model.inputs}
         reads = "characters" in shapes
         files = [folder / name for name in (WORDS_NAME, CHARACTERS_NAME)]
-        size = model.get_layer(CHARACTER_LAYER).vocabulary_size if reads else None
+        size = model.get_layer("character_features").vocabulary_size if reads else None
         words = load_vocabulary(files[0], model.get_layer("embedding").input_dim)
         characters = load_vocabulary(files[1], size)
         options = config["encoder"] | {"word_file": files[0], "character_file": files[1]}
