@@ -35,11 +35,18 @@ class Tagger(torch.nn.Module):
         if self.training:
             draws = torch.rand(words.shape, device=words.device)
             words = words.masked_fill((draws < self.word_dropout) & (words > END_ID), UNKNOWN_ID)
-        spelt = self.spelt(inputs["characters"], mask)
-        x = torch.cat([self.words(words), spelt, self.shapes(inputs["shapes"])], dim=-1)
-        x = packed(self.dropout(x), mask.sum(dim=1))
+        return self.read(self.vectors(words, inputs["characters"], inputs["shapes"]), mask), mask
+
+    def vectors(self, words, characters, shapes):
+        """What is known of each word by itself, (batch, timesteps, features)."""
+        spelt = self.spelt(characters, words != PADDING_ID)
+        return torch.cat([self.words(words), spelt, self.shapes(shapes)], dim=-1)
+
+    def read(self, vectors, mask):
+        """Logits of the vectors of sentences."""
+        x = packed(self.dropout(vectors), mask.sum(dim=1))
         x, _ = pad_packed_sequence(self.lstm(x)[0], batch_first=True)
-        return self.logits(self.dropout(x)), mask
+        return self.logits(self.dropout(x))
 
     def loss(self, inputs, tags):
         """-log p of the tags of a sentence, mean over the batch."""
@@ -165,6 +172,29 @@ def decode(network, batches):
     """The tags of each batch, a list of arrays (batch, timesteps)."""
     network.eval()
     return [network.decode(_on_device(batch, network)).cpu().numpy() for batch in batches]
+
+
+@torch.inference_mode()
+def decode_once(network, columns, batches):
+    """As `decode`, but the characters of each distinct word are read once.
+
+    Args:
+        columns: dict of the ids of the distinct words, one after another.
+        batches: list of arrays (batch, timesteps), the places of words in them, from 1 on; 0 is
+            padding.
+    """
+    network.eval()
+    ids = _on_device(
+        {name: torch.as_tensor(a).long()[None] for name, a in columns.items()}, network
+    )
+    (vectors,) = network.vectors(**ids)
+    vectors = torch.nn.functional.pad(vectors, (0, 0, 1, 0))  # of padding, in front
+    found = []
+    for places in batches:
+        places = torch.as_tensor(places, device=vectors.device).long()
+        mask = places > 0
+        found.append(network.head.decode(network.read(vectors[places], mask), mask).cpu().numpy())
+    return found
 
 
 def _on_device(batch, network):
