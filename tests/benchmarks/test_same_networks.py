@@ -195,6 +195,18 @@ def test_tagger(tags_of, monkeypatch):
 
 
 @needs_torch
+def test_pytorch_finds_the_same_tags_where_it_reads_each_token_once(monkeypatch):
+    settings, data = SENTENCES.patch(monkeypatch)("softmax"), SENTENCES.data
+    tagger = NamedEntities().build(data, settings)
+    plain, once = (
+        tagging.torch_candidate(tagger, data.train, settings, once=once).tag(data.test)
+        for once in (False, True)
+    )
+    assert plain == once
+    assert len({tag for tags in plain for tag in tags}) > 1
+
+
+@needs_torch
 def test_the_crf_of_pytorch_is_a_linear_chain():
     import torch
 

@@ -54,6 +54,10 @@ def test_is_the_layers_of_keras(cell, layers, bidirectional, residual, width):
     stack, x = built(width, residual=residual, **options), sample(width)
     for mask in (MASK, None):
         assert_all_close([stack(x, mask=mask)], [of_keras(stack, x, mask)], 1e-5)
+    assert stack.can_project != residual
+    if stack.can_project:
+        projected = [np.swapaxes(one, 0, 1) for one in stack.project(x)]
+        assert_all_close([stack.read_projected(projected, MASK.T)], [stack(x, mask=MASK)], 1e-6)
 
 
 @pytest.mark.parametrize("variational", [False, True])

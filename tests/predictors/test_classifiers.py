@@ -4,15 +4,17 @@ import keras
 import numpy as np
 import pytest
 import scipy.special
-import tensorflow as tf
 from support.classifiers import LABELS, TEXTS, balanced
 from support.predictor_case import ODD_TEXTS, SENTENCES, TAGS, made, tagged, tagger
+from support.sequences import randomize
 
 from zoo.datasets.sequence_tagging import TaggedSentences
-from zoo.layers.crf import marginals
+from zoo.layers.crf import marginals, viterbi
+from zoo.predictors import distinct_tokens, entity_tagger
 from zoo.predictors.entities import entities
 from zoo.text.normalization import normalize
 from zoo.text.tags import spans, tag_set
+from zoo.text.token_features import ragged_tokens
 from zoo.text.token_spans import tokenize
 
 EACH = pytest.mark.parametrize("labels", [2, 3])
@@ -109,7 +111,7 @@ def test_entities_are_the_spans_of_the_tags_with_the_least_probability_of_each(p
     tags = predictor.tag(TaggedSentences(tokens, []))
     kinds, longest = set(), 0
     for i, prediction in enumerate(predictor.predict(texts)):
-        ids = predictor.inputs(tf.ragged.constant(tokens[i : i + 1]))
+        ids = predictor.inputs(ragged_tokens(tokens[i : i + 1]))
         output = predictor.model({name: ragged.to_tensor() for name, ragged in ids.items()})
         certain = marginals(output) if predictor.has_crf else keras.ops.softmax(output)
         of_tags = np.array(certain)[0, range(len(tags[i])), [TAGS.index(tag) for tag in tags[i]]]
@@ -124,6 +126,37 @@ def test_entities_are_the_spans_of_the_tags_with_the_least_probability_of_each(p
             longest = max(longest, span.end - span.start)
     assert len(kinds) > 1, "or little is shown"
     assert longest > 1, "or it is of one tag anyway"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"character_kind": "recurrent"},
+        {"cell": "gru", "residual": True},  # whose inputs are not projected beforehand
+        {"head": "softmax", "layers": 2, "bidirectional": False},
+    ],
+)
+def test_tokens_that_are_read_once_get_the_tags_of_the_network(options, monkeypatch):
+    """Whatever occurs how often, wherever batches end, and also with other weights."""
+    odd = ["", "\u2028", "<PAD>", "<UNK>", "\U0001f600", "e\u0301te\u0301", "\x00", "Rome" * 9]
+    tokens = [*SENTENCES, odd, ["Ann"] * 9, [odd[0]], odd[::-1], *SENTENCES[::-1], []]
+    monkeypatch.setattr(distinct_tokens, "_READ_TOGETHER", 4)
+    monkeypatch.setattr(entity_tagger, "_BATCH_SIZE", 3)
+    monkeypatch.setattr(entity_tagger, "_MOST_READ", 120)
+    predictor = tagger(**options)
+    for seed in (3, 4):
+        randomize(predictor.model, seed=seed, scale=1)
+        for found, sentence in zip(predictor.tag(TaggedSentences(tokens, [])), tokens, strict=True):
+            assert found == _tags_of_the_network(predictor, sentence)
+
+
+def _tags_of_the_network(predictor, sentence):
+    if not sentence:
+        return []
+    ids = predictor.inputs(ragged_tokens([sentence]))
+    output = predictor.model({name: ragged.to_tensor() for name, ragged in ids.items()})
+    best = viterbi(output)[0] if predictor.has_crf else np.argmax(output, axis=-1)
+    return [TAGS[tag] for tag in np.array(best)[0]]
 
 
 def test_no_texts_and_no_tokens(predictor):

@@ -54,21 +54,21 @@ SENTENCES = [
 PAIRS = ["the cat.", "the big dog sees the old cat.", "", "the dog hears the cat. the cat hears."]
 
 
-def tagger(head="crf"):
-    """A tagger whose tags differ from token to token."""
+def tagger(head="crf", **options):
+    """A tagger whose tags differ from token to token, of a network with further options."""
     encoder = TokenEncoder.from_sentences(SENTENCES, longest_word=5)
     model = many_to_many(
         len(encoder.words),
         len(TAGS),
         characters=len(encoder.characters) if head == "crf" else None,
         longest_word=encoder.longest_word,
-        character_kind="convolutional",
         character_units=3,
         shapes=len(SHAPES) + 2,
         embedding_dim=5,
         units=4,
         head=head,
         allowed=tags.allowed_transitions(TAGS),
+        **{"character_kind": "convolutional"} | options,
     )
     randomize(model, seed=3, scale=1)
     return EntityTagger(model, encoder, TAGS)

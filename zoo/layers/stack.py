@@ -187,7 +187,8 @@ class RecurrentStack(keras.layers.Layer):
         ]
         sequences, mask = time_major(ops.concatenate(outputs, axis=-1)), ops.transpose(mask)
         for recurrence in self.recurrences[1:]:
-            sequences = recurrence(sequences, mask=mask, training=False)
+            # Not by `__call__`, which would attach the mask: what comes next takes none.
+            sequences = recurrence.call(sequences, mask=mask, training=False)
         return sequences
 
     def _first_layer(self) -> list[Recurrence]:

@@ -35,12 +35,13 @@ class DistinctTokens:
 
     def __init__(self, model: keras.Model, encoder: TokenEncoder):
         self._encoder = encoder
-        words = next(tensor for tensor in model.inputs if tensor.name == "words")
         self._stack = model.get_layer("recurrence")
-        vectors = keras.tree.flatten(self._stack.input)[0]
+        vectors, mask = self._stack.input
         self._vectors = keras.Model(model.inputs, vectors)
         rest = self._stack.output if self._stack.can_project else vectors
-        self._rest = keras.Model([rest, words], model.outputs[0])
+        # From the mask on, not from the ids of words: a part that begins with an input of the model
+        # and the middle of it would number the nodes of the input anew, and the model not be saved.
+        self._rest = keras.Model([rest, mask], model.outputs[0])
         ids = {
             tensor.name: tf.TensorSpec((None, *tensor.shape[2:]), tf.int32)
             for tensor in model.inputs
@@ -90,14 +91,13 @@ class DistinctTokens:
             As the network returns it, (batch, timesteps, ...), and (batch, timesteps) boolean.
         """
         mask = ops.not_equal(places, PADDING_ID)
-        words = ops.take(columns["words"], places, axis=0)
         if self._stack.can_project:  # time-major
             names, by_step = [*self.signature][1:], ops.transpose(places)
             projected = [ops.take(columns[name], by_step, axis=0) for name in names]
             rest = self._stack.read_projected(projected, ops.transpose(mask))
         else:
             rest = ops.take(columns["vectors"], places, axis=0)
-        return self._rest([rest, words], training=False), mask
+        return self._rest([rest, mask], training=False), mask
 
     def _encoded(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         ids = self._encoder.flat(tokens)

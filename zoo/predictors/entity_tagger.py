@@ -75,11 +75,6 @@ class EntityTagger(Predictor):
         self._judged = graph(self._judged_tags, *sentences)
         self._found = graph(self._found_in_texts, tf.TensorSpec([None], tf.string))
 
-    def __reduce__(self) -> tuple:
-        # Else the part of the network that `DistinctTokens` runs would become another network.
-        parts = self.model, self.encoder, self.tag_names
-        return type(self), parts, {"calibration": self.calibration}
-
     @property
     def has_crf(self) -> bool:
         """Whether the network scores whole sequences of tags."""
