@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from support.layer_case import CHARACTERS
-from support.sequences import randomize
+from support.sequences import assert_all_close, randomize
 
 from zoo.layers import CharacterFeatures, WordDropout
 from zoo.layers.characters import KINDS
@@ -73,6 +74,22 @@ def test_dropout_is_in_training_only(kind):
     assert not np.allclose(layer(CHARACTERS, training=True), layer(CHARACTERS, training=True))
     without = build(kind)
     np.testing.assert_allclose(without(CHARACTERS, training=True), without(CHARACTERS), atol=1e-6)
+
+
+@EACH_KIND
+def test_words_that_occur_again_train_as_if_each_were_read(kind):
+    layer, ids = build(kind), np.concatenate([CHARACTERS, CHARACTERS[::-1]], axis=1)
+    weighed = np.random.default_rng(0).normal(size=(*ids.shape[:2], 2 * UNITS)).astype("float32")
+
+    def value_and_gradients(training):
+        with tf.GradientTape() as tape:
+            features = layer(ids, training=training)
+            total = tf.reduce_sum(features * weighed)
+        variables = layer.trainable_variables
+        gradients = map(tf.convert_to_tensor, tape.gradient(total, [v.value for v in variables]))
+        return [features, *gradients]
+
+    assert_all_close(value_and_gradients(True), value_and_gradients(False), 1e-5)
 
 
 def test_words_and_words_only_are_dropped_at_a_rate_in_training():

@@ -21,6 +21,10 @@ class CharacterFeatures(keras.layers.Layer):
     "recurrent": both directions over the characters, each at its own end (Lample et al. 2016);
     "convolutional": filters three characters wide, the maximum over the word (Ma & Hovy 2016).
 
+    In training on TensorFlow, words that occur several times in a batch are read once, unless there
+    is dropout, which is drawn for each. (In inference the predictor does so: exports search for
+    nothing.)
+
     Args:
         vocabulary_size: number of character ids, padding included.
         embedding_dim: size of the character vectors.
@@ -79,6 +83,9 @@ class CharacterFeatures(keras.layers.Layer):
     def call(self, ids: Tensor, training: bool = False) -> Tensor:
         shape = ops.shape(ids)
         words = _trimmed(ops.reshape(ids, (-1, shape[2])))  # (batch * timesteps, characters)
+        places = None
+        if training and not self.dropout.rate and keras.backend.backend() == "tensorflow":
+            words, places = _distinct(words)
         if self.kind == "convolutional":  # of no word, oneDNN would give it a wrong shape
             words = ops.pad(words, [[0, 1], [0, 0]])
         mask = ops.not_equal(words, PADDING_ID)
@@ -93,6 +100,8 @@ class CharacterFeatures(keras.layers.Layer):
             # What stands for padding must not reach the last characters.
             x = self.convolution(ops.where(mask[..., None], x, 0))
             features = self.poolings[0](x, mask=mask)[:-1]
+        if places is not None:
+            features = ops.take(features, places, axis=0)
         return ops.reshape(features, (shape[0], shape[1], 2 * self.units))
 
     def compute_output_shape(self, ids_shape: Shape) -> Shape:
@@ -118,3 +127,11 @@ def _trimmed(words: Tensor) -> Tensor:
         return words
     lengths = ops.sum(ops.cast(ops.not_equal(words, PADDING_ID), "int32"), axis=1)
     return words[:, : ops.max(lengths, initial=1)]
+
+
+def _distinct(words: Tensor) -> tuple[Tensor, Tensor]:
+    """The distinct rows of ids, and which of them each row is."""
+    import tensorflow as tf
+
+    with tf.device("CPU"):  # on a GPU there is none for rows
+        return tf.raw_ops.UniqueV2(x=words, axis=[0])
