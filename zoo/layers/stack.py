@@ -7,6 +7,7 @@ from keras import ops
 
 from zoo.cells import CELLS, RecurrentCell
 from zoo.cells.typing import Shape, Tensor, Tensors
+from zoo.layers import engines
 from zoo.layers.bidirectional import Bidirectional
 from zoo.layers.recurrence import Recurrence, time_major
 
@@ -150,7 +151,10 @@ class RecurrentStack(keras.layers.Layer):
         """Whether `project` and `read_projected` do, in inference, what a call does."""
         policy = self.dtype_policy
         return (
-            all(direction.is_written_out for direction in self._first_layer())
+            all(
+                direction.is_written_out and engines.engine_of(direction) == "loop"
+                for direction in self._first_layer()
+            )
             and not self.return_state
             and not self.residual  # of the inputs, which are not at hand any more
             and policy.compute_dtype == policy.variable_dtype  # else only a call casts weights

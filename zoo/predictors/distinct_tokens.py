@@ -38,7 +38,8 @@ class DistinctTokens:
         self._stack = model.get_layer("recurrence")
         vectors, mask = self._stack.input
         self._vectors = keras.Model(model.inputs, vectors)
-        rest = self._stack.output if self._stack.can_project else vectors
+        self._projects = self._stack.can_project
+        rest = self._stack.output if self._projects else vectors
         # From the mask on, not from the ids of words: a part that begins with an input of the model
         # and the middle of it would number the nodes of the input anew, and the model not be saved.
         self._rest = keras.Model([rest, mask], model.outputs[0])
@@ -54,7 +55,7 @@ class DistinctTokens:
         )
         self._columns = graph(self._columns_of, ids)
         self.signature = {"words": tf.TensorSpec((None,), tf.int32)}
-        if self._stack.can_project:
+        if self._projects:
             for i, cell in enumerate(self._stack.first_cells()):
                 spec = tf.TensorSpec((None, cell.kernel.shape[-1]), cell.compute_dtype)
                 self.signature[f"direction_{i}"] = spec
@@ -91,7 +92,7 @@ class DistinctTokens:
             As the network returns it, (batch, timesteps, ...), and (batch, timesteps) boolean.
         """
         mask = ops.not_equal(places, PADDING_ID)
-        if self._stack.can_project:  # time-major
+        if self._projects:  # time-major
             names, by_step = [*self.signature][1:], ops.transpose(places)
             projected = [ops.take(columns[name], by_step, axis=0) for name in names]
             rest = self._stack.read_projected(projected, ops.transpose(mask))
@@ -110,7 +111,7 @@ class DistinctTokens:
         """Of ids (tokens, ...), which the network reads as one sentence."""
         given = [ids[tensor.name][None] for tensor in self._vectors.inputs]
         vectors = self._vectors(given, training=False)[0]  # (tokens, features)
-        if not self._stack.can_project:
+        if not self._projects:
             return {"words": ids["words"], "vectors": vectors}
         projected = self._stack.project(vectors)
         return {"words": ids["words"]} | {f"direction_{i}": x for i, x in enumerate(projected)}
