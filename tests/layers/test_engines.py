@@ -9,7 +9,8 @@ import tensorflow as tf
 from support.differentiation import outputs_and_gradients
 from support.sequences import INPUT_DIM, MASK, VARIANTS, assert_all_close, build_cell, sample
 
-from zoo.layers import Bidirectional, Recurrence, RecurrentStack, engines
+from zoo.layers import Bidirectional, Recurrence, RecurrentStack, engines, handover
+from zoo.networks import many_to_one
 
 OF_KERAS = ("lstm", "reset_after_gru", "simplified_gru", "rnn")
 ALL_OUTPUTS = {"return_sequences": True, "return_state": True}
@@ -108,6 +109,24 @@ def test_xla_compiles_for_few_lengths():
             assert run(tf.ones((2, length, INPUT_DIM))).shape == (2, length, 2)
     (trace,) = recurrence._compiled()._list_all_concrete_functions()
     assert trace.structured_input_signature[0][0].shape[0] is None
+
+
+def test_a_training_starts_and_goes_alike_whatever_runs_it(monkeypatch):
+    """In a graph that is made twice; and XLA is not handed the whole of a step."""
+    monkeypatch.setattr(engines, "has_gpu", lambda: True)
+    handover._layer.cache_clear()
+    x = np.resize(np.arange(1, 20), (12, 7)) * (np.arange(7) < np.arange(1, 13)[:, None])
+    weights = []
+    for engine in ("auto", "loop"):
+        with engines.use(engine):
+            keras.utils.set_random_seed(4)
+            model = many_to_one(20, 2, embedding_dim=3, units=2, cell="lstm", layers=2)
+            model.compile("sgd", "mse")
+            assert not model.jit_compile
+            for batch in (8, 12):
+                model.train_on_batch(x[:batch], np.ones(batch))
+        weights.append(model.get_weights())
+    assert_all_close(*weights, 1e-5)
 
 
 def test_the_choice(monkeypatch):

@@ -168,7 +168,9 @@ def layer_for(cell: RecurrentCell, directions: int = 1) -> keras.layers.Layer:
 @functools.cache
 def _layer(lstm: bool, units: int, dtype: str, directions: int) -> keras.layers.Layer:
     kind = keras.layers.LSTM if lstm else keras.layers.GRU
-    layer = kind(units, return_sequences=True, return_state=True, dtype=dtype, seed=0)
+    # Nothing here may draw a seed: those of a model must not depend on what runs it.
+    weights = {"kernel_initializer": "zeros", "recurrent_initializer": "zeros", "seed": 0}
+    layer = kind(units, return_sequences=True, return_state=True, dtype=dtype, **weights)
     layers = [layer]
     if directions == 2:
         layer = keras.layers.Bidirectional(layer, merge_mode=None, dtype=dtype)
