@@ -85,6 +85,7 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         inputs: x<t>, (batch, input_dim).
         states: list of previous states, each (batch, units).
         training: whether dropout and zoneout draw.
+        weights: what `recurrent_weights` returned, if it was called once for many steps.
 
     Returns:
         The output, (batch, units), and the list of new states. The output of every cell is its
@@ -247,10 +248,18 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         return [tensor[..., start:end] for start, end in pairwise([0, *ends])]
 
     def step(
-        self, projected: Tensor, states: Tensors, training: bool = False
+        self,
+        projected: Tensor,
+        states: Tensors,
+        training: bool = False,
+        weights: Tensors | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
-        """One step from `project(x<t>)` and the previous states: the output and the new states."""
-        new_states, _ = self.transition(projected, states, self.recurrent_weights())
+        """One step from `project(x<t>)` and the previous states: the output and the new states.
+
+        `weights` are the `recurrent_weights`, if they are cut once for many steps.
+        """
+        weights = self.recurrent_weights() if weights is None else weights
+        new_states, _ = self.transition(projected, states, weights)
         drawn = self.draw_zoneout(ops.shape(projected)[:1], training)
         new_states = self.zone_out(states, new_states, drawn)
         return new_states[0], list(new_states)
@@ -277,7 +286,11 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         return tuple(held * old + (1 - held) * new for held, old, new in changes)
 
     def call(
-        self, inputs: Tensor, states: Tensors, training: bool = False
+        self,
+        inputs: Tensor,
+        states: Tensors,
+        training: bool = False,
+        weights: Tensors | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
         states = list(states) if isinstance(states, (list, tuple)) else [states]
         if training and any(self.zoneout) and keras.backend.backend() == "jax":
@@ -285,7 +298,8 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
                 "On JAX zoneout cannot be drawn within a loop of Keras: train the cell in "
                 "`zoo.layers.Recurrence`, without `layer_norm`, `unroll` and other activations"
             )
-        return self.step(self.project(self.drop_inputs(inputs, training)), states, training)
+        projected = self.project(self.drop_inputs(inputs, training))
+        return self.step(projected, states, training, weights)
 
     def drop_inputs(self, inputs: Tensor, training: bool) -> Tensor:
         """Applies the sequence's dropout mask to inputs (batch, ..., input_dim) in training."""

@@ -7,10 +7,13 @@ import numpy as np
 from keras import ops
 
 from zoo.cells.typing import Tensor
-from zoo.generation.sampling import permitted
+from zoo.generation.loop import Generation, generate
+from zoo.generation.sampling import log_sum_exp, permitted
 from zoo.generation.states import State, Step, on_leaves
 from zoo.layers.scan import scan
 from zoo.text.special_tokens import PADDING_ID
+
+_BLOCK = 64  # values of which the greatest stands for all, where few of many are looked for
 
 
 class Hypotheses(NamedTuple):
@@ -59,7 +62,7 @@ def beam_search(
     state: State,
     *,
     beams: int,
-    length: int,
+    length: int | Tensor,
     end_id: int | None = None,
     forbidden: Sequence[int] = (),
     length_penalty: float = 0.0,
@@ -70,8 +73,9 @@ def beam_search(
     A hypothesis is complete when it ends in `end_id`, which T_y counts, or has `length` tokens, or
     as many as the limit of its row. At each step all continuations of the `beams` running
     hypotheses are ranked by log P. Those among the first `beams` that end are complete, and kept if
-    their score is one of the `beams` best; the first `beams` that do not end run on. So one beam
-    without a length penalty is greedy choice.
+    their score is one of the `beams` best; the first `beams` that do not end run on. Among equals
+    the better beam goes first, and of one beam the lower id. One beam without a length penalty is
+    greedy choice, which `generate` makes, without ranking.
 
     A row stops as soon as nothing that runs can enter its list of the best. A hypothesis with
     log P = r ≤ 0 can only lose probability, and for α ≥ 0 no score that it may still reach is above
@@ -93,7 +97,8 @@ def beam_search(
         state: any nest of tensors (batch, ...), the state before those are read. It is repeated for
             the beams and reordered with them, except for tensors that `step` hands on as they are.
         beams: how many hypotheses run, and are returned, at least 1.
-        length: the number of tokens of the longest hypothesis, at least 1, an integer.
+        length: the number of tokens of the longest hypothesis, at least 1: an integer, or on
+            TensorFlow a scalar.
         end_id: the id of `<EOS>`, or None.
         forbidden: ids that no hypothesis has, such as padding and `<UNK>`.
         length_penalty: α, at least 0; 0 compares by log P, 1 by log P per token.
@@ -106,16 +111,20 @@ def beam_search(
     Raises:
         ValueError: if `beams` or `length` is below 1, or `length_penalty` below 0.
     """
-    if beams < 1 or length < 1:
+    if beams < 1 or (isinstance(length, int) and length < 1):
         raise ValueError(
             f"`beams` and `length` must be at least 1. Received: beams={beams}, length={length}"
         )
     if length_penalty < 0:
         raise ValueError(f"`length_penalty` must be at least 0. Received: {length_penalty}")
 
+    if beams == 1 and length_penalty == 0:
+        ends: dict[str, Any] = {"end_id": end_id, "limits": limits, "forbidden": forbidden}
+        return _greedy(generate(step, token_ids, state, steps=length, **ends))
     leaves, step = on_leaves(step, state)
     leaves = tuple(ops.repeat(leaf, beams, axis=0) for leaf in leaves)
-    most = float(length) if limits is None else ops.cast(limits, "float32")[:, None]
+    longest = ops.cast(length, "float32")
+    most = longest if limits is None else ops.cast(limits, "float32")[:, None]
     # Leaves that were handed on as they are at all steps so far are alike in all beams of a row.
     alike = [True] * len(leaves)
 
@@ -164,8 +173,14 @@ def beam_search(
         advance, (token_ids, running, *finished, *leaves), (steps,), until=all_stopped
     )
     running, finished = carry[1], _Finished(*carry[2:7])
-    complete = _cut_off(running, float(length), length, length_penalty)
+    complete = _cut_off(running, longest, length, length_penalty)
     return _read_back(finished.merged(complete), (steps, tokens, parents), end_id)
+
+
+def _greedy(written: Generation) -> Hypotheses:
+    """What was written greedily as the one hypothesis of each row."""
+    totals = ops.sum(written.log_probabilities, axis=1)[:, None]
+    return Hypotheses(written.tokens[:, None], totals, totals, written.lengths[:, None])
 
 
 def _cut_off(running: Tensor, count: Any, prefix: Any, length_penalty: float) -> _Finished:
@@ -201,12 +216,32 @@ def _continuations(
     since one of each may end. From logits (batch * beams, vocabulary) and log P (batch, beams).
     """
     beams, vocabulary = running.shape[1], logits.shape[-1]
-    steps = permitted(ops.log_softmax(logits), forbidden)
-    totals = running[..., None] + ops.reshape(steps, (-1, beams, vocabulary))
-    totals = ops.reshape(totals, (-1, beams * vocabulary))
-    values, indices = ops.top_k(totals, beams * min(2, vocabulary))
-    indices = ops.cast(indices, "int32")
+    before = ops.reshape(running, (-1, 1)) - log_sum_exp(logits)[:, None]
+    totals = ops.reshape(permitted(logits, forbidden) + before, (-1, beams * vocabulary))
+    values, indices = _best(totals, beams * min(2, vocabulary))
     return values, indices // vocabulary, indices % vocabulary
+
+
+def _best(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k greatest of each row, (batch, n), in falling order, and their places, int32.
+
+    Among equals the first; `ops.top_k`, which takes ten times as long where rows are long. The k
+    greatest lie in the k blocks of a row that have the greatest maxima, the first among equals.
+    """
+    n = values.shape[1]
+    blocks = -(-n // _BLOCK)
+    if blocks < 4 * k:
+        values, places = ops.top_k(values, k)
+        return values, ops.cast(places, "int32")
+    padded = ops.pad(values, ((0, 0), (0, blocks * _BLOCK - n)), constant_values=-np.inf)
+    padded = ops.reshape(padded, (-1, _BLOCK))
+    _, chosen = ops.top_k(ops.reshape(ops.max(padded, axis=1), (-1, blocks)), k)
+    chosen = ops.sort(ops.cast(chosen, "int32"), axis=1)  # so that the first among equals is first
+    candidates = ops.take(padded, _flat(chosen, blocks), axis=0)  # (batch, k, _BLOCK)
+    values, places = ops.top_k(ops.reshape(candidates, (-1, k * _BLOCK)), k)
+    places = ops.cast(places, "int32")
+    (chosen,) = _columns([chosen], places // _BLOCK)
+    return values, chosen * _BLOCK + places % _BLOCK
 
 
 def _columns(tensors: Sequence[Tensor], indices: Tensor) -> list[Tensor]:

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from zoo.cells.typing import Tensor
-from zoo.generation.sampling import draw, greedy, permitted, truncated
+from zoo.generation.sampling import draw, greedy, log_sum_exp, permitted, truncated
 from zoo.generation.states import State, Step, hold, on_leaves
 from zoo.layers.scan import scan
 from zoo.text.special_tokens import PADDING_ID
@@ -56,11 +56,11 @@ def generate(
     """Generates sequences, drawing with `uniforms`, or for `steps` greedily.
 
     At each step a row's token is drawn from `truncated(permitted(logits, forbidden), temperature,
-    top_k, top_p)`, or greedily the most probable of those permitted is taken. A row ends with
-    `end_id` or at its limit; from then on its state keeps still. The time of a step does not depend
-    on how many came before it. The loop ends when all rows have; on JAX, where it cannot, `step`
-    is not called any more. It has one step at least, which is without effect where no row is
-    active.
+    top_k, top_p)`, or greedily the most probable of those permitted is taken, the lowest id among
+    equals. A row ends with `end_id` or at its limit; from then on its state keeps still. The time
+    of a step does not depend on how many came before it. The loop ends when all rows have; on JAX,
+    where it cannot, `step` is not called any more. It has one step at least, which is without
+    effect where no row is active.
 
     The loop can be part of a `tf.function`, with unknown sizes of batch and time, and then consists
     of stock TensorFlow operations, if `step` does.
@@ -155,4 +155,4 @@ def _check(uniforms: Any, steps: Any, settings: Sequence[Any]) -> None:
 def log_probability(logits: Tensor, chosen: Tensor) -> Tensor:
     """Log softmax of (batch, vocabulary) logits at the (batch,) chosen ids."""
     of_chosen = ops.take_along_axis(logits, chosen[:, None], axis=-1)[:, 0]
-    return of_chosen - ops.logsumexp(logits, axis=-1)
+    return of_chosen - log_sum_exp(logits)

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
 from zoo.cells.typing import Tensor
 
+_LARGE = 512  # tokens from which one softmax is faster than the steps of a stable logarithm
 _TINY = 1e-30  # above 0 in single precision, also where denormal numbers are taken for 0
 
 
@@ -152,20 +154,33 @@ def draw(logits: Tensor, uniforms: Tensor) -> Tensor:
     Returns:
         (batch,) int32.
     """
-    probabilities = ops.softmax(logits)
-    possible = probabilities > 0
+    # In proportion to the probabilities, whose sum need not be 1.
+    shares = ops.exp(logits - ops.max(logits, axis=-1, keepdims=True))
     # Where sums are made in parallel they need not rise: a token of probability 0 may change the
     # last digit. Only tokens that are possible take part, and one of them has the greatest sum.
-    sums = ops.where(possible, ops.cumsum(probabilities, axis=-1), 0.0)
-    total = ops.max(sums, axis=-1, keepdims=True)  # 1 but for rounding
+    sums = ops.where(shares > 0, ops.cumsum(shares, axis=-1), 0.0)
+    total = ops.max(sums, axis=-1, keepdims=True)
     thresholds = ops.convert_to_tensor(uniforms)[:, None] * total
     reached = ops.logical_or(sums > thresholds, sums >= total)
-    return first(ops.logical_and(possible, reached))
+    return first(reached)  # which is true of no token whose sum is 0
 
 
 def greedy(logits: Tensor) -> Tensor:
     """The most probable token of each row, the lowest id among equals: (batch,) int32."""
-    return first(logits >= ops.max(logits, axis=-1, keepdims=True))
+    if keras.backend.backend() == "tensorflow":  # whose `argmax` promises nothing among equals
+        return ops.top_k(logits, 1)[1][:, 0]
+    return ops.cast(ops.argmax(logits, axis=-1), "int32")
+
+
+def log_sum_exp(logits: Tensor) -> Tensor:
+    """Log Σ_i exp(z_i), (batch,), of logits z, (batch, vocabulary).
+
+    Of many it is max z - log max softmax(z), where the greatest probability is 1 / n at least, so
+    that nothing is lost: TensorFlow's softmax is one operation, and a fast one.
+    """
+    if logits.shape[-1] < _LARGE:
+        return ops.logsumexp(logits, axis=-1)
+    return ops.max(logits, axis=-1) - ops.log(ops.max(ops.softmax(logits), axis=-1))
 
 
 def first(condition: Tensor) -> Tensor:

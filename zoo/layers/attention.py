@@ -32,15 +32,16 @@ class Attention(keras.layers.Layer):
         units: size of the keys; of the queries too, for "multiplicative".
 
     Call arguments:
-        query: (batch, query_dim), or a sequence of queries, (batch, timesteps, query_dim).
+        query: a sequence of queries, (batch, timesteps, query_dim), or (batch * n, query_dim), n to
+            a memory, side by side.
         keys: what `keys` made of the memory, (batch, source timesteps, units).
         memory: (batch, source timesteps, memory_dim).
         mask: (batch, source timesteps), boolean, or None; where it is False, the weight is 0. A row
             that is masked throughout has weights and a context of 0.
 
     Returns:
-        The context, (batch, memory_dim), and the weights, (batch, source timesteps), float32; of a
-        sequence of queries (batch, timesteps, ...) each.
+        The context, (batch, timesteps, memory_dim), and the weights, (batch, timesteps,
+        source timesteps), float32; both (batch * n, ...) where the queries are no sequence.
 
     Raises:
         ValueError: if there is no such kind, or the queries of "multiplicative" have another size.
@@ -82,7 +83,7 @@ class Attention(keras.layers.Layer):
     ) -> tuple[Tensor, Tensor]:
         single = len(query.shape) == 2
         if single:
-            query = query[:, None]
+            query = ops.reshape(query, (ops.shape(keys)[0], -1, query.shape[-1]))
         dtype = keras.backend.result_type(self.compute_dtype, "float32")
         energies = ops.cast(self._energies(query, keys), dtype)
         if mask is not None:
@@ -94,7 +95,9 @@ class Attention(keras.layers.Layer):
         if mask is not None:
             weights = ops.where(mask, weights, 0.0)
         context = ops.matmul(ops.cast(weights, memory.dtype), memory)
-        return (context[:, 0], weights[:, 0]) if single else (context, weights)
+        if not single:
+            return context, weights
+        return tuple(ops.reshape(y, (-1, *ops.shape(y)[2:])) for y in (context, weights))
 
     def _energies(self, query: Tensor, keys: Tensor) -> Tensor:
         """E of each query and step, (batch, timesteps, source timesteps)."""

@@ -1,5 +1,6 @@
 """The decoder of an encoder-decoder: recurrence that attends to what the encoder remembers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -116,6 +117,7 @@ class AttentionDecoder(keras.layers.Layer):
         memory: Tensor = None,
         memory_mask: Tensor | None = None,
         fed: Tensor | None = None,
+        weights: Sequence[Tensors] | None = None,
     ) -> tuple[Tensor, list[Tensor], Tensor | None]:
         """One step in time, without dropout.
 
@@ -123,8 +125,10 @@ class AttentionDecoder(keras.layers.Layer):
             x: (batch, input_dim).
             states: list of (batch, size), one for each of `recurrence.state_sizes`.
             keys: `attention.keys(memory)`; this and the rest are left out without attention.
-            memory, memory_mask: as in the call.
+            memory, memory_mask: as in the call; the rows of x may be n for each row of these, side
+                by side, such as the beams of a search.
             fed: with `input_feeding` ã<t-1>, (batch, units), zeros at first.
+            weights: what `recurrence.step_weights` returned, if it was called once for many steps.
 
         Returns:
             ã<t>, or a<t> without attention, (batch, units); the list of new states; and the
@@ -133,7 +137,7 @@ class AttentionDecoder(keras.layers.Layer):
         if self.input_feeding:
             x, fed = (ops.cast(tensor, self.compute_dtype) for tensor in (x, fed))
             x = ops.concatenate([x, fed], axis=-1)
-        output, states = self.recurrence.step(x, states)
+        output, states = self.recurrence.step(x, states, weights)
         if self.attention is None:
             return output, states, None
         output, weights = self._attend(output, keys, memory, memory_mask)

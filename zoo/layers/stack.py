@@ -1,5 +1,6 @@
 """Deep and bidirectional recurrence."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -198,12 +199,30 @@ class RecurrentStack(keras.layers.Layer):
     def _first_layer(self) -> list[Recurrence]:
         return self.directions()[: 1 + self.bidirectional]
 
-    def step(self, x: Tensor, states: Tensors) -> tuple[Tensor, list[Tensor]]:
+    def step_weights(self) -> list[Tensors]:
+        """The recurrent weights of each layer as `step` uses them, to be cut once for many steps.
+
+        They are computed where this is called: before a loop, not in it.
+        """
+        return [
+            tuple(ops.cast(w, self.compute_dtype) for w in recurrence.cell.recurrent_weights())
+            for recurrence in self.recurrences
+        ]
+
+    def step(
+        self,
+        x: Tensor,
+        states: Tensors,
+        weights: Sequence[Tensors] | None = None,
+        projected: Tensor | None = None,
+    ) -> tuple[Tensor, list[Tensor]]:
         """One step in time through all layers, without dropout.
 
         Args:
             x: (batch, input_dim).
             states: list of (batch, size), one for each of `state_sizes`.
+            weights: what `step_weights` returned, or None.
+            projected: what the first layer's cell makes of x by its `project`, if it is known.
 
         Returns:
             The output, (batch, units), and the list of new states.
@@ -213,9 +232,14 @@ class RecurrentStack(keras.layers.Layer):
         """
         x = ops.cast(x, self.compute_dtype)
         new_states = []
-        for recurrence, own in zip(self.recurrences, self._by_layer(states), strict=True):
+        cut: Sequence[Any] = weights or [None] * self.number_of_layers
+        layers = zip(self.recurrences, self._by_layer(states), cut, strict=True)
+        for i, (recurrence, own, weights_of_layer) in enumerate(layers):
             below = x
-            x, own = recurrence.cell(x, own, training=False)
+            if i == 0 and projected is not None:
+                x, own = recurrence.cell.step(projected, own, weights=weights_of_layer)
+            else:
+                x, own = recurrence.cell(x, own, training=False, weights=weights_of_layer)
             new_states += own
             x = self._with_residual(x, below)
         return x, new_states

@@ -6,19 +6,28 @@ An encoder reads the source, a decoder is a language model of the target that st
 encoder knows and, with attention, looks back at it at every step.
 """
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 
-from zoo.cells.typing import Tensor
+from zoo.cells.typing import Tensor, Tensors
 from zoo.layers import AttentionDecoder, MaskedPooling, RecurrentStack
 from zoo.networks.frames import LAYER, Frames
-from zoo.networks.heads import as_given, layers_of, logits_of, state_inputs, vectors_and_logits
+from zoo.networks.heads import (
+    as_given,
+    layers_of,
+    logits_of,
+    state_inputs,
+    tied_kernel,
+    vectors_and_logits,
+)
 from zoo.networks.seeds import seeded
 from zoo.text.special_tokens import PADDING_ID
 
 _TARGET = "target_embedding"
+ENCODED = ("keys", "memory", "mask")  # what a decoder attends to, as it takes them
 # Standard deviation of the token vectors before training. From those that Keras draws, uniform
 # within 0.05, a network learns first to write frequent tokens whatever it reads: on verses of the
 # Bible, three epochs led to a perplexity of 105 in validation, and from these to 34.
@@ -217,16 +226,57 @@ def decode_step_model(model: keras.Model) -> keras.Model:
         }
     if decoder.input_feeding:
         fed["fed"] = keras.Input((decoder.units,), dtype=decoder.variable_dtype, name="fed")
-    x = around[_TARGET](token_ids)
-    x, new_states, weights = decoder.step(x, list(states.values()), *source.values(), **fed)
-    outputs = {"logits": logits_of(x, around, _TARGET)}
+    inputs = {"token_ids": token_ids, **source, **states, **fed}
+    logits, weights, new = _decode_step(model, token_ids, states | fed, source)
+    outputs = {"logits": logits, **new}
     if weights is not None:
         outputs["weights"] = weights
-    if decoder.input_feeding:
-        new_states = [*new_states, x]
-    outputs |= as_given(states | fed, new_states)
-    inputs = {"token_ids": token_ids, **source, **states, **fed}
     return keras.Model(inputs, outputs, name=f"{model.name}_decode_step")
+
+
+def decode_step_function(model: keras.Model, encoded: Mapping[str, Tensor]) -> Callable:
+    """What `decode_step_model` does, for one source, as a function for a loop over time.
+
+    What no step changes is computed here: what the recurrence cuts of its weights, and the
+    transpose of tied vectors. Call it where the loop is, in its graph, before it.
+
+    Args:
+        model: what `encoder_decoder` built, also if loaded from a file.
+        encoded: what `encode_model` gave, of which the tokens may have n rows for each, side by
+            side, as the beams of a search are.
+
+    Returns:
+        `step(token_ids, states) -> (logits, weights of attention or None, new states)`, the states
+        being those of `encoded`.
+    """
+    around = layers_of(model)
+    constants = {
+        "cut": around["decoder"].recurrence.step_weights(),
+        "kernel": tied_kernel(around, _TARGET),
+    }
+    source = {name: encoded[name] for name in ENCODED if name in encoded}
+    return functools.partial(_decode_step, model, source=source, **constants)
+
+
+def _decode_step(
+    model: keras.Model,
+    token_ids: Tensor,
+    states: Mapping[str, Tensor],
+    source: Mapping[str, Tensor],
+    cut: Sequence[Tensors] | None = None,
+    kernel: Tensor | None = None,
+) -> tuple[Tensor, Tensor | None, dict[str, Tensor]]:
+    """Logits (batch, target_size), weights of attention or None, new states and `fed`."""
+    around = layers_of(model)
+    decoder = around["decoder"]
+    own = [state for name, state in states.items() if name != "fed"]
+    attended = [source[name] for name in ENCODED] if decoder.attention is not None else []
+    x, new, weights = decoder.step(
+        around[_TARGET](token_ids), own, *attended, fed=states.get("fed"), weights=cut
+    )
+    if decoder.input_feeding:
+        new = [*new, x]
+    return logits_of(x, around, _TARGET, kernel), weights, as_given(states, new)
 
 
 def _ends(memory: Tensor, mask: Tensor, encoder: RecurrentStack) -> Tensor:

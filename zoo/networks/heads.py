@@ -38,14 +38,27 @@ def vectors_and_logits(
 
 
 def logits_of(
-    x: Tensor, layers: Mapping[str, keras.layers.Layer], name: str = "embedding"
+    x: Tensor,
+    layers: Mapping[str, keras.layers.Layer],
+    name: str = "embedding",
+    kernel: Tensor | None = None,
 ) -> Tensor:
-    """The logits of what a recurrence gave, (..., units) -> (..., vocabulary_size)."""
+    """The logits of what a recurrence gave, (..., units) -> (..., vocabulary_size).
+
+    `kernel` is what `tied_kernel` returned, if it was called once for many steps.
+    """
     if "projection" in layers:
         x = layers["projection"](x)
     if "logits" in layers:
         return layers["logits"](x)
+    if kernel is not None:
+        return layers[name].logits(x, kernel)
     return layers[name](x, reverse=True)
+
+
+def tied_kernel(layers: Mapping[str, keras.layers.Layer], name: str = "embedding") -> Tensor | None:
+    """The kernel of tied logits; None where logits have one of their own."""
+    return None if "logits" in layers else layers[name].kernel()
 
 
 def state_inputs(recurrence: Any, sizes: Sequence[int]) -> dict[str, Tensor]:

@@ -7,16 +7,28 @@ before. They are inputs and outputs of the network, so that it has no memory of 
 on a stream (`StreamModel`), generation and serving each carry them as they need.
 """
 
-from collections.abc import Mapping
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import keras
 
-from zoo.cells.typing import Tensor
+from zoo.cells.typing import Tensor, Tensors
 from zoo.layers import RecurrentStack
-from zoo.networks.heads import as_given, layers_of, logits_of, state_inputs, vectors_and_logits
+from zoo.networks.heads import (
+    as_given,
+    layers_of,
+    logits_of,
+    state_inputs,
+    tied_kernel,
+    vectors_and_logits,
+)
 from zoo.networks.seeds import seeded
 from zoo.text.special_tokens import PADDING_ID
+
+Step: TypeAlias = Callable[[Tensor, dict[str, Tensor]], tuple[Tensor, dict[str, Tensor]]]
+
+_MOST_PRODUCTS = 1024  # tokens whose products with the first kernel are computed before a loop
 
 
 @seeded
@@ -105,14 +117,53 @@ def step_model(model: keras.Model) -> keras.Model:
         A `keras.Model` from a dict of `token_ids` (batch,) and the states to a dict of `logits`
         (batch, vocabulary_size) and the new states. It takes every id for a token, 0 too.
     """
-    around = layers_of(model)
-    recurrence = around["recurrence"]
+    recurrence = layers_of(model)["recurrence"]
     token_ids = keras.Input((), dtype="int32", name="token_ids")
     states = state_inputs(recurrence, recurrence.state_sizes)
-    x = _vectors(token_ids, around, recurrence, model.output["logits"].shape[-1])
-    x, new_states = recurrence.step(x, list(states.values()))
-    outputs = {"logits": logits_of(x, around), **as_given(states, new_states)}
+    logits, new_states = _step(model, token_ids, states)
+    outputs = {"logits": logits, **new_states}
     return keras.Model({"token_ids": token_ids, **states}, outputs, name=f"{model.name}_step")
+
+
+def step_function(model: keras.Model) -> Step:
+    """What `step_model` does, as a function for a loop: what no step changes is computed here.
+
+    That is what the recurrence cuts of its weights, the transpose of tied vectors, and of up to
+    1024 tokens the product of each token's vector with the kernel of the first layer, which a step
+    then looks up. Call it where the loop is, in its graph, before it.
+
+    Args:
+        model: what `language_model` built, also if loaded from a file.
+
+    Returns:
+        `step(token_ids, states) -> (logits, states)`, as `zoo.generation` takes it.
+    """
+    around = layers_of(model)
+    recurrence = around["recurrence"]
+    size = model.output["logits"].shape[-1]
+    constants = {"weights": recurrence.step_weights(), "kernel": tied_kernel(around)}
+    if size <= _MOST_PRODUCTS:
+        vectors = _vectors(keras.ops.arange(size, dtype="int32"), around, recurrence, size)
+        products = recurrence.recurrences[0].cell.project(vectors)
+        constants["products"] = keras.ops.cast(products, recurrence.compute_dtype)
+    return functools.partial(_step, model, **constants)
+
+
+def _step(
+    model: keras.Model,
+    token_ids: Tensor,
+    states: Mapping[str, Tensor],
+    weights: Sequence[Tensors] | None = None,
+    kernel: Tensor | None = None,
+    products: Tensor | None = None,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The logits after a token, (batch, vocabulary_size), and the new states."""
+    around = layers_of(model)
+    recurrence = around["recurrence"]
+    x = _vectors(token_ids, around, recurrence, model.output["logits"].shape[-1])
+    projected = None if products is None else keras.ops.take(products, token_ids, axis=0)
+    x, new_states = recurrence.step(x, list(states.values()), weights, projected)
+    return logits_of(x, around, kernel=kernel), as_given(states, new_states)
 
 
 def initial_states(model: keras.Model, batch_size: int | Tensor) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """What an encoder-decoder writes for its sources, and where it looks meanwhile."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -10,7 +10,7 @@ from zoo import generation
 from zoo.cells.typing import Tensor
 from zoo.generation.states import State
 from zoo.layers.scan import scan
-from zoo.networks.encoder_decoder import decode_step_model, encode_model
+from zoo.networks.encoder_decoder import ENCODED, decode_step_function, encode_model
 from zoo.predictors.graphs import graph
 from zoo.text.special_tokens import END_ID
 
@@ -27,14 +27,14 @@ class TargetSequences:
     """
 
     def __init__(self, model: keras.Model):
-        self._encode, self._step = encode_model(model), decode_step_model(model)
+        self._model, self._encode = model, encode_model(model)
         self.search = graph(self.beam_search)
         self.align = graph(self._alignment)
 
     @property
     def attends(self) -> bool:
         """Whether the decoder looks back at the source."""
-        return "weights" in self._step.output
+        return "memory" in self._encode.output
 
     def beam_search(
         self,
@@ -53,10 +53,18 @@ class TargetSequences:
             length: the most of any.
             beams, length_penalty, forbidden: of the search.
         """
+        states, one_step = self._beginning(source)
+
+        def step(token_ids: Tensor, states: State) -> tuple[Tensor, State]:
+            logits, _, states = one_step(token_ids, states)
+            return logits, states
+
+        if keras.backend.backend() == "tensorflow":  # whose loops may have any number of rounds
+            length = ops.clip(ops.max(limits), 1, length)
         return generation.beam_search(
-            self._next_logits,
+            step,
             ops.full_like(ops.cast(limits, "int32"), END_ID),
-            dict(self._encode(source, training=False)),
+            states,
             beams=beams,
             length=length,
             limits=limits,
@@ -65,29 +73,20 @@ class TargetSequences:
             length_penalty=length_penalty,
         )
 
-    def _next_logits(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:
-        """The logits, (batch, vocabulary), of what follows a token, and the new state."""
-        outputs = self._one_step(token_ids, state)
-        new = {name: outputs[name] for name in outputs if name in state}
-        return outputs["logits"], state | new
-
-    def _one_step(self, token_ids: Tensor, state: State) -> State:
-        inputs = {"token_ids": token_ids} | state
-        inputs = {name: inputs[name] for name in self._step.input}
-        return dict(self._step(inputs, training=False))
+    def _beginning(self, source: Any) -> tuple[State, Callable]:
+        """The states before a token is read, and the step from one to the next."""
+        encoded = dict(self._encode(source, training=False))
+        states = {name: encoded[name] for name in encoded if name not in ENCODED}
+        return states, decode_step_function(self._model, encoded)
 
     def _alignment(self, source: Any, target_ids: Tensor) -> Tensor:
         """The weights of attention, (batch, target timesteps, source timesteps)."""
-        state = dict(self._encode(source, training=False))
+        states, one_step = self._beginning(source)
         before = ops.pad(target_ids, [[0, 0], [1, 0]], constant_values=END_ID)[:, :-1]
-        names = [name for name in state if name not in ("memory", "keys", "mask")]
-        constant = {name: state[name] for name in state if name not in names}
 
         def step(carry: tuple, slices: tuple) -> tuple[tuple, tuple]:
-            given = dict(zip(names, carry, strict=True)) | constant
-            outputs = self._one_step(slices[0], given)
-            return tuple(outputs[name] for name in names), (outputs["weights"],)
+            _, weights, new = one_step(slices[0], dict(zip(states, carry, strict=True)))
+            return tuple(new.values()), (weights,)
 
-        first = tuple(state[name] for name in names)
-        _, (weights,) = scan(step, first, (ops.transpose(before),))
+        _, (weights,) = scan(step, tuple(states.values()), (ops.transpose(before),))
         return ops.transpose(weights, (1, 0, 2))

@@ -11,7 +11,8 @@ from zoo import generation
 from zoo.cells.typing import Tensor
 from zoo.generation.states import State
 from zoo.layers.scan import scan
-from zoo.networks import initial_states, step_model
+from zoo.networks import initial_states
+from zoo.networks.language_model import Step, step_function
 from zoo.predictors.graphs import graph
 from zoo.predictors.sampling import for_rows
 from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
@@ -30,10 +31,9 @@ class TokenSequences:
 
     def __init__(self, model: keras.Model):
         self._model = model
-        self._one_step = step_model(model)
         self.states_after = graph(self._states_after)
         self.log_probabilities = graph(self._log_probabilities)
-        self.next_logits = graph(self._next_logits)
+        self.next_logits = graph(lambda token_ids, states: self._step()(token_ids, states))
         self.generate = graph(self._generate)
         self.search = graph(self._search)
 
@@ -71,10 +71,9 @@ class TokenSequences:
         outputs = self._model({"token_ids": token_ids, **states}, training=False)
         return {name: outputs[name] for name in states}
 
-    def _next_logits(self, token_ids: Tensor, states: State) -> tuple[Tensor, State]:
-        """The logits, (batch, vocabulary), of what follows a token, and the new states."""
-        outputs = dict(self._one_step({"token_ids": token_ids, **states}, training=False))
-        return outputs.pop("logits"), outputs
+    def _step(self) -> Step:
+        """A step, from a token to the logits (batch, vocabulary) of the next, and new states."""
+        return step_function(self._model)
 
     def _generate(
         self,
@@ -92,7 +91,7 @@ class TokenSequences:
         greedy = not len(uniforms.shape)
         how = {"steps": uniforms} if greedy else {"uniforms": uniforms}
         return generation.generate(
-            self._next_logits,
+            self._step(),
             token_ids,
             states,
             finished=finished,
@@ -107,7 +106,7 @@ class TokenSequences:
     ) -> generation.Hypotheses:
         """The most probable continuations; arguments as above."""
         return generation.beam_search(
-            self._next_logits,
+            self._step(),
             token_ids,
             states,
             beams=beams,
