@@ -238,17 +238,22 @@ def test_more_beams_find_no_less(characters):
 def test_nothing_is_read_twice_and_a_stream_writes_nothing_in_advance(monkeypatch):
     predictor = predictor_of("character")
     sequences, single = predictor.sequences, tf.Variable(0)
-    next_logits, read = sequences._next_logits, []
+    step_function, read = sequences._step, []
 
-    def one_step(token_ids, states):
-        single.assign_add(1)
-        return next_logits(token_ids, states)
+    def counted():
+        step = step_function()
+
+        def one_step(token_ids, states):
+            single.assign_add(1)
+            return step(token_ids, states)
+
+        return one_step
 
     def states_after(token_ids, of=sequences.states_after):
         read.append(token_ids.shape[1])
         return of(token_ids)
 
-    monkeypatch.setattr(sequences, "_next_logits", one_step)
+    monkeypatch.setattr(sequences, "_step", counted)
     monkeypatch.setattr(sequences, "states_after", states_after)
     prompt, length = "The king is", 130
     (found,) = predictor.generate([prompt], length=length, past_end=True)

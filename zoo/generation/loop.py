@@ -90,6 +90,7 @@ def generate(
     token_ids = ops.cast(token_ids, "int32")
     initial_leaves, step = on_leaves(step, state)
     nothing = ops.zeros_like(token_ids)
+    endless = finished is None and limits is None and end_id is None
     finished = ops.cast(nothing if finished is None else finished, "bool")
     active = ops.logical_not(finished)
     if limits is not None:
@@ -116,6 +117,8 @@ def generate(
             still_active = ops.logical_and(still_active, ops.logical_not(ends))
         if limits is not None:
             still_active = ops.logical_and(still_active, lengths < limits)
+        if endless:
+            return (chosen, lengths, active, finished, *new_leaves), (chosen, log_probabilities)
         carry = (
             ops.where(active, chosen, token_ids),
             lengths,
@@ -135,7 +138,8 @@ def generate(
     # Time first, as the loop wants it; greedily it only counts.
     slices = ops.arange(steps) if uniforms is None else ops.transpose(uniforms)
     initial = (token_ids, nothing, active, finished, *initial_leaves)
-    carry, outputs = scan(advance, initial, (slices,), until=all_ended)
+    until = None if endless else all_ended
+    carry, outputs = scan(advance, initial, (slices,), until=until)
     token_ids, lengths, _, finished, *leaves = carry
     tokens, log_probabilities = (ops.transpose(y) for y in outputs)
     state = keras.tree.pack_sequence_as(state, leaves)

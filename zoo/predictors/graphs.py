@@ -12,6 +12,9 @@ from keras import ops
 from zoo.cells.typing import Tensor
 from zoo.layers import engines
 
+MANY = 16
+"""Rows from which the halves of a batch are worth a loop each."""
+
 
 def graph(method: Callable[..., Any], *signature: Any) -> Callable[..., Any]:
     """A method as a graph for tensors of any size, where the backend is TensorFlow.
@@ -33,6 +36,40 @@ def graph(method: Callable[..., Any], *signature: Any) -> Callable[..., Any]:
         return tf.function(of_this_model, autograph=False, reduce_retracing=True)
 
     return lambda *arguments, **options: function_for(engines.in_use())(*arguments, **options)
+
+
+def in_halves(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of tensors (batch, ...) that works on the two halves of a batch side by side.
+
+    A loop over time is a row of operations too small to be divided among cores, so that two loops
+    are faster than one. The results of the halves are joined, all along their first axis.
+
+    Tensors without axes, and what is no tensor, are handed to both. On TensorFlow alone, in a
+    graph; where there is a GPU, which has no use for it, the batch stays whole.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return method
+
+    def of_halves(*args: Any, **kwargs: Any) -> Any:
+        if tf.config.list_logical_devices("GPU"):
+            return method(*args, **kwargs)
+        leaves = keras.tree.flatten((args, kwargs))
+        of_rows = [leaf for leaf in leaves if tf.is_tensor(leaf) and leaf.shape.rank]
+        batch = tf.shape(of_rows[0])[0]
+        sizes = [(batch + 1) // 2, batch // 2]
+        halves: tuple[list, list] = ([], [])
+        for leaf in leaves:
+            of_batch = tf.is_tensor(leaf) and leaf.shape.rank
+            parts = tf.split(leaf, sizes, num=2) if of_batch else (leaf, leaf)
+            for half, part in zip(halves, parts, strict=True):
+                half.append(part)
+        results = []
+        for half in halves:
+            own_args, own_kwargs = keras.tree.pack_sequence_as((args, kwargs), half)
+            results.append(method(*own_args, **own_kwargs))
+        return keras.tree.map_structure(lambda *parts: tf.concat(parts, axis=0), *results)
+
+    return of_halves
 
 
 def for_keras(tensor: tf.Tensor) -> Tensor:

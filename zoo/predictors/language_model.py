@@ -18,7 +18,7 @@ from zoo.generation.states import State
 from zoo.networks import StreamModel
 from zoo.predictors.base import Predictor, load_vocabulary, map_by_length, texts_of
 from zoo.predictors.endpoints import Endpoint
-from zoo.predictors.graphs import for_keras, with_a_step
+from zoo.predictors.graphs import for_keras, graph, with_a_step
 from zoo.predictors.language_model_endpoints import endpoints
 from zoo.predictors.sampling import check_length, check_seed, sampling
 from zoo.predictors.token_sequences import FORBIDDEN, TokenSequences
@@ -58,6 +58,9 @@ class LanguageModel(Predictor):
         self.model = model
         self.tokenizer = tokenizer
         self.sequences = TokenSequences(model)
+        strings, ids = tf.TensorSpec([None], tf.string), tf.TensorSpec([None, None], tf.int32)
+        self._read = graph(self._ids_to_read, strings)
+        self._continue = graph(self.continuation, strings, ids, ids)
 
     @property
     def level(self) -> str:
@@ -216,7 +219,7 @@ class LanguageModel(Predictor):
             tokens = ops.concatenate([piece.tokens for piece in pieces], axis=1)
             totals = sum(ops.convert_to_numpy(p.log_probabilities).sum(axis=1) for p in pieces)
         tokens = ops.convert_to_numpy(tokens)
-        texts = self.continuation(prompts, ops.convert_to_numpy(last)[:, None], tokens).numpy()
+        texts = self._continue(prompts, ops.convert_to_numpy(last)[:, None], tokens).numpy()
         return [
             {
                 "text": prompt + text.decode(),
@@ -242,7 +245,7 @@ class LanguageModel(Predictor):
         text, before = prompt, ops.convert_to_numpy(last)[:, None]
         for piece in pieces:
             tokens = ops.convert_to_numpy(piece.tokens)
-            added = self.continuation([text], before, tokens).numpy()[0].decode()
+            added = self._continue([text], before, tokens).numpy()[0].decode()
             yield added
             if added:  # else there was nothing but `<EOS>`
                 text, before = added, tokens[tokens > END_ID][None, -1:]
@@ -290,22 +293,32 @@ class LanguageModel(Predictor):
 
     def _beginning(self, prompts: list[str]) -> tuple[Tensor, State]:
         """What `read` says of prompts that have no unknown character."""
-        for prompt in prompts:
-            if unknown := self.unknown_characters(prompt):
-                named = ", ".join(f"{character!r}" for character in unknown)
-                raise UserError(
-                    f"the text that the model learnt from does not have {named}: leave it out of "
-                    "the prompt"
-                )
-        return self.read(self.tokenizer.ragged(prompts))
+        last, before, unknown = self._read(prompts)
+        if self.level == "character" and unknown.numpy().any():
+            item = int(unknown.numpy().argmax())
+            named = ", ".join(map(repr, self.unknown_characters(prompts[item])))
+            raise UserError(
+                f"the text that the model learnt from does not have {named}: leave it out of "
+                + ("the prompt" if len(prompts) == 1 else f"the prompt, item {item}")
+            )
+        return for_keras(last), self.sequences.states_after(for_keras(before))
 
     def read(self, ids: tf.RaggedTensor) -> tuple[Tensor, State]:
         """The last token of ragged ids, (batch,) int32, and the states before it is read."""
+        last, before = self._last_and_before(ids)
+        return for_keras(last), self.sequences.states_after(for_keras(before))
+
+    def _ids_to_read(self, texts: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Of texts, (batch,): their last tokens, padded ids before these, which have `<UNK>`."""
+        ids = self.tokenizer.ragged(texts)
+        unknown = tf.reduce_any(ids == UNKNOWN_ID, axis=1)
+        return (*self._last_and_before(ids), unknown)
+
+    def _last_and_before(self, ids: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
         first = tf.fill([ids.nrows(), 1], self.tokenizer.start_id)
         ids = tf.concat([first, ids], axis=1)  # a row has one token at least
         last = tf.gather(ids.values, ids.row_limits() - 1)
-        before = with_a_step(ids[:, :-1].to_tensor(PADDING_ID))
-        return for_keras(last), self.sequences.states_after(for_keras(before))
+        return last, with_a_step(ids[:, :-1].to_tensor(PADDING_ID))
 
     def unknown_characters(self, text: str) -> list[str]:
         """Those that a prompt must not have, a sorted list; words may have any."""

@@ -11,7 +11,7 @@ from zoo.cells.typing import Tensor
 from zoo.generation.states import State
 from zoo.layers.scan import scan
 from zoo.networks.encoder_decoder import ENCODED, decode_step_function, encode_model
-from zoo.predictors.graphs import graph
+from zoo.predictors.graphs import MANY, graph, in_halves
 from zoo.text.special_tokens import END_ID
 
 
@@ -19,7 +19,8 @@ class TargetSequences:
     """The targets of a network of `zoo.networks.encoder_decoder`, token by token.
 
     `search` and `align` are graphs on TensorFlow, for tensors of any size; `beam_search` is what
-    `search` does, to be part of another graph.
+    `search` does, to be part of another graph. `search` works on the two halves of a batch side by
+    side, if these are large enough.
 
     Args:
         model: the network. A source is what its encoder reads: ids (batch, source timesteps), or a
@@ -28,7 +29,8 @@ class TargetSequences:
 
     def __init__(self, model: keras.Model):
         self._model, self._encode = model, encode_model(model)
-        self.search = graph(self.beam_search)
+        self._one_search = graph(self.beam_search)
+        self._two_searches = graph(self._search_in_halves)
         self.align = graph(self._alignment)
 
     @property
@@ -53,14 +55,34 @@ class TargetSequences:
             length: the most of any.
             beams, length_penalty, forbidden: of the search.
         """
+        length = _longest(limits, length)
+        return self._search(source, limits, length, beams, length_penalty, forbidden)
+
+    def search(self, source: Any, limits: Tensor, *how: Any) -> generation.Hypotheses:
+        """What `beam_search` finds, by a graph."""
+        search = self._one_search if len(limits) < MANY else self._two_searches
+        return search(source, limits, *how)
+
+    def _search_in_halves(
+        self, source: Any, limits: Tensor, length: int, *how: Any
+    ) -> generation.Hypotheses:
+        return in_halves(self._search)(source, limits, _longest(limits, length), *how)
+
+    def _search(
+        self,
+        source: Any,
+        limits: Tensor,
+        length: int | Tensor,
+        beams: int,
+        length_penalty: float,
+        forbidden: Sequence[int],
+    ) -> generation.Hypotheses:
         states, one_step = self._beginning(source)
 
         def step(token_ids: Tensor, states: State) -> tuple[Tensor, State]:
             logits, _, states = one_step(token_ids, states)
             return logits, states
 
-        if keras.backend.backend() == "tensorflow":  # whose loops may have any number of rounds
-            length = ops.clip(ops.max(limits), 1, length)
         return generation.beam_search(
             step,
             ops.full_like(ops.cast(limits, "int32"), END_ID),
@@ -90,3 +112,10 @@ class TargetSequences:
 
         _, (weights,) = scan(step, tuple(states.values()), (ops.transpose(before),))
         return ops.transpose(weights, (1, 0, 2))
+
+
+def _longest(limits: Tensor, length: int) -> int | Tensor:
+    """The steps that any row may have: TensorFlow's loops may have any number of rounds."""
+    if keras.backend.backend() != "tensorflow":
+        return length
+    return ops.clip(ops.max(limits), 1, length)

@@ -13,8 +13,8 @@ from zoo.generation.states import State
 from zoo.layers.scan import scan
 from zoo.networks import initial_states
 from zoo.networks.language_model import Step, step_function
-from zoo.predictors.graphs import graph
-from zoo.predictors.sampling import for_rows
+from zoo.predictors.graphs import MANY, graph, in_halves
+from zoo.predictors.sampling import for_rows, sampling
 from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 
 FORBIDDEN = (PADDING_ID, UNKNOWN_ID)
@@ -35,6 +35,7 @@ class TokenSequences:
         self.log_probabilities = graph(self._log_probabilities)
         self.next_logits = graph(lambda token_ids, states: self._step()(token_ids, states))
         self.generate = graph(self._generate)
+        self._generate_in_halves = graph(in_halves(self._generate))
         self.search = graph(self._search)
 
     def _log_probabilities(self, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -79,10 +80,13 @@ class TokenSequences:
         self,
         token_ids: Tensor,
         states: State,
-        finished: Tensor,
+        finished: Tensor | None,
         uniforms: Tensor,
+        end_id: int | None = None,
         limits: Tensor | None = None,
-        **settings: Any,
+        temperature: Tensor | None = None,
+        top_k: Tensor | None = None,
+        top_p: Tensor | None = None,
     ) -> generation.Generation:
         """Goes on with sequences: `zoo.generation.generate`, without padding and `<UNK>`.
 
@@ -95,10 +99,13 @@ class TokenSequences:
             token_ids,
             states,
             finished=finished,
+            end_id=end_id,
             limits=limits,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
             forbidden=FORBIDDEN,
             **how,
-            **settings,
         )
 
     def _search(
@@ -122,26 +129,29 @@ class TokenSequences:
         length: int,
         at_once: int,
         seed: int,
-        sampling: dict[str, Any] | None = None,
+        how: dict[str, Any] | None = None,
         end_id: int | None = END_ID,
     ) -> Iterator[generation.Generation]:
         """Writes sequences of at most `length` tokens, `at_once` a piece, in constant memory.
 
-        Row i draws with `seed + i`, as `sampling` says, or greedily without. Yields pieces until
-        all sequences have ended.
+        Row i draws with `seed + i`, as `zoo.predictors.sampling.sampling` said how, or greedily
+        without. Yields pieces until all sequences have ended.
         """
         batch = len(token_ids)
         seeds = seed + np.arange(batch, dtype="int64")
-        finished = ops.zeros((batch,), dtype="bool")
-        settings = for_rows(sampling or {}, batch)
+        finished = None if end_id is None else ops.zeros((batch,), dtype="bool")
+        settings = {} if how is None or how == sampling() else for_rows(how, batch)
+        generate = self.generate if batch < MANY else self._generate_in_halves
         for first in range(0, length, at_once):
             steps = min(at_once, length - first)
-            if sampling is None:
+            if how is None:
                 uniforms = ops.convert_to_tensor(np.array(steps, "int32"))
             else:
                 uniforms = ops.convert_to_tensor(generation.uniforms(seeds, first, steps).numpy())
-            piece = self.generate(token_ids, states, finished, uniforms, end_id=end_id, **settings)
+            piece = generate(token_ids, states, finished, uniforms, end_id=end_id, **settings)
             yield piece
-            token_ids, states, finished = piece.token_ids, piece.state, piece.finished
-            if ops.convert_to_numpy(finished).all():
-                return
+            token_ids, states = piece.token_ids, piece.state
+            if end_id is not None:
+                finished = piece.finished
+                if ops.convert_to_numpy(finished).all():
+                    return

@@ -24,7 +24,7 @@ from zoo.predictors.base import (
 )
 from zoo.predictors.calibration import calibrated
 from zoo.predictors.endpoints import Endpoint, each_alone, require_few, text_endpoint
-from zoo.predictors.graphs import for_keras, with_a_step
+from zoo.predictors.graphs import for_keras, graph, with_a_step
 from zoo.predictors.target_sequences import TargetSequences
 from zoo.text.characters import CharacterTokenizer
 from zoo.text.normalization import tidy
@@ -82,6 +82,9 @@ class Translator(Predictor):
         self.target_tokenizer = target_tokenizer
         self.parts: frozenset[str] = frozenset()  # of targets, if these are of one form
         self._sequences = TargetSequences(model)
+        strings, ids = tf.TensorSpec([None], tf.string), tf.TensorSpec([None, None], tf.int32)
+        self.source_ids = graph(self._source_ids, strings)
+        self.join = graph(target_tokenizer.join, ids)
 
     @property
     def level(self) -> str:
@@ -204,14 +207,14 @@ class Translator(Predictor):
         self, texts: list[str], beams: int, length_penalty: float, n_best: int, copy_unknown: bool
     ) -> list[_Found]:
         """What is found for texts that are not blank."""
-        source = for_keras(encoded(self.source_tokenizer, texts).to_tensor(PADDING_ID))
+        source = for_keras(self.source_ids(texts))
         forbidden = (PADDING_ID,) if copy_unknown else (PADDING_ID, UNKNOWN_ID)
         found = self._sequences.search(
             source, self._limits(source), _MOST_TOKENS, beams, length_penalty, forbidden
         )
         tokens, totals, scores = (ops.convert_to_numpy(a)[:, :n_best] for a in found[:3])
         flat = tokens.reshape(-1, tokens.shape[-1])
-        joined = [text.decode() for text in self.target_tokenizer.join(flat).numpy()]
+        joined = [text.decode() for text in self.join(flat).numpy()]
         if copy_unknown:
             joined = self._with_copies(texts, source, tokens, joined)
         rows = iter(zip(joined, totals.ravel().tolist(), scores.ravel().tolist(), strict=True))
@@ -226,6 +229,10 @@ class Translator(Predictor):
         of_token = np.exp(totals[:, 0] / ops.convert_to_numpy(found.lengths)[:, 0])
         unknown = unknown_share(ops.convert_to_numpy(source))
         return list(zip(hypotheses, unknown.tolist(), of_token.tolist(), strict=True))
+
+    def _source_ids(self, texts: tf.Tensor) -> tf.Tensor:
+        """Padded ids, (batch, None) int32, of texts to translate, as a graph: `source_ids`."""
+        return encoded(self.source_tokenizer, texts).to_tensor(PADDING_ID)
 
     def _limits(self, source_ids: Tensor) -> Tensor:
         """The most tokens of each translation, (batch,).
