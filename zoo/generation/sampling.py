@@ -154,12 +154,11 @@ def draw(logits: Tensor, uniforms: Tensor) -> Tensor:
     Returns:
         (batch,) int32.
     """
-    # In proportion to the probabilities, whose sum need not be 1.
-    shares = ops.exp(logits - ops.max(logits, axis=-1, keepdims=True))
+    probabilities = ops.softmax(logits)
     # Where sums are made in parallel they need not rise: a token of probability 0 may change the
     # last digit. Only tokens that are possible take part, and one of them has the greatest sum.
-    sums = ops.where(shares > 0, ops.cumsum(shares, axis=-1), 0.0)
-    total = ops.max(sums, axis=-1, keepdims=True)
+    sums = ops.where(probabilities > 0, ops.cumsum(probabilities, axis=-1), 0.0)
+    total = ops.max(sums, axis=-1, keepdims=True)  # 1 but for rounding
     thresholds = ops.convert_to_tensor(uniforms)[:, None] * total
     reached = ops.logical_or(sums > thresholds, sums >= total)
     return first(reached)  # which is true of no token whose sum is 0

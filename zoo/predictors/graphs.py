@@ -50,6 +50,7 @@ def in_halves(method: Callable[..., Any]) -> Callable[..., Any]:
     if keras.backend.backend() != "tensorflow":
         return method
 
+    @functools.wraps(method)
     def of_halves(*args: Any, **kwargs: Any) -> Any:
         if tf.config.list_logical_devices("GPU"):
             return method(*args, **kwargs)
