@@ -42,14 +42,13 @@ def in_batches(predictor, write):
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         for first in range(0, len(order), translator._BATCH_SIZE):
             places = order[first : first + translator._BATCH_SIZE]
-            ids = translator.encoded(predictor.source_tokenizer, [texts[i] for i in places])
+            ids = predictor.source_ids([texts[i] for i in places]).numpy()
             limits = np.clip(
-                translator._TARGETS_PER_SOURCE * ids.row_lengths().numpy(),
+                translator._TARGETS_PER_SOURCE * (ids != PADDING_ID).sum(axis=1),
                 translator._LEAST_TOKENS,
                 translator._MOST_TOKENS,
             )
-            written = write(ids.to_tensor(PADDING_ID).numpy(), limits)
-            found = predictor.target_tokenizer.join(written).numpy()
+            found = predictor.join(write(ids, limits).astype("int32")).numpy()
             for i, text in zip(places, found, strict=True):
                 translations[i] = text.decode()
         return translations

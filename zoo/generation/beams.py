@@ -13,7 +13,7 @@ from zoo.generation.states import State, Step, on_leaves
 from zoo.layers.scan import scan
 from zoo.text.special_tokens import PADDING_ID
 
-_BLOCK = 64  # values of which the greatest stands for all, where few of many are looked for
+_MANY = 1024  # tokens from which the best are looked for in blocks
 
 
 class Hypotheses(NamedTuple):
@@ -215,33 +215,40 @@ def _continuations(
     Their log P, the beams that they continue and their tokens; twice as many as there are beams,
     since one of each may end. From logits (batch * beams, vocabulary) and log P (batch, beams).
     """
-    beams, vocabulary = running.shape[1], logits.shape[-1]
-    before = ops.reshape(running, (-1, 1)) - log_sum_exp(logits)[:, None]
-    totals = ops.reshape(permitted(logits, forbidden) + before, (-1, beams * vocabulary))
-    values, indices = _best(totals, beams * min(2, vocabulary))
-    return values, indices // vocabulary, indices % vocabulary
+    before = running - ops.reshape(log_sum_exp(logits), (-1, running.shape[1]))
+    return _best(permitted(logits, forbidden), before, running.shape[1] * min(2, logits.shape[-1]))
 
 
-def _best(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k greatest of each row, (batch, n), in falling order, and their places, int32.
+def _best(values: Tensor, before: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The k greatest sums of each row: they, their beams and their tokens, (batch, k), falling.
 
-    Among equals the first; `ops.top_k`, which takes ten times as long where rows are long. The k
-    greatest lie in the k blocks of a row that have the greatest maxima, the first among equals.
+    Sums of values (batch * beams, vocabulary) and `before`, (batch, beams); among equals those of
+    the first beam and the lowest token. `ops.top_k` takes several times as long where there are
+    many tokens: the k greatest lie in those k blocks of tokens that have the greatest maxima.
     """
-    n = values.shape[1]
-    blocks = -(-n // _BLOCK)
-    if blocks < 4 * k:
-        values, places = ops.top_k(values, k)
-        return values, ops.cast(places, "int32")
-    padded = ops.pad(values, ((0, 0), (0, blocks * _BLOCK - n)), constant_values=-np.inf)
-    padded = ops.reshape(padded, (-1, _BLOCK))
-    _, chosen = ops.top_k(ops.reshape(ops.max(padded, axis=1), (-1, blocks)), k)
-    chosen = ops.sort(ops.cast(chosen, "int32"), axis=1)  # so that the first among equals is first
-    candidates = ops.take(padded, _flat(chosen, blocks), axis=0)  # (batch, k, _BLOCK)
-    values, places = ops.top_k(ops.reshape(candidates, (-1, k * _BLOCK)), k)
+    beams, vocabulary = before.shape[1], values.shape[1]
+    size = 1 if vocabulary < _MANY else _block_size(vocabulary)
+    blocks = -(-vocabulary // size)  # of a beam
+    if missing := blocks * size - vocabulary:
+        values = ops.pad(values, ((0, 0), (0, missing)), constant_values=-np.inf)
+    values = ops.reshape(values, (-1, size))  # (batch * beams * blocks, size)
+    maxima = ops.reshape(ops.max(values, axis=1), (-1, beams, blocks)) + before[..., None]
+    sums, chosen = ops.top_k(ops.reshape(maxima, (-1, beams * blocks)), k)
+    chosen = ops.cast(chosen, "int32")
+    if size == 1:
+        return sums, chosen // blocks, chosen % blocks
+    chosen = ops.sort(chosen, axis=1)  # so that what is first among equals stays it
+    (before,) = _columns([before], chosen // blocks)
+    candidates = ops.take(values, _flat(chosen, beams * blocks), axis=0) + before[..., None]
+    sums, places = ops.top_k(ops.reshape(candidates, (-1, k * size)), k)
     places = ops.cast(places, "int32")
-    (chosen,) = _columns([chosen], places // _BLOCK)
-    return values, chosen * _BLOCK + places % _BLOCK
+    (chosen,) = _columns([chosen], places // size)
+    return sums, chosen // blocks, chosen % blocks * size + places % size
+
+
+def _block_size(vocabulary: int) -> int:
+    """Tokens of a block: a divisor of the vocabulary, lest it be padded, or else 64."""
+    return next((size for size in range(128, 31, -1) if vocabulary % size == 0), 64)
 
 
 def _columns(tensors: Sequence[Tensor], indices: Tensor) -> list[Tensor]:
