@@ -129,6 +129,35 @@ def test_fewer_sequences_than_beams():
     assert not np.any(result.lengths[:, 3:])
 
 
+@pytest.mark.parametrize("limits", [None, [1, 2, 3, 4, 5, 6, 7, 7]])
+def test_one_beam_is_greedy_choice(limits):
+    """Which is made without ranking; the least of penalties asks for ranks."""
+    arguments = {"beams": 1, "forbidden": (0,)} | ({} if limits is None else {"limits": limits})
+    greedy, ranked = run(**arguments), run(**arguments, length_penalty=1e-9)
+    np.testing.assert_array_equal(greedy.tokens, ranked.tokens)
+    np.testing.assert_array_equal(greedy.lengths, ranked.lengths)
+    for name in ("log_probabilities", "scores"):
+        np.testing.assert_allclose(getattr(greedy, name), getattr(ranked, name), atol=1e-5)
+
+
+@pytest.mark.parametrize("vocabulary", [VOCABULARY, 1031, 2000])  # whole, padded, in blocks
+@pytest.mark.parametrize("beams", [1, 4])
+def test_among_equals_the_lowest_id_goes_first(vocabulary, beams):
+    logits = np.random.default_rng(0).integers(0, 9, size=(BATCH, vocabulary)).astype("float32")
+    expected = logits.copy()
+    expected[:, [0, 2]] = -1  # forbidden
+    expected = np.argsort(-expected, axis=1, kind="stable")[:, :beams]
+    found = beam_search(
+        lambda token_ids, state: (tf.repeat(logits, beams, axis=0), state),
+        np.zeros(BATCH, "int32"),
+        (),
+        beams=beams,
+        length=1,
+        forbidden=(0, 2),
+    )
+    np.testing.assert_array_equal(found.tokens[..., 0], expected)
+
+
 def steps_until_stopped(model, **arguments):
     """The calls of `step`, and the result."""
     calls = tf.Variable(0)

@@ -52,6 +52,17 @@ def test_every_query_by_hand(kind):
     assert not np.array(found[1])[~np.repeat(MASK[:, None], STEPS, axis=1)].any()  # exactly 0
 
 
+@EACH_KIND
+def test_queries_side_by_side_are_a_sequence(kind):
+    """As the beams of a search are, which share a memory."""
+    layer, query, memory = attention(kind)
+    keys = layer.keys(memory)
+    of_sequence = layer(query, keys, memory, mask=MASK)
+    side_by_side = layer(query.reshape(-1, QUERY), keys, memory, mask=MASK)
+    for one, other in zip(side_by_side, of_sequence, strict=True):
+        np.testing.assert_allclose(np.reshape(one, other.shape), other, atol=1e-12)
+
+
 def test_large_energies_do_not_overflow():
     layer, query, memory = attention("multiplicative", "float32")
     context, weights = layer(1e6 * query, layer.keys(memory), memory, mask=MASK)

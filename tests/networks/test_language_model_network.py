@@ -16,7 +16,8 @@ from support.reference import crossentropies
 from zoo.cells import CELLS
 from zoo.datasets.batches.streams import StreamBatches
 from zoo.errors import UserError
-from zoo.networks import StreamModel, initial_states
+from zoo.networks import StreamModel, initial_states, step_model
+from zoo.networks.language_model import step_function
 from zoo.training import ClippedAdam, Perplexity, SequenceCrossentropy, fit
 
 
@@ -32,6 +33,19 @@ def test_a_state_for_each_of_each_layer():
         zeros = initial_states(model, 7)
         assert set(zeros) == names
         assert all((array(state) == np.zeros((7, UNITS))).all() for state in zeros.values())
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name.startswith("language_model")])
+def test_a_step_whose_constants_are_computed_before_is_the_step(name):
+    case = CASES[name]
+    model = case.make()
+    token_ids = keras.ops.convert_to_tensor(case.inputs["token_ids"][:, 0])
+    states = {n: keras.ops.convert_to_tensor(case.inputs[n]) for n in initial_states(model, 1)}
+    expected = dict(step_model(model)({"token_ids": token_ids, **states}))
+    logits, new = step_function(model)(token_ids, states)
+    assert new.keys() == states.keys()
+    for key, value in {"logits": logits, **new}.items():
+        np.testing.assert_allclose(array(value), array(expected[key]), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name.startswith("language_model")])

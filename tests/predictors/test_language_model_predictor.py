@@ -312,3 +312,26 @@ def test_a_prompt_with_characters_that_nobody_learnt(characters, words):
     (found,) = words.generate(["é %"], length=5)
     assert found["text"].startswith("é %")
     assert "<UNK>" not in found["text"]
+
+
+def test_prompts_are_read_together(monkeypatch):
+    """By one call of the tokenizer, which is a graph; what is wrong with one names it."""
+    predictor, calls = predictor_of("character"), []
+    ragged = predictor.tokenizer.ragged
+    monkeypatch.setattr(predictor.tokenizer, "ragged", lambda x: calls.append(1) or ragged(x))
+    for prompts in (["The"] * 20, ["A", "The king"]):
+        assert len(predictor.generate(prompts, length=1)) == len(prompts)
+    assert calls == [1]
+    refused("does not have '%', 'é'.*item 1", predictor.generate, ["The", "é%é", "é"])
+
+
+def test_each_of_many_is_written_as_it_is_alone(predictor):
+    """More than are one loop."""
+    prompts = ["", "The king", "A pear is"] * 7
+    for how in ({}, {"greedy": True}, {"temperature": 0.8, "top_k": 5}):
+        together = predictor.generate(prompts, length=12, seed=3, **how)
+        for i in (0, 7, 20):
+            (alone,) = predictor.generate([prompts[i]], length=12, seed=3 + i, **how)
+            assert together[i]["text"] == alone["text"]
+            total = pytest.approx(alone["log_probability"], rel=1e-4)
+            assert together[i]["log_probability"] == total

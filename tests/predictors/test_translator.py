@@ -161,3 +161,16 @@ def test_wrong_numbers_and_inputs():
             predictor.predict(["the cat."], **arguments)
     refused("no attention to draw", predictor.alignments, ["a"], ["b"])
     refused("nothing to measure", predictor.evaluate, Pairs((), ()))
+
+
+@pytest.mark.parametrize("options", [{"beams": 1, "length_penalty": 0.0}, {"n_best": 2}], ids=str)
+def test_each_of_many_is_translated_as_it_is_alone(options):
+    """More than are one loop, of several lengths."""
+    predictor = predictor_of("word")
+    texts = [text + " the cat." * (i % 3) for i, text in enumerate(TEXTS * 6)]
+    together = predictor.predict(texts, **options)
+    for i in (0, 4, 17):
+        (alone,) = predictor.predict([texts[i]], **options)
+        for one, other in zip(together[i]["hypotheses"], alone["hypotheses"], strict=True):
+            assert one["text"] == other["text"]
+            assert one["log_probability"] == pytest.approx(other["log_probability"], rel=1e-4)
