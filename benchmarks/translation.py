@@ -29,7 +29,7 @@ that all have the same number of weights, train on the same batches, and give th
 translations. Each may use two threads. A ratio above 1 means that the zoo is faster.
 
 The zoo does more than its peers: it measures perplexity while it trains, and when it translates it
-rules `<UNK>` out, ranks hypotheses and adds up log-probabilities. Measure on an idle machine, as
+rules `<UNK>` out and adds up log-probabilities. Measure on an idle machine, as
 `benchmarks.sentiment` says.
 """
 
