@@ -144,7 +144,7 @@ def step_function(model: keras.Model) -> Step:
     constants = {"weights": recurrence.step_weights(), "kernel": tied_kernel(around)}
     if size <= _MOST_PRODUCTS:
         vectors = _vectors(keras.ops.arange(size, dtype="int32"), around, recurrence, size)
-        products = recurrence.recurrences[0].cell.project(vectors)
+        (products,) = recurrence.project(vectors)
         constants["products"] = keras.ops.cast(products, recurrence.compute_dtype)
     return functools.partial(_step, model, **constants)
 
