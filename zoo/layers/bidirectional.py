@@ -7,6 +7,7 @@ from keras import ops
 
 from zoo.cells.typing import Tensor, Tensors
 from zoo.layers import engines, handover
+from zoo.layers.operators import operator_of
 from zoo.layers.recurrence import Recurrence, batch_major_mask, time_major, time_major_mask
 
 
@@ -47,6 +48,8 @@ class Bidirectional(keras.layers.Bidirectional):
         engine = None if initial_state is not None else self._engine()
         if engine is None:
             return super().call(sequences, initial_state, mask, training)
+        if operator := operator_of(*self.directions(), training=training):
+            return operator(sequences, None, mask)[0]
         if engine == "keras":
             return self._by_keras(sequences, mask)
         batch = ops.shape(sequences)[0]

@@ -11,6 +11,7 @@ from zoo.cells import RecurrentCell
 from zoo.cells.typing import Tensor, Tensors
 from zoo.layers import engines, handover
 from zoo.layers.backpropagation import recur
+from zoo.layers.operators import operator_of
 
 # Recurrent weights from which two loops are faster than one, see benchmarks/README.md.
 _WEIGHTS_FOR_HALVES = 8192
@@ -76,6 +77,11 @@ class Recurrence(keras.layers.RNN):
     def inner_loop(
         self, sequences: Tensor, initial_state: Tensors, mask: Tensor | None, training: bool = False
     ) -> tuple[Tensor, Tensor, Tensors]:
+        if operator := operator_of(self, training=training):
+            outputs, (states,) = operator(sequences, [initial_state], mask)
+            if self.go_backwards:
+                outputs = ops.flip(outputs, axis=1)
+            return outputs[:, -1], outputs, states
         engine = engines.engine_of(self)
         if engine == "keras":
             return self._by_keras(sequences, initial_state, mask, training)

@@ -5,8 +5,12 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
+import tensorflow as tf
+
+from zoo.layers.operators import written_by
 from zoo.serving.export import single_file
 from zoo.serving.export.network import Arrays, FileNetwork, Run
+from zoo.serving.export.onnx_operators import OnnxOperators
 
 OPSET = 18  # the newest that tf2onnx writes
 
@@ -18,12 +22,19 @@ def convert(
 
     Its inputs and outputs are those of the network, of any size.
     """
-    function = network.function
+    signature, operators = network.function.input_signature, OnnxOperators()
+    # Traced anew, with operators; the network's own function is what it is compared with.
+    function = tf.function(network.function.python_function, signature, autograph=False)
     logging.disable(logging.CRITICAL)  # what goes wrong is raised as well
     try:
-        model, _ = tf2onnx.convert.from_function(
-            function, function.input_signature, opset=OPSET, custom_rewriter=[_keep_selections]
-        )
+        with written_by(operators):
+            model, _ = tf2onnx.convert.from_function(
+                function,
+                signature,
+                opset=OPSET,
+                custom_rewriter=[_keep_selections],
+                custom_op_handlers=operators.handlers,
+            )
     finally:
         logging.disable(logging.NOTSET)
     for value in (*model.graph.input, *model.graph.output):  # tf2onnx numbers what is free
