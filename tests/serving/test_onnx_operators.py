@@ -63,7 +63,6 @@ def convert(layer, masked=False, states=0):
 
 def recurrence(variant, **options):
     layer = Recurrence(build_cell(variant), **ALL_OUTPUTS | options)
-    layer.in_place = False  # as `for_conversion` has it
     return layer
 
 
@@ -71,8 +70,6 @@ def bidirectional(variant, **options):
     layer = Bidirectional(Recurrence(build_cell(variant), return_sequences=True, **options))
     layer.build((None, None, INPUT_DIM))
     randomize(layer)
-    for direction in layer.directions():
-        direction.in_place = False
     return layer
 
 
@@ -121,8 +118,7 @@ def test_activations(activations):
     of_lstm = options | {"output_activation": output}
     for variant, own in (("gru", options), ("diagonal_peephole_lstm", of_lstm)):
         layer = Recurrence(build_cell(variant, **own), **ALL_OUTPUTS)
-        layer.in_place = False
-        both, nodes = convert(layer)
+            both, nodes = convert(layer)
         assert nodes == (nodes_of(variant) if ACTIVATIONS[activations] else {"Loop": 1})
         assert_all_close(*both(sample(layer.cell, dtype="float32")[0]), 1e-5)
 
@@ -139,15 +135,12 @@ def test_what_an_operator_would_get_wrong_is_a_loop():
     softplus = build_cell("gru", recurrent_activation="softplus")
     for cell in (own, softplus):
         layer = Recurrence(cell, return_sequences=True)
-        layer.in_place = False
-        both, nodes = convert(layer)
+            both, nodes = convert(layer)
         assert nodes == {"Loop": 1}
         assert_all_close(*both(sample(cell, dtype="float32")[0]), 1e-5)
     forward = Recurrence(build_cell("gru"), return_sequences=True)
     backward = Recurrence(build_cell("lstm"), return_sequences=True, go_backwards=True)
     mixed = Bidirectional(forward, backward_layer=backward)
-    for direction in mixed.directions():
-        direction.in_place = False
     both, nodes = convert(mixed, masked=True)
     assert nodes == {"Loop": 2}
     assert_all_close(*both(sample(forward.cell, dtype="float32")[0], MASK), 1e-5)

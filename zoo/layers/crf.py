@@ -212,14 +212,12 @@ def viterbi(potentials: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Ten
     potentials = _time_major(_hold(_at_least_single(potentials), mask))
     initial, messages, tops = _forward(potentials, ops.max)
     scores = _previous(initial, messages)[..., None] + potentials
-    # The greatest as an integer: `ops.argmax` of floats also tells -0 from 0, at twice the time.
-    greatest = ops.equal(scores, ops.max(scores, axis=2, keepdims=True))
-    best_before = ops.argmax(ops.cast(greatest, "int32"), axis=2)  # (timesteps, batch, tags)
-    last = ops.cast(ops.argmax(messages[-1], axis=-1), "int32")  # (batch,)
+    best_before = first_best(scores, axis=2)  # (timesteps, batch, tags)
+    last = first_best(messages[-1], axis=-1)  # (batch,)
     # Tags of all rows in one line, that of a row at a place of its own: a step is one lookup.
     timesteps, batch, number = ops.shape(best_before)
     begin = number * ops.arange(batch, dtype="int32")  # (batch,)
-    before = ops.cast(best_before, "int32") + begin[:, None]
+    before = best_before + begin[:, None]
     before = ops.reshape(before, (timesteps, batch * number))
 
     def step(carry: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
@@ -231,6 +229,15 @@ def viterbi(potentials: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Ten
     if mask is not None:
         tags = tags * ops.cast(ops.cast(mask, "bool"), "int32")
     return tags, ops.sum(tops, axis=0)
+
+
+def first_best(scores: Tensor, axis: int) -> Tensor:
+    """The index of the greatest along an axis, int32; among equals, the lowest.
+
+    `ops.argmax` of floats also tells -0 from 0, at twice the time, which ONNX cannot express.
+    """
+    best = scores == ops.max(scores, axis=axis, keepdims=True)
+    return ops.cast(ops.argmax(ops.cast(best, "int32"), axis=axis), "int32")
 
 
 def _hold(potentials: Tensor, mask: Tensor | None) -> Tensor:

@@ -55,9 +55,6 @@ class Recurrence(keras.layers.RNN):
 
     # Whether the batch may run as two loops. Off where there are two loops already.
     halves = True
-    # Whether a loop that runs backwards may write its outputs from the last one on. Off where a
-    # converter takes them to come in the order of the rounds, as tf2onnx does.
-    in_place = True
     _compiled: Callable[[], Callable[..., Any]] | None = None
 
     def __init__(self, cell: keras.layers.Layer, **kwargs: Any) -> None:
@@ -92,7 +89,7 @@ class Recurrence(keras.layers.RNN):
         over_time = self.over_time_compiled if engine == "xla" else self.over_time
         outputs, states = over_time(x, initial_state, mask, training)
         if self.go_backwards:  # Keras returns the outputs in the order in which they came
-            outputs = _turned(outputs)
+            outputs = ops.flip(outputs, axis=0)
         return outputs[-1], time_major(outputs), states
 
     def _by_keras(
@@ -129,19 +126,18 @@ class Recurrence(keras.layers.RNN):
             The outputs, (timesteps, batch, units), each at its own step in both directions, and the
             list of final states.
         """
-        turned = self.go_backwards and not self.in_place
-        streams = self._streams(x, initial_state, mask)
-        if turned:
-            streams = [(_turned(x), states, _turned(mask)) for x, states, mask in streams]
-        reverse = self.go_backwards and self.in_place
         parts = [
             recur(
-                self.cell, x if projected else self.cell.project(x), states, mask, training, reverse
+                self.cell,
+                x if projected else self.cell.project(x),
+                states,
+                mask,
+                training,
+                self.go_backwards,
             )
-            for x, states, mask in streams
+            for x, states, mask in self._streams(x, initial_state, mask)
         ]
         outputs = _join([outputs for outputs, _ in parts], axis=1)
-        outputs = _turned(outputs) if turned else outputs
         states = [_join(state, axis=0) for state in zip(*(s for _, s in parts), strict=True)]
         return outputs if mask is None else self._mask_outputs(outputs, mask), states
 
@@ -221,10 +217,6 @@ def _rounded_up(timesteps: Tensor) -> Tensor:
     doublings = tf.math.log(tf.cast(steps, "float64") - 0.5) / math.log(2)
     unit = tf.bitwise.left_shift(1, tf.maximum(tf.cast(doublings, "int32") - 2, 3))
     return -(-steps // unit) * unit
-
-
-def _turned(sequence: Tensor | None) -> Tensor | None:
-    return None if sequence is None else ops.flip(sequence, axis=0)
 
 
 def _join(parts: Tensors, axis: int) -> Tensor:

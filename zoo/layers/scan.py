@@ -4,7 +4,9 @@
 differentiation would need. `scan` here does neither.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 import keras
@@ -14,6 +16,22 @@ from zoo.cells.typing import Tensor, Tensors
 
 Step: TypeAlias = Callable[[Any, Any], tuple[Any, Tensors]]
 Until: TypeAlias = Callable[[Any], Tensor] | None
+
+_IN_ORDER: ContextVar[bool] = ContextVar("in_order", default=False)
+
+
+@contextlib.contextmanager
+def in_order() -> Iterator[None]:
+    """Context in which a loop that runs backwards turns its sequences round, before and after.
+
+    Else it writes its outputs from the last one on. Some converters take outputs to come in the
+    order of the rounds, as tf2onnx does.
+    """
+    token = _IN_ORDER.set(True)
+    try:
+        yield
+    finally:
+        _IN_ORDER.reset(token)
 
 
 def scan(
@@ -36,7 +54,12 @@ def scan(
     Returns:
         The final carry, and the tuple of outputs, each (timesteps, ...).
     """
-    return _BACKENDS[keras.backend.backend()](step, initial, sequences, reverse, until)
+    loop = _BACKENDS[keras.backend.backend()]
+    if not (reverse and _IN_ORDER.get()):
+        return loop(step, initial, sequences, reverse, until)
+    sequences = tuple(None if s is None else ops.flip(s, axis=0) for s in sequences)
+    carry, outputs = loop(step, initial, sequences, False, until)
+    return carry, tuple(ops.flip(y, axis=0) for y in outputs)
 
 
 def _tensorflow_scan(

@@ -13,7 +13,7 @@ from keras import ops
 from zoo import evaluation
 from zoo.cells.typing import Tensor
 from zoo.datasets.batches.by_length import BucketedBatches
-from zoo.layers.crf import marginals, viterbi
+from zoo.layers.crf import first_best, marginals, viterbi
 from zoo.predictors.base import (
     Predictor,
     list_of,
@@ -292,15 +292,26 @@ class EntityTagger(Predictor):
         return self._judge(*self._tokens.output(columns, places))
 
     def _judge(self, output: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        tags = self._decoded(output, mask)
-        probabilities = marginals(output, mask) if self.has_crf else ops.softmax(output)
+        tags, probabilities = self._tags_and_marginals(output, mask)
         return tags, ops.take_along_axis(probabilities, tags[..., None], axis=-1)[..., 0]
+
+    def tags_and_marginals(self, ids: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Tags, (batch, timesteps), and the probability of every tag, (batch, timesteps, tags).
+
+        As the network has them, not calibrated, on any backend.
+        """
+        mask = ops.not_equal(ids["words"], PADDING_ID)
+        return self._tags_and_marginals(self.model(ids, training=False), mask)
+
+    def _tags_and_marginals(self, output: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        probabilities = marginals(output, mask) if self.has_crf else ops.softmax(output)
+        return self._decoded(output, mask), probabilities
 
     def _decoded(self, output: Tensor, mask: Tensor) -> Tensor:
         if self.has_crf:
             # The layer has seen the mask: it need not be put on the potentials again.
             return viterbi(output)[0] * ops.cast(mask, "int32")
-        return ops.cast(ops.argmax(output, axis=-1), "int32")
+        return first_best(output, axis=-1)
 
     def save_assets(self, folder: Path) -> dict[str, Any]:
         self.encoder.words.save(folder / WORDS_NAME)

@@ -17,7 +17,7 @@ _WORD = rf"{_LETTER}+(?:[-&]{_LETTER}+)*"
 _CAPITAL = r"\p{Lu}\p{M}*"
 # The first of these that fits, at each place: U.N. or U.S.-led, the J. of J. Smith, O'Brien,
 # 1,000.5, Saint-Denis or AT&T, ... or --, and else any one character.
-_TOKEN = "|".join(
+TOKEN = "|".join(
     (
         rf"(?:\p{{L}}\p{{M}}*\.){{2,}}(?:-{_WORD})?",
         rf"{_CAPITAL}\.",
@@ -32,7 +32,7 @@ _MARK = "\x1f"  # on either side of a token; "unit separator", in a text it is w
 _APOSTROPHE = rf"{_MARK}{_MARK}(['’]){_MARK}{_MARK}"  # a token right between two others
 # What cannot be told before all tokens are: the 's of it's, the n't of don't, and that the capital
 # of "group C." begins no name. So are the corpora cut that tagging models learn from.
-_CORRECTIONS = (
+CORRECTIONS = (
     (rf"(?i){_MARK}(n){_APOSTROPHE}(t){_MARK}", rf"{_MARK}\1\2\3{_MARK}"),
     (rf"(?i)({_LETTER})(n){_APOSTROPHE}(t){_MARK}", rf"\1{_MARK}{_MARK}\2\3\4{_MARK}"),
     (rf"(?i){_MARK}(['’]){_MARK}{_MARK}(s|re|ve|ll|d|m|t){_MARK}", rf"{_MARK}\1\2{_MARK}"),
@@ -60,8 +60,8 @@ def tokenize(texts: Texts) -> Tokens:
     Bytes that are not UTF-8 count as U+FFFD, one character each.
     """
     texts = tf.strings.regex_replace(as_utf8(texts), _MARK, " ")
-    marked = tf.strings.regex_replace(texts, _TOKEN, rf"{_MARK}\0{_MARK}")
-    for pattern, correct in _CORRECTIONS:
+    marked = tf.strings.regex_replace(texts, TOKEN, rf"{_MARK}\0{_MARK}")
+    for pattern, correct in CORRECTIONS:
         marked = tf.strings.regex_replace(marked, pattern, correct)
     # White space and tokens by turns, beginning and ending with white space, which may be empty.
     pieces = tf.strings.split(marked, sep=_MARK)

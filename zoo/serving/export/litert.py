@@ -16,7 +16,7 @@ def convert(network: FileNetwork, interpreter: ModuleType) -> tuple[bytes, Run]:
     Its inputs and outputs are those of the network, one row of any length, by LiteRT's built-in
     operations only.
     """
-    function = network.function.get_concrete_function()
+    function = network.for_converter().get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], network)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     content = converter.convert()

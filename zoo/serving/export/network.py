@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.layers import RecurrentStack
+from zoo.layers.scan import in_order
 from zoo.networks.many_to_one import probabilities_of
 from zoo.serving.export.formats import ExportError
 from zoo.serving.export.readings import Converted, reading_of
@@ -30,6 +31,16 @@ class FileNetwork(tf.Module, metaclass=abc.ABCMeta):
     function: Any
     tolerance: ClassVar[float] = 1e-5
     dimensions: Mapping[str, tuple[str, ...]]
+
+    def for_converter(self) -> Any:
+        """`function`, to be traced anew where converters find its loops as they want them."""
+
+        def function(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+            with in_order():
+                found: dict[str, tf.Tensor] = self.function.python_function(*inputs)
+                return found
+
+        return tf.function(function, self.function.input_signature, autograph=False)
 
     @abc.abstractmethod
     def examples(self, batches: Sequence[int]) -> Iterator[Arrays]:
@@ -83,7 +94,7 @@ class Network(FileNetwork):
 
         @tf.function(input_signature=specs, autograph=False)
         def function(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-            filled = inputs if batch else tuple(map(_not_empty, inputs))
+            filled = inputs if batch else tuple(map(not_empty, inputs))
             answer = model(self.reading.given(*filled), training=False) / temperature
             probabilities = probabilities_of(answer)
             return {OUTPUT: probabilities if batch else probabilities[: tf.shape(inputs[0])[0]]}
@@ -96,7 +107,7 @@ class Network(FileNetwork):
         return (dict(zip(names, e, strict=True)) for e in self.reading.examples(batches))
 
 
-def _not_empty(inputs: tf.Tensor) -> tf.Tensor:
+def not_empty(inputs: tf.Tensor) -> tf.Tensor:
     """Inputs with a row and a step of zeros if there is none: none of any size is too few."""
     missing = tf.cast(tf.shape(inputs)[:2] == 0, tf.int32)
     padding = tf.stack([tf.zeros_like(missing), missing], axis=1)
@@ -105,7 +116,7 @@ def _not_empty(inputs: tf.Tensor) -> tf.Tensor:
 
 
 def for_conversion(model: keras.Model) -> keras.Model:
-    """The model without what training adds, in float32, each recurrence one loop, in order.
+    """The model without what training adds, in float32, each recurrence one loop.
 
     Halves of a batch side by side are worth it to TensorFlow's executor alone.
     """
@@ -116,7 +127,7 @@ def for_conversion(model: keras.Model) -> keras.Model:
         layer = type(operation).from_config(operation.get_config() | {"dtype": "float32"})
         if isinstance(layer, RecurrentStack):
             for recurrence in layer.directions():
-                recurrence.halves = recurrence.in_place = False
+                recurrence.halves = False
         return layer
 
     plain = keras.Model(model.input, model.output, name=model.name)

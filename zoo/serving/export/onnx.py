@@ -5,8 +5,6 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
-import tensorflow as tf
-
 from zoo.layers.operators import written_by
 from zoo.serving.export import single_file
 from zoo.serving.export.network import Arrays, FileNetwork, Run
@@ -22,15 +20,13 @@ def convert(
 
     Its inputs and outputs are those of the network, of any size.
     """
-    signature, operators = network.function.input_signature, OnnxOperators()
-    # Traced anew, with operators; the network's own function is what it is compared with.
-    function = tf.function(network.function.python_function, signature, autograph=False)
+    function, operators = network.for_converter(), OnnxOperators()
     logging.disable(logging.CRITICAL)  # what goes wrong is raised as well
     try:
         with written_by(operators):
             model, _ = tf2onnx.convert.from_function(
                 function,
-                signature,
+                function.input_signature,
                 opset=OPSET,
                 custom_rewriter=[_keep_selections],
                 custom_op_handlers=operators.handlers,
@@ -69,7 +65,7 @@ FORMAT = single_file.FileFormat(
     file="model.onnx",
     engine="ONNX",
     packages=("onnx", "onnxruntime", "tf2onnx"),
-    kinds=(*single_file.OF_LABELS, "speech_recognizer"),
+    kinds=(*single_file.OF_LABELS, "entity_tagger", "speech_recognizer"),
     convert=convert,
     batch=None,
     batches=(1, 3),

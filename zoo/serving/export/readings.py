@@ -14,7 +14,7 @@ from zoo.predictors.video_classifier import VideoClassifier
 from zoo.text.special_tokens import PADDING_ID
 
 Converted = TextClassifier | DnaClassifier | VideoClassifier  # a label for each input
-_LENGTHS = (1, 2, 7, 30)  # timesteps of the batches that are compared
+LENGTHS = (1, 2, 7, 30)  # timesteps of the batches that are compared
 
 
 class Reading(abc.ABC):
@@ -50,7 +50,7 @@ class Ids(Reading):
     def examples(self, batches: Sequence[int]) -> Iterator[tuple[np.ndarray, ...]]:
         generator = np.random.default_rng(0)
         for batch in batches:
-            for timesteps in _LENGTHS:
+            for timesteps in LENGTHS:
                 ids = generator.integers(1, self.number_of_ids, (batch, timesteps), dtype="int32")
                 yield (ids,)
                 lengths = generator.integers(0, timesteps, (batch, 1), endpoint=True)
@@ -76,7 +76,7 @@ class Clips(Reading):
         generator = np.random.default_rng(0)
         brightest = 255 if len(self.shape) > 1 else 1
         for batch in batches:
-            for timesteps in _LENGTHS:
+            for timesteps in LENGTHS:
                 clip = generator.uniform(0, brightest, (batch, timesteps, *self.shape))
                 for least in (timesteps, 0):
                     lengths = generator.integers(least, timesteps, (batch, 1), endpoint=True)

@@ -8,6 +8,7 @@ vocabulary or the alphabet, lie beside them, and a README with code that needs n
 import contextlib
 import importlib
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from string import Template
@@ -18,6 +19,7 @@ from zoo.errors import MissingPackageError, UserError
 from zoo.genomics.alphabet import LETTERS
 from zoo.networks.clips import CLIP, MASK
 from zoo.predictors.dna_classifier import EXAMPLE
+from zoo.predictors.entity_tagger import CHARACTERS_NAME, WORDS_NAME, EntityTagger
 from zoo.predictors.folders import passing_folder
 from zoo.predictors.speech_recognizer import ALPHABET_NAME
 from zoo.predictors.text_classifier import TextClassifier
@@ -25,8 +27,11 @@ from zoo.predictors.video_classifier import VideoClassifier
 from zoo.serving.export.formats import ExportError
 from zoo.serving.export.network import FileNetwork, Network, Run
 from zoo.serving.export.speech_network import AUDIO, LENGTH, SpeechNetwork
+from zoo.serving.export.tagger_network import TaggerNetwork
+from zoo.text.token_features import SHAPES
+from zoo.text.token_spans import CORRECTIONS, TOKEN
 
-VOCABULARY_NAME, LABELS_NAME = "vocabulary.txt", "labels.txt"
+VOCABULARY_NAME, LABELS_NAME, TAGS_NAME = "vocabulary.txt", "labels.txt", "tags.txt"
 _TEMPLATES = Path(__file__).with_name("templates")  # of the README, one for each kind
 OF_LABELS = ("text_classifier", "dna_classifier", "video_classifier")
 """The kinds of predictors of one probability for each label."""
@@ -177,6 +182,20 @@ def _of_texts(predictor: TextClassifier) -> dict[str, str]:
     }
 
 
+def _of_tags(predictor: EntityTagger) -> dict[str, str]:
+    def pattern(of_re2: str) -> str:  # as Python's `regex` has it
+        return re.sub(r"\\x\{(\w+)\}", r"\\u\1", of_re2)
+
+    shapes = ((t.name, ("batch", "timesteps", *t.shape[2:])) for t in predictor.model.inputs)
+    return {
+        "inputs": ", ".join(f"`{name}` ({', '.join(map(str, shape))})" for name, shape in shapes),
+        "token": repr(pattern(TOKEN)),
+        "corrections": repr([(pattern(wrong), right) for wrong, right in CORRECTIONS]),
+        "shapes": repr([shape for _, shape in SHAPES]),
+        "longest": str(predictor.encoder.longest_word),
+    }
+
+
 def _of_clips(predictor: VideoClassifier) -> dict[str, str]:
     shape = predictor.model.input[CLIP].shape[2:]
     values = "brightness from 0 to 255" if len(shape) > 1 else "coordinates"
@@ -192,6 +211,16 @@ _CONTENTS = {
     ),
     "dna_classifier": _Contents(
         Network, _labels, {"token_ids": "ids"}, lambda _: {"letters": LETTERS, "example": EXAMPLE}
+    ),
+    "entity_tagger": _Contents(
+        TaggerNetwork,
+        lambda p: {
+            TAGS_NAME: p.tag_names,
+            WORDS_NAME: p.encoder.words.tokens,
+            CHARACTERS_NAME: p.encoder.characters.tokens,
+        },
+        {},
+        _of_tags,
     ),
     "video_classifier": _Contents(Network, _labels, {CLIP: CLIP, MASK: MASK}, _of_clips),
     "speech_recognizer": _Contents(
