@@ -1,4 +1,4 @@
-"""The classifiers of DNA and of video in PyTorch."""
+"""The classifiers of DNA, of video and of texts in PyTorch."""
 
 import torch
 from torch import nn
@@ -40,16 +40,59 @@ class Classifier(nn.Module):
             turned = self.turned(kernel) if kernel.ndim > 1 else kernel  # that of a norm as it is
             layer.weight.copy_(torch.tensor(turned))
             layer.bias.copy_(torch.tensor(bias))
-        for way, (kernel, recurrent, bias) in (("l0", lstm[:3]), ("l0_reverse", lstm[3:])):
-            getattr(self.lstm, f"weight_ih_{way}").copy_(torch.tensor(kernel.T))
-            getattr(self.lstm, f"weight_hh_{way}").copy_(torch.tensor(recurrent.T))
-            getattr(self.lstm, f"bias_ih_{way}").copy_(torch.tensor(bias))
-            getattr(self.lstm, f"bias_hh_{way}").zero_()
+        set_lstm_weights(self.lstm, lstm)
 
     def turned(self, kernel):
         """A kernel of Keras, (*places, inputs, outputs), as one of PyTorch."""
         *places, inputs, outputs = range(kernel.ndim)
         return kernel.transpose(outputs, inputs, *places)
+
+
+@torch.no_grad()
+def set_lstm_weights(lstm, weights):
+    """Gives a bidirectional LSTM what `benchmarks.classification.lstm_weights` has of each cell."""
+    for way, (kernel, recurrent, bias) in (("l0", weights[:3]), ("l0_reverse", weights[3:])):
+        getattr(lstm, f"weight_ih_{way}").copy_(torch.tensor(kernel.T))
+        getattr(lstm, f"weight_hh_{way}").copy_(torch.tensor(recurrent.T))
+        getattr(lstm, f"bias_ih_{way}").copy_(torch.tensor(bias))
+        getattr(lstm, f"bias_hh_{way}").zero_()
+
+
+class TextClassifier(Classifier):
+    """Ids of words to logits: the network of `tasks.sentiment`, the maximum of the steps.
+
+    Args:
+        settings: `units` and `dropout`.
+        vocabulary: number of ids, of which 0 is padding, on the right.
+        width: size of the vectors.
+        classes: number of logits.
+    """
+
+    def __init__(self, settings, vocabulary, width, classes):
+        super().__init__(settings, width, 2, classes)
+        self.words = nn.Embedding(vocabulary, width, padding_idx=0)
+
+    def set_zoo_weights(self, weights):
+        (vectors,), *others = weights
+        self.words.weight.data.copy_(torch.tensor(vectors))
+        super().set_zoo_weights(others)
+
+    def encoder_layers(self):
+        return []
+
+    def forward(self, ids):
+        """Logits (batch, classes); what has padding is packed, which else takes longer."""
+        counted = ids != 0
+        x = self.words(ids)
+        if counted.all():
+            x = self.lstm(x)[0]
+        else:
+            lengths = counted.sum(dim=1)
+            x = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+            x, _ = nn.utils.rnn.pad_packed_sequence(
+                self.lstm(x)[0], batch_first=True, padding_value=-torch.inf
+            )
+        return self.logits(self.dropout(x.amax(dim=1)))
 
 
 class DnaClassifier(Classifier):

@@ -1,8 +1,14 @@
 """The tagger in PyTorch: packed sequences for characters and words, tags by softmax or a CRF."""
 
+import itertools
+
+import numpy as np
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
+from benchmarks.classification import lstm_weights
+from benchmarks.torch_classifier import set_lstm_weights
+from zoo.layers.crf import ILLEGAL
 from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN_ID
 
 
@@ -66,6 +72,30 @@ class Tagger(torch.nn.Module):
         spread = features.new_zeros(*mask.shape, features.shape[-1])
         spread[mask] = features
         return spread
+
+    @torch.no_grad()
+    def set_zoo_weights(self, model):
+        """Takes over the weights of `zoo.networks.many_to_many`."""
+        layer = model.get_layer
+        reader = layer("character_features")
+        kernel, bias = layer("logits").get_weights()
+        pairs = [
+            (self.words.weight, layer("embedding").embeddings.numpy()),
+            (self.characters.weight, reader.embedding.embeddings.numpy()),
+            (self.shapes.weight, layer("shape_embedding").embeddings.numpy()),
+            (self.logits.weight, kernel.T),
+            (self.logits.bias, bias),
+        ]
+        if isinstance(self.head, CRF):
+            crf = layer("crf")
+            weights = zip(crf.allowed, (crf.start, crf.transitions, crf.end), strict=True)
+            scores = (np.where(allowed, weight, ILLEGAL) for allowed, weight in weights)
+            pairs += zip((self.head.start, self.head.transitions, self.head.end), scores, strict=True)
+        for parameter, array in pairs:
+            parameter.copy_(torch.tensor(array))
+        for lstm, stack in (self.character_lstm, reader.stack), (self.lstm, layer("recurrence")):
+            cells = [direction.cell for direction in stack.directions()]
+            set_lstm_weights(lstm, [*itertools.chain(*map(lstm_weights, cells))])
 
     def parameter_count(self):
         """Number of weights, where an LSTM's two biases, which are added up, count as one."""

@@ -145,7 +145,14 @@ def test_language_model(steps_of, level, monkeypatch):
         assert_same(step(token_ids), *of_zoo)
 
 
-def keras_tags(sizes, ids, vectors, cells, logits):
+def keras_tags(sizes, ids, model):
+    layer = model.get_layer
+    reader = layer("character_features")
+    tables = layer("embedding"), reader.embedding, layer("shape_embedding")
+    vectors = [table.embeddings.numpy() for table in tables]
+    stacks = reader.stack, layer("recurrence")
+    cells = [[one.cell for one in stack.directions()] for stack in stacks]
+    logits = layer("logits").get_weights()
     network = keras_tagger.network(sizes)
     layers = {type(layer).__name__: layer for layer in network.layers}
     embedding_of = {getattr(layer, "input_dim", None): layer for layer in network.layers}
@@ -160,17 +167,13 @@ def keras_tags(sizes, ids, vectors, cells, logits):
     return network(ids).numpy()
 
 
-def torch_tags(sizes, ids, vectors, cells, logits):
+def torch_tags(sizes, ids, model):
     import torch
 
     from benchmarks.torch_tagger import Tagger
 
-    names = ("words.weight", "characters.weight", "shapes.weight")
-    weights = dict(zip(names, vectors, strict=True))
-    weights |= {"logits.weight": logits[0].T, "logits.bias": logits[1]}
-    lstms = [f"{n}.{{}}_l0{way}" for n in ("character_lstm", "lstm") for way in ("", "_reverse")]
-    cells = dict(zip(lstms, itertools.chain(*cells), strict=True))
-    network = load_torch(Tagger(sizes, "softmax"), weights, cells)
+    network = Tagger(sizes, "softmax").eval()
+    network.set_zoo_weights(model)
     inputs = {name: torch.tensor(array).long() for name, array in ids.items()}
     return network(inputs)[0].detach().numpy()
 
@@ -182,15 +185,7 @@ def test_tagger(tags_of, monkeypatch):
     randomize(tagger.model)
     batches = tagger.batches(SENTENCES.data.train, batch_size=len(SENTENCES.data.train))
     ((ids, _, counted),) = batches.dataset().as_numpy_iterator()
-    layer = tagger.model.get_layer
-    reader = layer("character_features")
-    tables = layer("embedding"), reader.embedding, layer("shape_embedding")
-    vectors = [table.embeddings.numpy() for table in tables]
-    stacks = reader.stack, layer("recurrence")
-    cells = [[one.cell for one in stack.directions()] for stack in stacks]
-    logits = layer("logits").get_weights()
-    sizes = tagging.sizes_of(tagger, settings)
-    found = tags_of(sizes, ids, vectors, cells, logits)
+    found = tags_of(tagging.sizes_of(tagger, settings), ids, tagger.model)
     assert_same(found, tagger.model(ids).numpy(), counted > 0)
 
 

@@ -157,7 +157,7 @@ def log_partition_steps(potentials: Tensor) -> Tensor:
     @ops.custom_gradient
     def steps(potentials: Tensor) -> tuple[Tensor, Callable[..., Tensor]]:
         potentials = _time_major(potentials)
-        initial, messages, tops = _forward(potentials, ops.logsumexp)
+        initial, messages, tops = _forward(potentials, _log_sum_exp)
         totals = ops.logsumexp(messages, axis=-1)  # (timesteps, batch)
         before = _previous(ops.zeros_like(totals[0]), totals)
 
@@ -187,7 +187,7 @@ def marginals(potentials: Tensor, mask: Tensor | None = None) -> Tensor:
         Without a mask, a padded step repeats the last that counts (1/K where none does).
     """
     potentials = _time_major(_hold(_at_least_single(potentials), mask))
-    initial, messages, tops = _forward(potentials, ops.logsumexp)
+    initial, messages, tops = _forward(potentials, _log_sum_exp)
     last = ops.softmax(messages[-1:])
     entering = ops.concatenate([ops.zeros_like(messages[:-1]), last], axis=0)
     _, probabilities = _smooth(potentials, initial, messages, tops, entering)
@@ -272,24 +272,30 @@ def _forward(potentials: Tensor, combine: Callable[..., Tensor]) -> tuple[Tensor
     """
     # Before the first step, where all rows are alike, every tag has an equal share of 1.
     tags = potentials.shape[-1]
-    share = math.log(tags) if combine is ops.logsumexp else 0.0
+    share = math.log(tags) if combine is _log_sum_exp else 0.0
     initial = ops.zeros_like(potentials[0, :, 0]) - share
 
     def step(carry: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
         (before,), (potential,) = carry, slices
-        message = combine(before[:, :, None] + potential, axis=1)  # (batch, tags)
+        message = combine(ops.expand_dims(before, 2) + potential, axis=1)  # (batch, tags)
         top = ops.max(message, axis=-1)
-        message = message - top[:, None]
+        message = message - ops.expand_dims(top, 1)
         return (message,), (message, top)
 
     _, (messages, tops) = scan(step, (initial,), (potentials,))
     return initial, messages, tops
 
 
+def _log_sum_exp(values: Tensor, axis: int) -> Tensor:
+    """`ops.logsumexp` of finite values, with half of its operations."""
+    top = ops.max(values, axis=axis, keepdims=True)
+    return ops.log(ops.sum(ops.exp(values - top), axis=axis)) + ops.squeeze(top, axis=axis)
+
+
 def _smooth(
     potentials: Tensor, initial: Tensor, messages: Tensor, tops: Tensor, entering: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The recursion backwards in time, in probabilities, after `_forward` with `ops.logsumexp`.
+    """The recursion backwards in time, in probabilities, after `_forward` with `_log_sum_exp`.
 
     It gives w<t>(i|j), (timesteps, batch, K, K), and what flows through each tag, (timesteps,
     batch, K): all that is `entering` there, or later and passes by it. Where the p<T> of the last
@@ -302,7 +308,7 @@ def _smooth(
     def step(carry: Tensors, slices: Tensors) -> tuple[Tensors, Tensors]:
         (later,), (backward, entering) = carry, slices
         flow = later + entering  # (batch, tags)
-        return (ops.sum(backward * flow[:, None, :], axis=-1),), (flow,)
+        return (ops.sum(backward * ops.expand_dims(flow, 1), axis=-1),), (flow,)
 
     nothing = ops.zeros_like(initial)
     _, (flow,) = scan(step, (nothing,), (backward, entering), reverse=True)

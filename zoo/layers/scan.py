@@ -5,6 +5,7 @@ differentiation would need. `scan` here does neither.
 """
 
 import contextlib
+import operator
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, TypeAlias
@@ -22,10 +23,11 @@ _IN_ORDER: ContextVar[bool] = ContextVar("in_order", default=False)
 
 @contextlib.contextmanager
 def in_order() -> Iterator[None]:
-    """Context in which a loop that runs backwards turns its sequences round, before and after.
+    """Context for converters of loops.
 
-    Else it writes its outputs from the last one on. Some converters take outputs to come in the
-    order of the rounds, as tf2onnx does.
+    A loop that runs backwards turns its sequences round, before and after: else it writes its
+    outputs from the last one on, and tf2onnx takes them to come in the order of the rounds. And a
+    step gathers its slices: of a slice at a place tf2onnx makes a dozen operations.
     """
     token = _IN_ORDER.set(True)
     try:
@@ -70,10 +72,11 @@ def _tensorflow_scan(
     if tf.executing_eagerly() and sequences[0].shape[0]:  # then `tf.while_loop` is one of Python
         return _python_scan(step, initial, sequences, reverse, until)
     timesteps = tf.shape(sequences[0])[0]
+    # A slice of the leading axis shares the memory of the whole; TensorArray.unstack copies.
+    take = tf.gather if _IN_ORDER.get() else operator.getitem
 
     def slices_at(t: Tensor) -> Tensors:
-        # A slice of the leading axis shares the memory of the whole; TensorArray.unstack copies.
-        return tuple(None if s is None else s[t] for s in sequences)
+        return tuple(None if s is None else take(s, t) for s in sequences)
 
     # The outputs' number and shapes, from a trace that is thrown away.
     outline = tf.function(lambda carry: step(carry, slices_at(0))[1], autograph=False)
