@@ -15,15 +15,18 @@ from ai_edge_litert.interpreter import Interpreter
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 from support.classifiers import EVERY_KIND, TEXTS, assert_answers_alike, classifier
 from support.dna_windows import SEQUENCES
-from support.predictor_case import made
+from support.predictor_case import ODD_TEXTS, made
 from support.refusals import refused
 
 from zoo import genomics
+from zoo.datasets.sequence_tagging import TaggedSentences
 from zoo.predictors import TextClassifier
 from zoo.serving import ExportError, export
 from zoo.serving.export import litert, single_file
 from zoo.serving.export import onnx as onnx_export
 from zoo.serving.export.network import Network
+from zoo.text.normalization import normalize
+from zoo.text.token_spans import tokenize
 
 LABELS = ("bad", "quite fair", "schön")
 FILES = ["README.md", "labels.txt", "model.onnx", "vocabulary.txt"]
@@ -121,6 +124,25 @@ def test_letters_of_dna_become_ids_as_the_readme_says(name, kind, tmp_path, monk
     for sequence in SEQUENCES:
         letters = genomics.ids(genomics.normalized(sequence))
         assert ours["token_ids"](sequence) == letters.tolist()
+
+
+@pytest.mark.parametrize("head", ["crf", "softmax"])
+def test_tokens_are_tagged_as_the_readme_says(head, tmp_path, monkeypatch, capsys):
+    tagger = made(f"tagger, {head}")
+    monkeypatch.chdir(export(tagger, "tiny", tmp_path, "onnx"))
+    (code,) = re.findall(r"```python\n(.*?)```", Path("README.md").read_text(), re.DOTALL)
+    ours = {}
+    exec(code, ours)
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    sentence = TaggedSentences([[token for token, _, _ in printed]], [["O"] * len(printed)])
+    assert [tag for _, tag, _ in printed] == tagger.tag(sentence)[0]
+    assert all(0 < float(probability) <= 1 for _, _, probability in printed)
+    for text in map(normalize, (*ODD_TEXTS, "U.N. don't AT&T's O'Brien -- 1,000.5 ... group C.")):
+        tokens = tokenize([text]).tokens
+        found = ours["tokens_of"](text)
+        assert [token.encode() for token in found] == tokens.to_list()[0]
+        ids = tagger.encoder.ragged(tokens)
+        assert ours["ids_of"](found) == {name: rows.to_list()[0] for name, rows in ids.items()}
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -252,7 +274,7 @@ def test_a_failure_leaves_the_earlier_export(method, at, write, monkeypatch):
 
 
 def test_predictors_and_folders_that_do_not_fit(write, tmp_path):
-    other = SimpleNamespace(kind="entity_tagger")
+    other = SimpleNamespace(kind="language_model")
     refused("export it as a saved_model", write, predictor=other)
     odd = SimpleNamespace(kind="text_classifier", label_names=["a\nb", "c"])
     refused(r"'a\\nb' does not fit on a line", write, predictor=odd)

@@ -50,8 +50,9 @@ class OnnxOperators:
                 y, *final = self._mark(recurrence, x, None, initial)
                 outputs = tf.transpose(y, (2, 0, 1, 3))
             else:
-                steps = _Steps(sequences, mask)
-                y, *final = self._mark(recurrence, steps.first(sequences), steps.lengths, initial)
+                steps = _Steps(sequences, mask, every_row=bool(initial))
+                x, lengths = steps.first(sequences), steps.kept_lengths
+                y, *final = self._mark(recurrence, x, lengths, initial)
                 outputs = steps.back(y, [d.go_backwards for d in directions], blank)
                 if initial:  # of a row of no steps
                     some = steps.lengths[None, :, None] > 0
@@ -104,38 +105,50 @@ class OnnxOperators:
 
 
 class _Steps:
-    """The steps that count, at the front of their rows."""
+    """The steps that count, at the front of their rows, with one that does not behind them.
 
-    def __init__(self, sequences: Tensor, mask: Tensor):
-        self._rows, self._steps = _sizes(sequences)
-        self._counts = tf.reshape(tf.cast(mask, tf.bool), (self._rows, self._steps))
+    Args:
+        sequences: (batch, timesteps, n).
+        mask: (batch, timesteps), or with an axis of 1 behind.
+        every_row: whether rows of no steps are kept. An operator takes as long for them as for
+            others; of the words of a batch of sentences they are the half.
+    """
+
+    def __init__(self, sequences: Tensor, mask: Tensor, every_row: bool):
+        rows, self._steps = _sizes(sequences)
+        self._counts = tf.reshape(tf.cast(mask, tf.bool), (rows, self._steps))
         counts = tf.cast(self._counts, tf.int32)
         self._so_far = tf.cumsum(counts, axis=1)
         self._before = self._so_far - counts
         self.lengths = tf.reduce_sum(counts, axis=1)
+        kept = (self.lengths > 0) | (every_row | (tf.range(rows) == 0))  # there must be one
+        self._kept = tf.cast(tf.where(kept)[:, 0], tf.int32)
+        self._row = tf.maximum(tf.cumsum(tf.cast(kept, tf.int32)) - 1, 0)  # of those that are kept
+        self.kept_lengths = tf.gather(self.lengths, self._kept)
 
     def first(self, sequences: Tensor) -> Tensor:
-        """(batch, timesteps, n) to (timesteps, batch, n), the steps that count before the others."""
+        """(batch, timesteps, n) to (timesteps + 1, kept rows, n), those that count first."""
         step = tf.range(self._steps)
         order = -tf.math.top_k(-tf.where(self._counts, step, step + self._steps), self._steps)[0]
-        place = order % self._steps + self._steps * tf.range(self._rows)[:, None]
+        place = tf.pad(order % self._steps, [[0, 0], [0, 1]])
+        place += self._steps * tf.range(tf.shape(place)[0])[:, None]
         flat = tf.reshape(sequences, (-1, sequences.shape[-1]))
-        return tf.gather(flat, tf.transpose(place))
+        return tf.gather(flat, tf.transpose(tf.gather(place, self._kept)))
 
     def back(self, y: Tensor, backwards: Sequence[bool], blank: bool) -> Tensor:
-        """(timesteps, directions, batch, units) to (batch, timesteps, directions, units).
+        """(timesteps + 1, directions, kept rows, units) to (batch, timesteps, directions, units).
 
         A step that does not count repeats the one before it, in the order of its direction; or is
-        0, as are those before the first that counts. Behind the length of its row, Y is 0.
+        0, as are those before the first that counts: the last step of Y is behind the length of
+        every row, where Y is 0.
         """
         places = []
         for turned in backwards:
             shown = self._before < self.lengths[:, None] if turned else self._so_far > 0
             place = self._before if turned else self._so_far - 1
-            shown = self._counts if blank else shown
-            places.append(tf.where(shown, place, self._steps - 1))
+            places.append(tf.where(self._counts if blank else shown, place, self._steps))
         place = tf.stack(places, axis=2) * len(backwards) + tf.range(len(backwards))
-        place = place * self._rows + tf.range(self._rows)[:, None, None]
+        place = place * tf.shape(y)[2] + self._row[:, None, None]
         return tf.gather(tf.reshape(y, (-1, y.shape[-1])), place)
 
 
