@@ -88,7 +88,9 @@ class TextClassifier(Classifier):
             x = self.lstm(x)[0]
         else:
             lengths = counted.sum(dim=1)
-            x = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+            x = nn.utils.rnn.pack_padded_sequence(
+                x, lengths, batch_first=True, enforce_sorted=False
+            )
             x, _ = nn.utils.rnn.pad_packed_sequence(
                 self.lstm(x)[0], batch_first=True, padding_value=-torch.inf
             )

@@ -90,7 +90,9 @@ class Tagger(torch.nn.Module):
             crf = layer("crf")
             weights = zip(crf.allowed, (crf.start, crf.transitions, crf.end), strict=True)
             scores = (np.where(allowed, weight, ILLEGAL) for allowed, weight in weights)
-            pairs += zip((self.head.start, self.head.transitions, self.head.end), scores, strict=True)
+            pairs += zip(
+                (self.head.start, self.head.transitions, self.head.end), scores, strict=True
+            )
         for parameter, array in pairs:
             parameter.copy_(torch.tensor(array))
         for lstm, stack in (self.character_lstm, reader.stack), (self.lstm, layer("recurrence")):

@@ -48,7 +48,7 @@ class Bidirectional(keras.layers.Bidirectional):
         engine = None if initial_state is not None else self._engine()
         if engine is None:
             return super().call(sequences, initial_state, mask, training)
-        if operator := operator_of(*self.directions(), training=training):
+        if operator := operator_of(sequences, *self.directions(), training=training):
             return operator(sequences, None, mask)[0]
         if engine == "keras":
             return self._by_keras(sequences, mask)

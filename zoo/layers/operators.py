@@ -18,7 +18,7 @@ zeros, and a mask, (batch, timesteps) or (batch, timesteps, 1), or None, to the 
 """
 
 Writer: TypeAlias = Callable[..., Operator | None]
-"""From the `Recurrence` of each direction to an operator, or None: then the loop is written."""
+"""From sequences and the `Recurrence` of each direction to an operator, or None for the loop."""
 
 _WRITER: ContextVar[Writer | None] = ContextVar("writer", default=None)
 
@@ -33,7 +33,9 @@ def written_by(writer: Writer) -> Iterator[None]:
         _WRITER.reset(token)
 
 
-def operator_of(*directions: Any, training: bool | None = False) -> Operator | None:
+def operator_of(
+    sequences: Tensor, *directions: Any, training: bool | None = False
+) -> Operator | None:
     """The operator of a layer, outside of training and where an export asks for it."""
     writer = _WRITER.get()
-    return None if writer is None or training else writer(*directions)
+    return None if writer is None or training else writer(sequences, *directions)

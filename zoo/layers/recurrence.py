@@ -74,7 +74,7 @@ class Recurrence(keras.layers.RNN):
     def inner_loop(
         self, sequences: Tensor, initial_state: Tensors, mask: Tensor | None, training: bool = False
     ) -> tuple[Tensor, Tensor, Tensors]:
-        if operator := operator_of(self, training=training):
+        if operator := operator_of(sequences, self, training=training):
             outputs, (states,) = operator(sequences, [initial_state], mask)
             if self.go_backwards:
                 outputs = ops.flip(outputs, axis=1)

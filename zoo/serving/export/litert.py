@@ -5,8 +5,10 @@ from types import ModuleType
 
 import tensorflow as tf
 
+from zoo.layers.operators import written_by
 from zoo.predictors.silence import silence_stderr
 from zoo.serving.export import single_file
+from zoo.serving.export.litert_operators import litert_operator
 from zoo.serving.export.network import FileNetwork, Run
 
 
@@ -16,7 +18,8 @@ def convert(network: FileNetwork, interpreter: ModuleType) -> tuple[bytes, Run]:
     Its inputs and outputs are those of the network, one row of any length, by LiteRT's built-in
     operations only.
     """
-    function = network.for_converter().get_concrete_function()
+    with written_by(litert_operator):
+        function = network.for_converter().get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], network)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     content = converter.convert()

@@ -32,7 +32,7 @@ class OnnxOperators:
         """The `custom_op_handlers` of tf2onnx."""
         return {_MARK: (self._convert, [])}
 
-    def __call__(self, *directions: Recurrence) -> Operator | None:
+    def __call__(self, sequences: Tensor, *directions: Recurrence) -> Operator | None:
         with tf.init_scope():  # outside of the graph, where weights have values
             recurrence = onnx_recurrence(*directions)
         if recurrence is None:
