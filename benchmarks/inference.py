@@ -2,20 +2,21 @@
 
     python -m benchmarks.inference [--model PRESET]... [--json] [--rounds N] [--length N]
 
-A request is a batch of ids, of 1 or 32 texts of real lengths, in memory; what is timed is from there
-to the answer in memory: probabilities of a classifier; tags of a tagger and, but for PyTorch, which
-has not that much to do, their probabilities.
+A request is a batch of ids, of 1 or 32 texts of real lengths, in memory; what is timed is from
+there to the answer in memory: probabilities of a classifier; tags of a tagger and, but for PyTorch,
+which has that much less to do, their probabilities.
 
 - keras: `model.predict_on_batch`, as one calls it, and what it takes from there to the answer.
 - keras_function: both in one `tf.function` that is traced once for all lengths.
-- saved_model: the exported `token_ids` signature, loaded by TensorFlow alone. That of a tagger takes
-  strings, and is left out.
+- saved_model: the exported `token_ids` signature, loaded by TensorFlow alone. That of a tagger
+  takes strings, and is left out.
 - onnx: ONNX Runtime.
 - litert: LiteRT's interpreter, at batch 1, which is all that its file takes; classifiers only.
 - torch: an equal network of `torch.nn.LSTM` with the weights of the zoo's, packed where there is
   padding, under `inference_mode`; a CRF is decoded step by step.
 
-Each may use two threads. What is not installed is left out. A ratio above 1 means slower than Keras.
+Each may use two threads. What is not installed is left out. A ratio above 1 means slower than
+Keras.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""A recurrence in a file is the operator of its engine, where it has one, else a loop, and the same.
+"""A recurrence in a file is an operator of the engine, where it has one, else a loop; both right.
 
 That of ONNX takes any number of rows, that of LiteRT one.
 """

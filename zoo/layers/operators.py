@@ -13,8 +13,8 @@ Operator: TypeAlias = Callable[
 """What runs the directions of a layer over a sequence, side by side, as their loops would.
 
 From sequences (batch, timesteps, input_dim), the initial states of each direction or None for
-zeros, and a mask, (batch, timesteps) or (batch, timesteps, 1), or None, to the outputs
-(batch, timesteps, directions * units), each at its own step, and the final states of each direction.
+zeros, and a mask, (batch, timesteps) or (batch, timesteps, 1), or None, to the outputs (batch,
+timesteps, directions * units), each at its own step, and the final states of each direction.
 """
 
 Writer: TypeAlias = Callable[..., Operator | None]

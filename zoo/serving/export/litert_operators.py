@@ -26,7 +26,7 @@ _LARGEST = 1e30  # of a number that cannot make an infinite one of a state
 
 
 def litert_operator(sequences: Tensor, *directions: Recurrence) -> Operator | None:
-    """A `zoo.layers.operators.Writer`: of one row, and the plain LSTM, whose states nobody reads."""
+    """A `zoo.layers.operators.Writer`: of one row, and of plain LSTMs whose states nobody reads."""
     if sequences.shape[0] != 1 or not all(map(_is_known, directions)):
         return None
     with tf.init_scope():  # outside of the graph, where weights have values
