@@ -145,6 +145,32 @@ def test_tokens_are_tagged_as_the_readme_says(head, tmp_path, monkeypatch, capsy
         assert ours["ids_of"](found) == {name: rows.to_list()[0] for name, rows in ids.items()}
 
 
+@pytest.mark.parametrize("level", ["character", "word"])
+def test_a_language_model_goes_on_from_piece_to_piece(level, tmp_path, monkeypatch, capsys):
+    predictor = made(f"language model of {level}s")
+    monkeypatch.chdir(export(predictor, "tiny", tmp_path, "onnx"))
+    (code,) = re.findall(r"```python\n(.*?)```", Path("README.md").read_text(), re.DOTALL)
+    ours = {}
+    exec(code, ours)
+    written = capsys.readouterr().out
+    assert set(ours["tokens"]) <= {
+        *map(ours["printed"].get, ours["vocabulary"], ours["vocabulary"])
+    }
+    assert written.removesuffix("\n") == ("" if level == "character" else " ").join(ours["tokens"])
+    text = "Nobody sees the king."
+    (ids,) = predictor.tokenizer.ragged([text], end=True).to_list()
+    given = np.array([[predictor.tokenizer.start_id, *ids[:-1]]], "int32")
+    states = {name: np.zeros_like(state[:1]) for name, state in ours["states"].items()}
+    total = 0.0
+    for piece, following in ((given[:, :3], ids[:3]), (given[:, 3:], ids[3:])):
+        found = ours["session"].run(ours["names"], {"token_ids": piece, **states})
+        found = dict(zip(ours["names"], found, strict=True))
+        states = {name: found[f"next_{name}"] for name in states}
+        total += found["log_probabilities"][0, np.arange(len(following)), following].sum()
+    (score,) = predictor.score([text])
+    assert total == pytest.approx(score["log_probability"], rel=1e-4)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("kind", ["video of 3", "video of paths"])
 def test_clips_are_read_as_the_readme_says(name, kind, tmp_path, monkeypatch, capsys):
@@ -274,7 +300,7 @@ def test_a_failure_leaves_the_earlier_export(method, at, write, monkeypatch):
 
 
 def test_predictors_and_folders_that_do_not_fit(write, tmp_path):
-    other = SimpleNamespace(kind="language_model")
+    other = SimpleNamespace(kind="translator")
     refused("export it as a saved_model", write, predictor=other)
     odd = SimpleNamespace(kind="text_classifier", label_names=["a\nb", "c"])
     refused(r"'a\\nb' does not fit on a line", write, predictor=odd)

@@ -21,10 +21,12 @@ from zoo.networks.clips import CLIP, MASK
 from zoo.predictors.dna_classifier import EXAMPLE
 from zoo.predictors.entity_tagger import CHARACTERS_NAME, WORDS_NAME, EntityTagger
 from zoo.predictors.folders import passing_folder
+from zoo.predictors.language_model import LanguageModel
 from zoo.predictors.speech_recognizer import ALPHABET_NAME
 from zoo.predictors.text_classifier import TextClassifier
 from zoo.predictors.video_classifier import VideoClassifier
 from zoo.serving.export.formats import ExportError
+from zoo.serving.export.language_network import LanguageNetwork
 from zoo.serving.export.network import FileNetwork, Network, Run
 from zoo.serving.export.speech_network import AUDIO, LENGTH, SpeechNetwork
 from zoo.serving.export.tagger_network import TaggerNetwork
@@ -196,6 +198,14 @@ def _of_tags(predictor: EntityTagger) -> dict[str, str]:
     }
 
 
+def _of_states(predictor: LanguageModel) -> dict[str, str]:
+    return {
+        "states": ", ".join(f"`{name}`" for name in predictor.model.input if name != "token_ids"),
+        "start": str(predictor.tokenizer.start_id),
+        "between": '""' if predictor.level == "character" else '" "',
+    }
+
+
 def _of_clips(predictor: VideoClassifier) -> dict[str, str]:
     shape = predictor.model.input[CLIP].shape[2:]
     values = "brightness from 0 to 255" if len(shape) > 1 else "coordinates"
@@ -221,6 +231,12 @@ _CONTENTS = {
         },
         {},
         _of_tags,
+    ),
+    "language_model": _Contents(
+        LanguageNetwork,
+        lambda p: {VOCABULARY_NAME: p.tokenizer.vocabulary.tokens},
+        {},
+        _of_states,
     ),
     "video_classifier": _Contents(Network, _labels, {CLIP: CLIP, MASK: MASK}, _of_clips),
     "speech_recognizer": _Contents(
