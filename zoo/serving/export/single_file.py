@@ -1,8 +1,8 @@
 """The folder of a format that holds a network in one file: the file and what it takes to use it.
 
 Neither ONNX nor LiteRT has the operations that cut text into tokens or letters, so these files
-begin at their ids; those of video begin at frames, those of speech at waveforms. Labels or tags, and
-vocabularies or an alphabet, lie beside them, and a README with code that needs no TensorFlow.
+begin at their ids; those of video begin at frames, those of speech at waveforms. Labels or tags,
+and vocabularies or an alphabet, lie beside them, and a README with code that needs no TensorFlow.
 """
 
 import contextlib
