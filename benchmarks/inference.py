@@ -46,6 +46,7 @@ from zoo.layers.crf import marginals, viterbi
 from zoo.networks.many_to_one import probabilities_of
 from zoo.predictors.catalogue import find_model, read_metrics
 from zoo.text.special_tokens import PADDING_ID
+from zoo.text.token_features import ragged_tokens
 
 MODELS = (
     "sentiment_bilstm_imdb",
@@ -220,7 +221,7 @@ def ids_of(predictor, texts):
     """The ids of texts, or of sentences of tokens, by the names of the network's inputs."""
     if not tags(predictor):
         return {"ids": predictor.tokenizer(texts).numpy()}
-    ids = predictor.encoder(tf.ragged.constant(texts, tf.string, ragged_rank=1))
+    ids = predictor.encoder(ragged_tokens(texts))
     return {name: ids[name].numpy() for name in specs_of(predictor)}
 
 
