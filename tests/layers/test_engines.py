@@ -120,7 +120,7 @@ def test_a_training_starts_and_goes_alike_whatever_runs_it(monkeypatch):
     for engine in ("auto", "loop"):
         with engines.use(engine):
             keras.utils.set_random_seed(4)
-            model = many_to_one(20, 2, embedding_dim=3, units=2, cell="lstm", layers=2)
+            model = many_to_one(20, 2, embedding_dim=3, units=2, cell="lstm")
             model.compile("sgd", "mse")
             assert not model.jit_compile
             for batch in (8, 12):
