@@ -16,6 +16,7 @@ EXTRAS = {
     **dict.fromkeys(("starlette", "uvicorn"), ("serving",)),
     "av": ("audio", "video"),
     "dnaio": ("genomics",),
+    "ray": ("scale",),
     "torch": ("benchmarks",),
 }
 

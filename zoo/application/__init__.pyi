@@ -4,7 +4,9 @@ from . import (
     command_line,
     comparison,
     files,
+    many,
     options,
+    parts,
     runs,
     sampling,
     task,
@@ -13,7 +15,7 @@ from . import (
 )
 from .classification import ClassificationTask
 from .options import TrainingOptions, option
-from .task import Application, Card, Metric, Published, Task, Verb
+from .task import Application, Card, Metric, Published, Rows, Task, Verb
 
 __all__ = [
     "Application",
@@ -21,6 +23,7 @@ __all__ = [
     "ClassificationTask",
     "Metric",
     "Published",
+    "Rows",
     "Task",
     "TrainingOptions",
     "Verb",
@@ -29,8 +32,10 @@ __all__ = [
     "command_line",
     "comparison",
     "files",
+    "many",
     "option",
     "options",
+    "parts",
     "runs",
     "sampling",
     "task",

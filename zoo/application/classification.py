@@ -4,14 +4,19 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.application.task import Metric, Task
+from zoo.application.task import Metric, Rows, Task
 from zoo.errors import UserError
+
+
+LABELLED = {"label": "", "probability": 0.5, "familiar": True}
+"""An example of a prediction, for `Rows.answer`."""
 
 
 class ClassificationTask(Task):
     """A task of data that have `label_names`, with a `zoo.predictors.Classifier`."""
 
     metric = Metric("accuracy")
+    rows = Rows(answer=LABELLED)
 
     def labels(self, predictor: Any) -> tuple[Any, ...]:
         return (predictor.label_names,)

@@ -29,7 +29,8 @@ def option(default: Any, help: str | None = None, **about: Any) -> Any:
             `least`, `most` and `above`, `below`, bounds of a number, that it may or may not have;
             `what`, the noun of a text that must not be empty; `file`, whether it is the path of a
             file to write; `required`; `flag`, whether there is no `--no-...`; `shown`, the default
-            in words; `check`, a function of the value that returns it or raises a `ValueError`.
+            in words; `check`, a function of the value that returns it or raises a `ValueError`;
+            `single`, whether it is of inputs that are given one by one, as a `file` is.
     """
     if help is not None:
         about["help"] = help
@@ -223,6 +224,33 @@ class ModelOptions:
         None,
         "Name or folder of a saved model; `python -m zoo` lists them.  [default: {task.preset}]",
         what="model",
+    )
+
+
+@dataclass
+class ManyOptions:
+    """What verbs take that can predict more inputs than a command line or a memory holds."""
+
+    data: str | None = option(
+        None, "Predict the rows of these files: one, a folder, or a 'pattern*'.", what="path"
+    )
+    out: str | None = option(
+        None, "Folder of the predictions of --data; parts that it has are kept.", what="folder"
+    )
+    text_column: str | None = option(
+        None, "What is predicted, of tables.  [default: {task.rows.column}]", what="name"
+    )
+    file_format: str = option(
+        "jsonl", "Of what is written to --out.", name="format", choices=("jsonl", "parquet")
+    )
+    part_rows: int | None = option(
+        None, "Rows of a part of --out.  [default: 8 times {task.predicted_together}]", least=1
+    )
+    engine: str = option(
+        "local", "One process, or those of Ray on one machine or many.", choices=("local", "ray")
+    )
+    actors: int | None = option(
+        None, "Processes of --engine ray.  [default: the processors less one]", least=1
     )
 
 

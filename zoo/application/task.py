@@ -48,6 +48,22 @@ class Card(NamedTuple):
     stand_in: str = "..."
 
 
+class Rows(NamedTuple):
+    """What the rows of `predict --data` are.
+
+    Attributes:
+        column: the one to predict, of a table that has several.
+        answer: an example of a prediction, which tells the types of Parquet's columns.
+        more: suffixes of files that are read besides text and tables.
+        whole: suffixes of files that are a row each; those that a table names begin at its folder.
+    """
+
+    column: str = "text"
+    answer: dict[str, Any] | None = None
+    more: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
+
+
 class Verb(NamedTuple):
     """A verb of a task's command line.
 
@@ -94,6 +110,12 @@ class Output(Protocol):
 
         They are counted for a person whom they do not reach: if standard error is a terminal and
         standard output is not.
+        """
+
+    def counted(self, counts: Iterable[Any], total: int, done: int) -> Iterator[Any]:
+        """Counts of `rows` as they come, added up on standard error, if that is a terminal.
+
+        `done` of a `total` are there before.
         """
 
     def inputs(self, words: tuple[str, ...]) -> Iterable[str]:
@@ -147,6 +169,7 @@ class Task(Application):
         predict_options: a dataclass, those of `predict`.
         verbs: further verbs, after those that every task has.
         replicas: whether training may use all GPUs of the host.
+        rows: what `predict --data` reads.
         predicted_together: inputs that `predict` takes at a time, so that a long pipe gives results
             as it goes.
     """
@@ -161,6 +184,7 @@ class Task(Application):
     options: type[TrainingOptions] = TrainingOptions
     predict_options: type[ModelOptions] = ModelOptions
     replicas: bool = True
+    rows: Rows = Rows()
     predicted_together: int = 1024
 
     def model_name(self, options: Any) -> str:
@@ -224,6 +248,10 @@ class Task(Application):
     def predict(self, predictor: Any, inputs: list[Any], options: Any) -> list[dict[str, Any]]:
         """The predictions for some raw inputs; `options` are None for the defaults."""
         return predictor.predict(inputs)
+
+    def of_row(self, row: Any) -> Any:
+        """What the method `predict` gets for a `zoo.datasets.readers.pieces.InputRow`."""
+        return row.text
 
     def finish(self, predictions: Iterable[Any], options: Any) -> Iterable[Any]:
         """The predictions as they are made, with what options of `predict` ask for besides."""

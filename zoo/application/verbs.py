@@ -5,9 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo import application
-from zoo.application.options import DataOptions, ModelOptions, argument, fixed, option
+from zoo.application.options import (
+    DataOptions,
+    ManyOptions,
+    ModelOptions,
+    argument,
+    fixed,
+    option,
+)
 from zoo.application.task import Application, Output, Task, Verb
 from zoo.cells import CELLS
+from zoo.errors import UserError
 from zoo.serving import FORMATS
 from zoo.text.normalization import printable
 
@@ -26,7 +34,7 @@ class EvaluateOptions(DataOptions, ModelOptions):
 class Inputs:
     """What `predict` reads."""
 
-    inputs: tuple[str, ...] = argument("INPUT... | -")
+    inputs: tuple[str, ...] = argument("INPUT... | -", required=False)
 
 
 @dataclass
@@ -70,7 +78,11 @@ def of_task(task: Application) -> list[Verb]:
     return [
         Verb(train, "Train a network, test it, save it (the default).", (task.options,)),
         Verb(evaluate, "Measure a saved model on test data.", (EvaluateOptions,)),
-        Verb(predict, "Predict inputs; - reads lines from stdin.", (Inputs, task.predict_options)),
+        Verb(
+            predict,
+            "Predict inputs; - reads lines from stdin.",
+            (Inputs, ManyOptions, task.predict_options),
+        ),
         *task.verbs,
         # It writes a graph of TensorFlow, whatever the model was trained on.
         Verb(export, "Write a saved model for a server or a device.", (ExportOptions,), "", True),
@@ -87,11 +99,15 @@ def evaluate(task: Task, options: EvaluateOptions, output: Output) -> dict[str, 
     return application.workflow.evaluate(task, options, output.console)
 
 
-def predict(task: Task, inputs: Inputs, options: Any, output: Output) -> dict[str, Any] | int:
-    """Predicts inputs, and shows each prediction as it comes.
+def predict(
+    task: Task, inputs: Inputs, many: ManyOptions, options: Any, output: Output
+) -> dict[str, Any] | int:
+    """Predicts inputs, and shows each prediction as it comes; or the rows of files, into a folder.
 
     Where some of several could not be read, `failed` is their number, and the exit code is 2.
     """
+    if are_many(inputs.inputs, many, "INPUT... | -"):
+        return application.many.run(task, many, options, output)
     found, total = application.workflow.predict(task, options, output.inputs(inputs.inputs))
     predictions = output.track(found, total)
     if output.json:
@@ -109,6 +125,17 @@ def predict(task: Task, inputs: Inputs, options: Any, output: Output) -> dict[st
         shown = " ".join(first.split())[:50]
         output.note(f"unlike the training data: {unfamiliar:,}, such as '{shown}'")
     return 2 if failed else 0
+
+
+def are_many(words: tuple[str, ...], many: ManyOptions, metavar: str) -> bool:
+    """Whether --data is given in place of words; a UserError, if it is neither or both."""
+    if many.data and words:
+        raise UserError(f"give {metavar} or --data, not both")
+    if not words and not (many.data or many.out):
+        raise UserError(f"Missing argument '{metavar}': give it, or --data and --out")
+    if words and many.out:
+        raise UserError("--out is of --data: leave it out")
+    return not words
 
 
 def export(task: Task, options: ExportOptions, output: Output) -> dict[str, Any]:

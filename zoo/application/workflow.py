@@ -197,9 +197,13 @@ def _predictions(
 ) -> Iterator[dict[str, Any]]:
     inputs = iter(inputs)
     while chunk := list(itertools.islice(inputs, task.predicted_together)):
-        found = task.predict(predictor, chunk, options)
-        for text, prediction in zip(chunk, found, strict=True):
-            yield {"input": text, **prediction}
+        yield from predicted(task, predictor, chunk, options)
+
+
+def predicted(task: Task, predictor: Any, inputs: list[Any], options: Any) -> list[dict[str, Any]]:
+    """A prediction for each input, with the `input`."""
+    found = task.predict(predictor, inputs, options)
+    return [{"input": one, **prediction} for one, prediction in zip(inputs, found, strict=True)]
 
 
 def export(task: Task, options: Any, console: Console) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import click
 from rich import progress
 from rich.console import Console
+from rich.text import Text
 
 from zoo.application import task
 from zoo.errors import UserError
@@ -72,6 +73,25 @@ class Output(task.Output):
         )
         with bar:
             yield from bar.track(results, total=total)
+
+    def counted(self, counts: Iterable[Any], total: int, done: int) -> Iterator[Any]:
+        columns = (progress.BarColumn(), progress.MofNCompleteColumn(), _Speed())
+        times = (progress.TimeElapsedColumn(), progress.TimeRemainingColumn())
+        console = Console(stderr=True)
+        with progress.Progress(
+            *columns, *times, console=console, disable=not sys.stderr.isatty()
+        ) as bar:
+            rows = bar.add_task("", total=total, completed=done)
+            for one in counts:
+                yield one
+                bar.advance(rows, one.rows)
+
+
+class _Speed(progress.ProgressColumn):
+    """Rows a second."""
+
+    def render(self, task: progress.Task) -> Text:
+        return Text(f"{task.speed:,.0f} rows/s" if task.speed else "")
 
 
 @contextlib.contextmanager

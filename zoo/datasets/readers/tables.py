@@ -99,7 +99,7 @@ def quoted(names: Iterable[str]) -> str:
 def _read_csv(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
     # A long document is no error, so the module's limit on a field gives way for this file.
     limit = csv.field_size_limit(max(len(text), csv.field_size_limit()))
-    text, separator = _without_hint(text, columns)
+    text, separator = without_hint(text, columns)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
     records, start = [], 1
     try:
@@ -117,7 +117,7 @@ def _read_csv(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
     return _with_header(path, records, columns, hint=hint)
 
 
-def _without_hint(text: str, columns: tuple[str, ...]) -> tuple[str, str]:
+def without_hint(text: str, columns: tuple[str, ...]) -> tuple[str, str]:
     """A table, and what stands between its columns, by its header; a comma if nothing fits.
 
     Excel may write a line before the header that says it: `sep=;`. It becomes a blank one.
@@ -144,7 +144,7 @@ def _with_header(
     filled = ((line, fields) for line, fields in records if any(map(str.strip, fields)))
     _, header = next(filled, (1, []))
     header = [name.strip() for name in header]
-    _require(path, columns, header)
+    require(path, columns, header)
     if repeated := [name for name in columns if header.count(name) > 1]:
         times = header.count(repeated[0])
         raise UserError(f"{path}: the column '{repeated[0]}' is there {times} times")
@@ -168,17 +168,23 @@ def _read_jsonl(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row
     for number, line in numbered_lines(text):
         if not line.strip():
             continue
-        try:
-            record = json.loads(line, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise UserError(
-                f"{path}: line {number} is not JSON ({_why_not(error)}): "
-                "each line must be one whole object"
-            ) from error
-        if not isinstance(record, dict):
-            raise UserError(f"{path}: line {number} is not a JSON object with {_listed(columns)}")
-        _require(path, columns, list(record), where=f"line {number}: ")
-        yield Row(number, {name: _as_text(path, number, name, record[name]) for name in columns})
+        place = f"{path}: line {number}"
+        record = json_object(place, line, columns)
+        yield Row(number, {name: as_text(place, name, record[name]) for name in columns})
+
+
+def json_object(place: str, line: str | bytes, columns: tuple[str, ...]) -> dict[str, object]:
+    """The object that a line of JSON Lines is; a UserError, if it has not all of the columns."""
+    try:
+        record = json.loads(line, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"{place} is not JSON ({_why_not(error)}): each line must be one whole object"
+        ) from error
+    if not isinstance(record, dict):
+        raise UserError(f"{place} is not a JSON object with {_listed(columns)}")
+    require(place, columns, list(record))
+    return record
 
 
 def _refuse_constant(name: str) -> None:
@@ -193,22 +199,24 @@ def _why_not(error: Exception) -> str:
     return "a number of thousands of digits" if "int_max_str" in str(error) else str(error)
 
 
-def _as_text(path: Path, line: int, name: str, value: object) -> str:
+def as_text(place: str, name: str, value: object) -> str:
+    """A value of a column as text, normalised; a UserError, if it is none or half a character."""
     if isinstance(value, bool | int | float) and math.isfinite(value):
         return json.dumps(value)
     if not isinstance(value, str):
-        raise UserError(f"{path}: line {line}: '{name}' must be a string or a finite number")
+        raise UserError(f"{place}: '{name}' must be a string or a finite number")
     try:
         value.encode()  # JSON can spell half of a surrogate pair, which is no character
     except UnicodeEncodeError as error:
-        raise UserError(f"{path}: line {line}: '{name}' holds a lone surrogate") from error
+        raise UserError(f"{place}: '{name}' holds a lone surrogate") from error
     return normalize(value)
 
 
-def _require(path: Path, columns: tuple[str, ...], found: list[str], where: str = "") -> None:
+def require(place: str | Path, columns: tuple[str, ...], found: list[str]) -> None:
+    """Refuses, by a UserError, a table without one of the columns."""
     if missing := [name for name in columns if name not in found]:
         raise UserError(
-            f"{path}: {where}no column {_listed(missing)}; the columns found are {_listed(found)}"
+            f"{place}: no column {_listed(missing)}; the columns found are {_listed(found)}"
         )
 
 
