@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import zoo
-from zoo.application import Card, ClassificationTask, TrainingOptions, option
+from zoo.application import Card, ClassificationTask, Rows, TrainingOptions, option
+from zoo.application.classification import LABELLED
 from zoo.application.command_line import run
 from zoo.application.options import ModelOptions
 from zoo.errors import UserError
@@ -23,6 +24,7 @@ from zoo.errors import UserError
 _MOST_DRAWN = 6  # records of an `--attribution`
 _SHOWN = 40  # letters of a sequence without a name
 _CODON = 3  # letters
+_SEQUENCES = (".fasta", ".fa", ".fna", ".ffn", ".fastq", ".fq")
 _BEGINNINGS = (">", "@")  # of FASTA and FASTQ
 
 
@@ -115,6 +117,7 @@ class Dna(ClassificationTask):
     preset = "dna_bilstm_splice_junctions"
     options = Options
     predict_options = PredictOptions
+    rows = Rows("sequence", {**LABELLED, "name": ""}, sequences=_SEQUENCES)
     card = Card(
         limits=(
             "Tested on sequences like those it was trained on: of the same species, cut in the "
@@ -201,6 +204,11 @@ class Dna(ClassificationTask):
         if isinstance(inputs, Sequence):
             return [record for word in inputs for record in _records(word)]
         return _of_lines(iter(inputs))
+
+    def of_row(self, predictor: Any, row: Any) -> Any:
+        if "name" not in row.columns:
+            return row.text
+        return _Record(row.file, row.columns["name"], row.text)
 
     def predict(self, predictor: Any, inputs: list[Any], options: Any) -> list[dict[str, Any]]:
         records = [one if isinstance(one, _Record) else _Record(one, None, one) for one in inputs]

@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.application import Card, Metric, Task, TrainingOptions, Verb, option
+from zoo.application import Card, Metric, Rows, Task, TrainingOptions, Verb, option
 from zoo.application.command_line import run
-from zoo.application.options import ModelOptions, argument, by_level, fixed
+from zoo.application.options import ManyOptions, ModelOptions, argument, by_level, fixed
 from zoo.application.sampling import SamplingOptions, check_temperature
 from zoo.application.task import Output
-from zoo.application.verbs import comparing
+from zoo.application.verbs import are_many, comparing
 from zoo.errors import UserError
 
 _LEVELS = ("character", "word")
 _LONGEST_GRAM = {"character": 8, "word": 4}  # of the baseline
+_TEXTS = "TEXT... | -"
+_SCORE = {"log_probability": -0.5, "probability": 0.5, "perplexity": 1.5}
 _SAMPLED = ("", "The king")  # beginnings of the samples on the card
 _SAMPLE_LENGTH = {"character": 400, "word": 60}
 _LONGEST_SEARCH = 10_000  # tokens
@@ -71,7 +73,7 @@ class Options(TrainingOptions):
 class ScoreOptions(ModelOptions):
     """What `score` takes."""
 
-    texts: tuple[str, ...] = argument("TEXT... | -")
+    texts: tuple[str, ...] = argument(_TEXTS, required=False)
     per_token: bool = option(False, "Show the factors of the product.", flag=True)
 
 
@@ -136,8 +138,12 @@ def generate(task: Task, options: GenerateOptions, output: Output) -> dict[str, 
     return {"seed": settings["seed"], "texts": texts}
 
 
-def score(task: Task, options: ScoreOptions, output: Output) -> dict[str, Any]:
-    """Tells how probable texts are, the best first."""
+def score(task: Task, options: ScoreOptions, many: ManyOptions, output: Output) -> dict[str, Any]:
+    """Tells how probable texts are, the best first; or the rows of files, into a folder."""
+    if are_many(options.texts, many, _TEXTS):
+        tokens = {"tokens": [{"token": "", "log_probability": -0.5, "probability": 0.5}]}
+        rows = Rows(answer=_SCORE | (tokens if options.per_token else {}))
+        return zoo.application.many.run(task, many, options, output, rows, _scored)
     predictor = zoo.application.workflow.load(task, options.model)
     texts = list(output.inputs(options.texts))
     if not texts:
@@ -152,6 +158,15 @@ def score(task: Task, options: ScoreOptions, output: Output) -> dict[str, Any]:
         for token in one["tokens"] if options.per_token else ():
             output.line(f"{'':12}{token['probability']:.6f}  {token['token']}")
     return {"scores": best_first}
+
+
+def _scored(
+    task: Task, predictor: Any, inputs: list[str], options: ScoreOptions
+) -> list[dict[str, Any]]:
+    scores = predictor.score(inputs)
+    if not options.per_token:
+        scores = [{name: score[name] for name in _SCORE} for score in scores]
+    return [{"input": text, **score} for text, score in zip(inputs, scores, strict=True)]
 
 
 def _in_powers(score: dict[str, Any]) -> str:
@@ -174,6 +189,7 @@ class LanguageModelling(Task):
     dataset = "shakespeare"
     predictor = "language_model"
     preset = "language_model_lstm_shakespeare_character"
+    rows = Rows(answer={"next": [{"token": "", "probability": 0.5}]})
     replicas = False
     metric = Metric(
         "perplexity",
@@ -182,7 +198,7 @@ class LanguageModelling(Task):
     )
     options = Options
     verbs = (
-        Verb(score, "How probable texts are, best first.", (ScoreOptions,)),
+        Verb(score, "How probable texts are, best first.", (ScoreOptions, ManyOptions)),
         Verb(generate, "Write new text; - reads prompts.", (GenerateOptions,)),
         comparing(Options),
     )

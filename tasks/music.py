@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.application import Card, Metric, Published, Task, TrainingOptions, Verb, option
+from zoo.application import Card, Metric, Published, Rows, Task, TrainingOptions, Verb, option
 from zoo.application.command_line import run
 from zoo.application.options import ModelOptions, fixed
 from zoo.application.sampling import SamplingOptions
@@ -152,6 +152,7 @@ class Music(Task):
     dataset = "bach_chorales"
     predictor = "music_model"
     preset = "music_lstm_bach_chorales"
+    rows = Rows("chords", {"next": [{"chord": "", "probability": 0.5}]})
     metric = Metric(
         "nll_per_step", lower_is_better=True, compared=("nll_per_step", "perplexity_per_note")
     )

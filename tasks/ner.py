@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.application import Card, Metric, Published, Task, option
+from zoo.application import Card, Metric, Published, Rows, Task, option
 from zoo.application.command_line import run
 from zoo.application.command_line.terminal import coloured
 from zoo.application.options import ModelOptions, WordOptions
 from zoo.errors import UserError
 
+_ENTITY = {"type": "", "text": "", "start": 0, "end": 0, "probability": 0.5}
 _COLOURS = ("green", "yellow", "cyan", "magenta", "blue", "red")
 
 
@@ -61,6 +62,7 @@ class NamedEntities(Task):
     predictor = "entity_tagger"
     preset = "ner_bilstm_conll2003"
     metric = Metric("f1")
+    rows = Rows(answer={"entities": [_ENTITY], "familiar": True})
     options = Options
     predict_options = PredictOptions
     card = Card(

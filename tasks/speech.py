@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.application import Card, Metric, Task, TrainingOptions, files, option
+from zoo.application import Card, Metric, Rows, Task, TrainingOptions, files, option
 from zoo.application.command_line import run
 from zoo.application.options import DataOptions, ModelOptions
 from zoo.errors import UserError
@@ -21,6 +21,15 @@ from zoo.errors import UserError
 _LETTER_DIM = 64  # of the vectors of letters that a decoder reads
 _MOST_TEXTS = 1000  # that `--head label` tells apart
 _PIECE = 0.25  # seconds of a stream that come at a time
+
+_ANSWER = {
+    "text": "",
+    "probability": 0.5,
+    "familiar": True,
+    "words": [{"word": "", "start": 0.0, "end": 0.5}],
+    "seconds": 0.5,
+    "hypotheses": [{"text": "", "log_probability": -0.5}],
+}
 
 
 @dataclass
@@ -66,7 +75,10 @@ class PredictOptions(ModelOptions):
         None, "PNG of the first recording and its letters over time.", file=True
     )
     stream: bool = option(
-        False, "Print while the audio comes in; of a model of one direction.", flag=True
+        False,
+        "Print while the audio comes in; of a model of one direction.",
+        flag=True,
+        single=True,
     )
 
 
@@ -85,6 +97,7 @@ class Speech(Task):
     predictor = "speech_recognizer"
     preset = "speech_bilstm_free_spoken_digits"
     predicted_together = 32
+    rows = Rows("audio", _ANSWER, whole=(".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a"))
     metric = Metric("wer", lower_is_better=True, compared=("wer", "cer", "exact_match"))
     options = Options
     predict_options = PredictOptions
@@ -192,6 +205,9 @@ class Speech(Task):
             weight=options.weight,
         )
         return files.predictions(waveforms, found)
+
+    def of_row(self, predictor: Any, row: Any) -> str:
+        return files.of_row(row)
 
     def expand(self, inputs: Iterable[str]) -> Iterable[str]:
         return files.names(inputs)

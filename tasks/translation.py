@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.application import Card, Metric, Task, TrainingOptions, Verb, option
+from zoo.application import Card, Metric, Rows, Task, TrainingOptions, Verb, option
 from zoo.application.command_line import run
 from zoo.application.options import ModelOptions, argument, by_level, fixed
 from zoo.application.task import Output
@@ -22,6 +22,7 @@ from zoo.errors import UserError
 
 _LEVELS = ("character", "subword", "word")
 _OF_DATASET = {"dates": "character"}  # all others: subwords
+_HYPOTHESIS = {"text": "", "log_probability": -0.5, "score": -0.5}
 _SHOWN = 3  # of the test split, after training and on the card
 _LINE = 70  # characters
 
@@ -143,6 +144,10 @@ class Translation(Task):
     predictor = "translator"
     preset = "translation_bigru_dates"
     predicted_together = 256  # some seconds of work
+    rows = Rows(
+        "source",
+        {"translation": "", "probability": 0.5, "familiar": True, "hypotheses": [_HYPOTHESIS]},
+    )
     metric = Metric("bleu", compared=("bleu", "chrf", "exact_match", "baseline_bleu"))
     options = Options
     predict_options = PredictOptions

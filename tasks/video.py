@@ -14,10 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.application import Card, ClassificationTask, Published, TrainingOptions, files, option
+from zoo.application import (
+    Card,
+    ClassificationTask,
+    Published,
+    Rows,
+    TrainingOptions,
+    files,
+    option,
+)
+from zoo.application.classification import LABELLED
 from zoo.application.command_line import run
 from zoo.application.options import ModelOptions
 from zoo.errors import UserError
+from zoo.video.files import SUFFIXES
 
 
 @dataclass
@@ -119,6 +129,7 @@ class Video(ClassificationTask):
     preset = "video_bilstm_libras"
     options = Options
     predict_options = PredictOptions
+    rows = Rows("file", LABELLED, whole=SUFFIXES)
     predicted_together = 32
     card = Card(
         stand_in="clip.mp4",
@@ -236,6 +247,11 @@ class Video(ClassificationTask):
 
     def expand(self, inputs: Iterable[str]) -> Iterable[str]:
         return files.names(inputs)
+
+    def of_row(self, predictor: Any, row: Any) -> str:
+        if predictor.coordinates is not None:
+            raise UserError("this model reads coordinates, and no files: predict them from Python")
+        return files.of_row(row)
 
     def predict(self, predictor: Any, inputs: list[str], options: Any) -> list[dict[str, Any]]:
         if predictor.coordinates is not None:

@@ -7,7 +7,6 @@ import zoo
 from zoo.application.task import Metric, Rows, Task
 from zoo.errors import UserError
 
-
 LABELLED = {"label": "", "probability": 0.5, "familiar": True}
 """An example of a prediction, for `Rows.answer`."""
 

@@ -1,6 +1,7 @@
 """Inputs that are files: one of several that cannot be read costs no other its prediction."""
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from zoo.errors import MissingPackageError, UserError
@@ -26,6 +27,11 @@ def read_each(inputs: Sequence[str], read: Callable[[str], Any]) -> list[Any]:
                 raise
             found.append(str(error))
     return found
+
+
+def of_row(row: Any) -> str:
+    """The file that a row of `predict --data` is, or names: from the folder of the row's file."""
+    return row.text if row.text == row.file else str(Path(row.file).parent / row.text)
 
 
 def predictions(found: list[Any], predicted: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

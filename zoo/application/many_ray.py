@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import ray
 
-from zoo.application.many import Counts, Job
+from zoo.application.many_jobs import Counts, Job
 from zoo.datasets.readers.pieces import Piece
 from zoo.errors import UserError
 from zoo.predictors import catalogue
@@ -72,7 +72,9 @@ def write(job: Job, todo: dict[int, Piece], actors: int | None) -> Iterator[Coun
 
 def _start(actors: int | None) -> None:
     """Joins the cluster that `RAY_ADDRESS` names, or starts one on this machine."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    quiet = {"RAY_DATA_LOG_LEVEL": "ERROR", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+    for name, value in {"RAY_USAGE_STATS_ENABLED": "0", **quiet}.items():
+        os.environ.setdefault(name, value)
     threads = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     variables = {name: os.environ.get(name, "1") for name in threads}  # an actor, a processor
     variables["TF_CPP_MIN_LOG_LEVEL"] = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -92,4 +94,3 @@ def _start(actors: int | None) -> None:
         runtime_env={"env_vars": variables},
         **here,
     )
-    logging.getLogger("ray.data").setLevel(logging.ERROR)

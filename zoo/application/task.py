@@ -54,13 +54,13 @@ class Rows(NamedTuple):
     Attributes:
         column: the one to predict, of a table that has several.
         answer: an example of a prediction, which tells the types of Parquet's columns.
-        more: suffixes of files that are read besides text and tables.
+        sequences: suffixes of files in FASTA or FASTQ.
         whole: suffixes of files that are a row each; those that a table names begin at its folder.
     """
 
     column: str = "text"
     answer: dict[str, Any] | None = None
-    more: tuple[str, ...] = ()
+    sequences: tuple[str, ...] = ()
     whole: tuple[str, ...] = ()
 
 
@@ -249,7 +249,7 @@ class Task(Application):
         """The predictions for some raw inputs; `options` are None for the defaults."""
         return predictor.predict(inputs)
 
-    def of_row(self, row: Any) -> Any:
+    def of_row(self, predictor: Any, row: Any) -> Any:
         """What the method `predict` gets for a `zoo.datasets.readers.pieces.InputRow`."""
         return row.text
 

@@ -21,7 +21,6 @@ from zoo.datasets.readers.tables import as_text, json_object, quoted, require, w
 from zoo.errors import UserError
 
 ROWS = (".txt", ".csv", ".tsv", ".jsonl")  # of which a piece is a range of bytes
-SEQUENCES = (".fasta", ".fa", ".fna", ".fastq", ".fq")
 PARQUET = ".parquet"
 _LONGEST = 2**24  # bytes of a line, or of a record, that are read; more than a predictor takes
 _MOST_BYTES = 2**26  # of a piece that has more than one row
@@ -113,11 +112,15 @@ class Reader:
 
     Args:
         column: of tables, the one to predict.
+        sequences: suffixes of files in FASTA or FASTQ.
         whole: suffixes of files that are a row each.
     """
 
-    def __init__(self, column: str, whole: Sequence[str] = ()) -> None:
+    def __init__(
+        self, column: str, sequences: Sequence[str] = (), whole: Sequence[str] = ()
+    ) -> None:
         self._column = column
+        self._kinds = _KINDS | dict.fromkeys(sequences, _Sequences)
         self._whole = whole
         self._open: _File | None = None
 
@@ -158,11 +161,7 @@ class Reader:
 
     def _file(self, path: str) -> "_File":
         if self._open is None or self._open.path != path:
-            form = _form(Path(path))
-            kind = _KINDS.get(form, _Sequences if form in SEQUENCES else None)
-            if kind is None:
-                raise UserError(f"{path}: files of this kind have no rows")
-            self._open = kind(path, self._column)
+            self._open = self._kinds[_form(Path(path))](path, self._column)
         return self._open
 
     @contextlib.contextmanager
