@@ -27,7 +27,7 @@ from zoo.application.classification import LABELLED
 from zoo.application.command_line import run
 from zoo.application.options import ModelOptions
 from zoo.errors import UserError
-from zoo.video.files import SUFFIXES
+from zoo.video.suffixes import SUFFIXES
 
 
 @dataclass

@@ -32,6 +32,7 @@ from support import review_texts as texts
 from support import spoken_words as spoken
 from support import translation_pairs as pairs
 from support.command_lines import assert_refused, contents, execute_task, options_of
+from support.parts import near, read_parts
 from tasks.dna import Dna
 from tasks.language_model import LanguageModelling
 from tasks.memory import Memory
@@ -209,6 +210,11 @@ REFUSED = {
     "--unit 3": "--units",
     "trian": "unknown verb 'trian': one of train, evaluate, predict, ",
     "predict": "Missing argument 'INPUT... | -'",
+    "predict --data empty.json": "--data and --out go together",
+    "predict --out out": "--data and --out go together",
+    "predict x --data empty.json --out out": "or --data, not both",
+    "predict --data missing*.txt --out out": "missing*.txt: there is no such file",
+    "predict --data empty.json --out out": "empty.json: the name must end in .txt, .csv, ",
     "predict --model nowhere x": "unknown model 'nowhere': give the folder of one",
     "evaluate --model nowhere": "unknown model 'nowhere'",
     "export --model nowhere --out out": "unknown model 'nowhere'",
@@ -362,6 +368,29 @@ class TaskTests:
         standard_input(b"")
         assert verb("predict", "-", "--json").json == {"predictions": []}
         assert_refused(verb("predict", "-", inputs[0]), "give it alone")
+
+    def test_rows_of_files_are_predicted_as_words_are(self, trained, verb, tmp_path):
+        """In JSON Lines and in Parquet, which loses none of it; what is no row has its error."""
+        inputs, column = trained.inputs(self.case), self.case.task.rows.column
+        expected = verb("predict", "--json", *inputs).json["predictions"]
+        rows = [{"id": f"n{i}", column: text} for i, text in enumerate(inputs)]
+        table = tmp_path / "rows.jsonl"
+        table.write_text("\n".join(map(json.dumps, [*rows, {"id": "last"}])))
+        found = {}
+        for form in ("jsonl", "parquet"):
+            out = tmp_path / form
+            words = ("--data", table, "--out", out, "--part-rows=2", f"--format={form}")
+            result = verb("predict", *words, "--json")
+            told = json.loads(result.out)
+            assert result.code == 2, result
+            assert (told["rows"], told["failed"]) == (len(rows) + 1, 1)
+            found[form] = read_parts(out)
+        assert [row["prediction"] for row in found["jsonl"][:-1]] == [*map(near, expected)]
+        assert found["parquet"] == [*map(near, found["jsonl"])]
+        for number, row in enumerate(found["jsonl"], 1):
+            assert (row["file"], row["row"]) == (str(table), number)
+            assert row["id"] == (rows[number - 1]["id"] if number <= len(rows) else "last")
+        assert f"no column '{column}'" in found["jsonl"][-1]["error"]
 
     def test_export_is_of_the_model_that_was_asked_for(self, trained, verb, monkeypatch, tmp_path):
         """On TensorFlow, whatever is set. What it holds is told apart in `tests/serving`."""

@@ -13,6 +13,7 @@ from zoo.application.many_jobs import Counts, Job
 from zoo.datasets.readers.pieces import Piece
 from zoo.errors import UserError
 from zoo.predictors import catalogue
+from zoo.predictors.silence import silence_stderr
 
 _MEMORY = 2**27  # bytes of the store of objects, which hold little but numbers
 _MOST_BLOCKS = 10_000
@@ -88,9 +89,10 @@ def _start(actors: int | None) -> None:
         here = {"num_cpus": max(processors, actors or 1), "object_store_memory": _MEMORY}
         here["include_dashboard"] = False
     logging.getLogger("ray").setLevel(logging.ERROR)
-    ray.init(
-        logging_level=logging.ERROR,
-        log_to_driver=False,
-        runtime_env={"env_vars": variables},
-        **here,
-    )
+    with silence_stderr():  # which tells of these variables
+        ray.init(
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            runtime_env={"env_vars": variables},
+            **here,
+        )

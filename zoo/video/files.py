@@ -13,8 +13,8 @@ import numpy as np
 from zoo.audio.containers import library, opened
 from zoo.errors import UserError
 from zoo.music.files import reading, writing
+from zoo.video.suffixes import SUFFIXES as SUFFIXES
 
-SUFFIXES = (".mp4", ".avi", ".mkv", ".webm", ".gif", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv")
 MOST_BYTES = 2**30  # of the frames of one clip
 MOST_PIXELS = 2**26  # of one frame: 8,192 x 8,192
 

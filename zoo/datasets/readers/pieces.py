@@ -276,9 +276,13 @@ class _JsonLines(_LineFile):
                 yield line, lines.offset
 
     def row(self, record: bytes, place: str) -> InputRow:
-        fields = json_object(place, _decoded(record, place), (self.column,))
-        text = as_text(place, self.column, fields.pop(self.column))
-        return InputRow(self.path, 0, text, fields)
+        fields = json_object(place, _decoded(record, place), ())
+        rest = {name: value for name, value in fields.items() if name != self.column}
+        try:
+            require(place, (self.column,), [*fields])
+            return InputRow(self.path, 0, as_text(place, self.column, fields[self.column]), rest)
+        except UserError as error:
+            return InputRow(self.path, 0, columns=rest, error=str(error))
 
 
 class _Table(_LineFile):

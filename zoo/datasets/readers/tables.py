@@ -182,7 +182,7 @@ def json_object(place: str, line: str | bytes, columns: tuple[str, ...]) -> dict
             f"{place} is not JSON ({_why_not(error)}): each line must be one whole object"
         ) from error
     if not isinstance(record, dict):
-        raise UserError(f"{place} is not a JSON object with {_listed(columns)}")
+        raise UserError(f"{place} is not a JSON object{' with ' * bool(columns)}{_listed(columns)}")
     require(place, columns, list(record))
     return record
 
