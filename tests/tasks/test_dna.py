@@ -1,11 +1,13 @@
 """The DNA task: files, lines and sequences to predict; logos; the network of its options."""
 
+import gzip
 from typing import ClassVar
 
 import matplotlib.image
 import pytest
 from support.command_lines import assert_refused
 from support.dna_windows import LABELS, windows, write_fasta
+from support.parts import near, read_parts
 from support.task_case import CASES, TaskTests
 
 from tasks.dna import Dna
@@ -47,6 +49,23 @@ class TestDna(TaskTests):
         path.write_text(">a\nACGT\n>b\nAC!T\n")
         place = f"{path}: line 3: the record 'b': "
         assert_refused(verb("predict", path), f"{place}'!', character 3, is no nucleotide")
+
+    def test_records_of_a_folder_are_predicted(self, verb, tmp_path):
+        folder, pairs = tmp_path / "data", windows(9)
+        folder.mkdir()
+        fastq = "".join(f"@read {i}\n{s}\n+\n{'I' * len(s)}\n" for i, (s, _) in enumerate(pairs))
+        (folder / "a.fastq.gz").write_bytes(gzip.compress(fastq.encode()))
+        path = write_fasta(folder / "b.fasta", pairs)
+        path.write_text(path.read_text() + ">protein\nMKVLE\n")
+        result = verb("predict", "--data", folder, "--out", tmp_path / "out", "--part-rows=4")
+        assert (result.code, result.out.count("19 rows in 6 parts, 1 of them")) == (2, 1)
+        rows = read_parts(tmp_path / "out")
+        expected = verb("predict", write_fasta(path, pairs), "--json").json["predictions"]
+        assert [row["prediction"] for row in rows[9:-1]] == [*map(near, expected)]
+        assert "letters E, L" in rows[-1]["error"]
+        labels = [row["prediction"]["label"] for row in rows[:-1]]
+        assert labels[:9] == labels[9:]
+        assert {row["name"] for row in rows[:9]} == {"read"}
 
     def test_the_letters_that_speak_for_a_label_are_drawn(self, verb, tmp_path, monkeypatch):
         drawn, draw = [], logos.sequence_logos

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.command_lines import assert_refused
 from support.language_modelling import write_text
+from support.parts import near, read_parts
 from support.task_case import CASES, TaskTests
 
 import zoo
@@ -53,6 +54,20 @@ class TestLanguageModelling(TaskTests):
         assert metrics["level"] == "character"
         assert metrics["tokens"] == len(trained.files["test"].read_text()) + 1
         assert len(metrics["samples"]) == 2
+
+    def test_scores_of_files(self, trained, verb, tmp_path):
+        (tmp_path / "texts.txt").write_text("\n".join((*TEXTS, " ")))
+        expected = zoo.load(trained.model).score(TEXTS)
+        for words, names in (((), {"perplexity"}), (("--per-token",), {"perplexity", "tokens"})):
+            for form in ("jsonl", "parquet"):
+                out = tmp_path / f"{form}{len(words)}"
+                data = ("--data", tmp_path / "texts.txt", "--out", out, f"--format={form}")
+                assert verb("score", *data, *words).code == 2
+                *rows, last = read_parts(out)
+                assert "text 1 is empty" in last["error"]
+                for row, text, score in zip(rows, TEXTS, expected, strict=True):
+                    kept = {n: score[n] for n in {"log_probability", "probability", *names}}
+                    assert row["prediction"] == near({"input": text, **kept})
 
     def test_scores_best_first(self, trained, verb, standard_input):
         expected = dict(zip(TEXTS, zoo.load(trained.model).score(TEXTS), strict=True))

@@ -1,12 +1,14 @@
 """The speech task: its options, what it prints of a recording, and wrong input as users meet it."""
 
 import json
+import shutil
 from typing import ClassVar
 
 import numpy as np
 import pytest
 from support.command_lines import assert_refused
 from support.language_modelling import predictor_of as language_model_of
+from support.parts import near, read_parts
 from support.recordings import encoded, silent_film, tone
 from support.spoken_words import predictor_of, spoken
 from support.task_case import CASES, TaskTests
@@ -39,6 +41,33 @@ class TestSpeech(TaskTests):
         assert found["text"] == " ".join(word["word"] for word in found["words"])
         for word in found["words"]:
             assert 0 <= word["start"] < word["end"] <= found["seconds"] + 0.05
+
+    def test_recordings_of_a_folder_are_rows(self, trained, verb, tmp_path, monkeypatch):
+        monkeypatch.chdir(trained.model.parent)
+        paths = [f"test_{i}.wav" for i in range(4)]
+        expected = verb("predict", *paths, "--json").json["predictions"]
+        data = ("--data", "test_*.wav", "--part-rows=3")
+        assert verb("predict", *data, "--out", tmp_path / "out").code == 0
+        rows = read_parts(tmp_path / "out")
+        assert [row["file"] for row in rows] == paths
+        assert [row["prediction"] for row in rows] == [*map(near, expected)]
+        refused = verb("predict", *data, "--out", tmp_path / "other", "--stream")
+        assert_refused(refused, "--stream is of inputs given one by one")
+        refused = verb("predict", *data, "--out", tmp_path / "other", "--n-best=6", "--beams=5")
+        assert_refused(refused, "give --beams 6")
+        assert not (tmp_path / "other").exists()
+
+        folder = tmp_path / "data"
+        folder.mkdir()
+        (folder / "a.wav").write_bytes(b"RIFF no sound")
+        shutil.copy(paths[0], folder / "b.wav")
+        (folder / "c.csv").write_text("audio,id\nb.wav,1\nno.wav,2\n")
+        assert verb("predict", "--data", folder, "--out", tmp_path / "some").code == 2
+        broken, whole, named, missing = read_parts(tmp_path / "some")
+        assert whole["prediction"]["text"] == named["prediction"]["text"] == expected[0]["text"]
+        assert (named["id"], named["row"], named["file"]) == ("1", 1, str(folder / "c.csv"))
+        assert "a.wav" in broken["error"]
+        assert "no.wav: there is no such file" in missing["error"]
 
     def test_it_has_learnt_and_each_speaker_has_figures(self, trained):
         loss = checkpoints.load(trained.model / "run").history["loss"]

@@ -170,7 +170,7 @@ def _read_jsonl(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row
             continue
         place = f"{path}: line {number}"
         record = json_object(place, line, columns)
-        yield Row(number, {name: as_text(place, name, record[name]) for name in columns})
+        yield Row(number, {name: normalize(as_text(place, name, record[name])) for name in columns})
 
 
 def json_object(place: str, line: str | bytes, columns: tuple[str, ...]) -> dict[str, object]:
@@ -200,7 +200,7 @@ def _why_not(error: Exception) -> str:
 
 
 def as_text(place: str, name: str, value: object) -> str:
-    """A value of a column as text, normalised; a UserError, if it is none or half a character."""
+    """A value of a column as text; a UserError, if it is none or half a character."""
     if isinstance(value, bool | int | float) and math.isfinite(value):
         return json.dumps(value)
     if not isinstance(value, str):
@@ -209,7 +209,7 @@ def as_text(place: str, name: str, value: object) -> str:
         value.encode()  # JSON can spell half of a surrogate pair, which is no character
     except UnicodeEncodeError as error:
         raise UserError(f"{place}: '{name}' holds a lone surrogate") from error
-    return normalize(value)
+    return value
 
 
 def require(place: str | Path, columns: tuple[str, ...], found: list[str]) -> None:
