@@ -10,7 +10,7 @@ from zoo.application import many_parts, workflow
 from zoo.application.many_jobs import Answer, Counts, Job
 from zoo.application.options import ManyOptions, declared
 from zoo.application.task import Output, Rows, Task
-from zoo.datasets.readers import pieces
+from zoo.datasets.readers import pieces, row_files
 from zoo.errors import UserError
 from zoo.predictors import catalogue, folders, presets
 
@@ -120,7 +120,7 @@ def _settings(job: Job, many: ManyOptions, size: int, paths: list[Path]) -> dict
     }
 
 
-def _engine(job: Job, todo: dict[int, pieces.Piece], many: ManyOptions) -> Iterator[Counts]:
+def _engine(job: Job, todo: dict[int, row_files.Piece], many: ManyOptions) -> Iterator[Counts]:
     if many.engine == "ray" and todo:
         from zoo.application import many_ray
 

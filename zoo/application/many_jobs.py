@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from zoo.application import many_parts, workflow
 from zoo.application.task import Rows, Task
-from zoo.datasets.readers import pieces
+from zoo.datasets.readers import pieces, row_files
 from zoo.errors import MissingPackageError, UserError
 
 
@@ -58,11 +58,11 @@ class Job:
         """Without what each process has of its own."""
         return {k: v for k, v in vars(self).items() if k not in ("predictor", "reader")}
 
-    def write(self, number: int, piece: pieces.Piece) -> Iterator[Counts]:
+    def write(self, number: int, piece: row_files.Piece) -> Iterator[Counts]:
         """Writes a part, and yields how much of it is done."""
         size = self.task.predicted_together
         with many_parts.written(self.form, number) as write:
-            rows: list[pieces.InputRow] = []
+            rows: list[row_files.InputRow] = []
             for row in self.reader.rows(piece):
                 rows.append(row)
                 if len(rows) == size:
@@ -71,7 +71,7 @@ class Job:
             if rows:
                 yield self._write(write, rows)
 
-    def _write(self, write: Callable[[Any], None], rows: list[pieces.InputRow]) -> Counts:
+    def _write(self, write: Callable[[Any], None], rows: list[row_files.InputRow]) -> Counts:
         of_row = functools.partial(self.task.of_row, self.predictor)
         inputs = [of_row(row) for row in rows if row.error is None]
         found = iter(self.predict(inputs))

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from zoo.datasets.readers.pieces import InputRow
+from zoo.datasets.readers.row_files import InputRow
 from zoo.errors import UserError
 
 FORMATS = ("jsonl", "parquet")

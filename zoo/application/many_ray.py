@@ -10,7 +10,7 @@ import numpy as np
 import ray
 
 from zoo.application.many_jobs import Counts, Job
-from zoo.datasets.readers.pieces import Piece
+from zoo.datasets.readers.row_files import Piece
 from zoo.errors import UserError
 from zoo.predictors import catalogue
 from zoo.predictors.silence import silence_stderr

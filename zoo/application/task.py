@@ -250,7 +250,7 @@ class Task(Application):
         return predictor.predict(inputs)
 
     def of_row(self, predictor: Any, row: Any) -> Any:
-        """What the method `predict` gets for a `zoo.datasets.readers.pieces.InputRow`."""
+        """What the method `predict` gets for a `zoo.datasets.readers.row_files.InputRow`."""
         return row.text
 
     def finish(self, predictions: Iterable[Any], options: Any) -> Iterable[Any]:

@@ -1,72 +1,21 @@
 """Files of more rows than memory holds: cut into pieces, and read a piece at a time."""
 
-import abc
 import contextlib
-import csv
 import glob
-import gzip
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import pyarrow
-from pyarrow import parquet
 
-from zoo import genomics
 from zoo.datasets.readers.folders import find_files
-from zoo.datasets.readers.tables import as_text, json_object, quoted, require, without_hint
+from zoo.datasets.readers.row_files import KINDS, InputRow, Piece, RowFile, Sequences, form_of
+from zoo.datasets.readers.tables import quoted
 from zoo.errors import UserError
 
-ROWS = (".txt", ".csv", ".tsv", ".jsonl")  # of which a piece is a range of bytes
-PARQUET = ".parquet"
-_LONGEST = 2**24  # bytes of a line, or of a record, that are read; more than a predictor takes
-_MOST_BYTES = 2**26  # of a piece that has more than one row
-_TOGETHER = 1024  # rows of Parquet that are decoded at a time
-_BOM = b"\xef\xbb\xbf"
 _UNREADABLE = (OSError, EOFError, zlib.error, pyarrow.ArrowException)
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Rows of a file that follow each other.
-
-    Args:
-        file: its path; empty for rows that are files themselves.
-        first: the number of the first row in the file, from 1.
-        rows: how many there are.
-        start: where they begin: the byte, before any packing; of Parquet the row group.
-        end: where they end: the byte; of Parquet the first row's place in the row group.
-        names: the rows that are files themselves.
-    """
-
-    file: str
-    first: int
-    rows: int
-    start: int = 0
-    end: int = 0
-    names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class InputRow:
-    """A row as it was read.
-
-    Args:
-        file: the path of its file.
-        number: of the row in it, from 1; a header and blank lines of a table do not count.
-        text: what to predict.
-        columns: the other columns, by name.
-        error: why there is no text to predict.
-    """
-
-    file: str
-    number: int
-    text: str = ""
-    columns: dict[str, Any] = field(default_factory=dict)
-    error: str | None = None
 
 
 def find(data: str, out: Path, more: Sequence[str] = ()) -> list[Path]:
@@ -80,10 +29,10 @@ def find(data: str, out: Path, more: Sequence[str] = ()) -> list[Path]:
     Raises:
         UserError: there is none, or one whose suffix is unknown, or in `out`.
     """
-    known = (*ROWS, PARQUET, *more)
+    known = (*KINDS, *more)
     place = Path(data)
     if place.is_dir():
-        found = [path for path in find_files(place, (*known, ".gz")) if _form(path) in known]
+        found = [path for path in find_files(place, (*known, ".gz")) if form_of(path) in known]
     elif place.exists():
         found = [place]
     else:
@@ -93,18 +42,13 @@ def find(data: str, out: Path, more: Sequence[str] = ()) -> list[Path]:
     if not found:
         raise UserError(f"{data}: there is no such file, nor one with a name in {quoted(known)}")
     for path in found:
-        if _form(path) not in known:
+        if form_of(path) not in known:
             raise UserError(f"{path}: the name must end in {', '.join(known)}, or these and .gz")
     if any(path.resolve().is_relative_to(out.resolve()) for path in (place, *found)) or (
         place.is_dir() and out.resolve().is_relative_to(place.resolve())
     ):
         raise UserError(f"{out} lies among the data: give another --out")
     return found
-
-
-def _form(path: Path) -> str:
-    """The suffix that tells the format."""
-    return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
 
 
 class Reader:
@@ -120,9 +64,9 @@ class Reader:
         self, column: str, sequences: Sequence[str] = (), whole: Sequence[str] = ()
     ) -> None:
         self._column = column
-        self._kinds = _KINDS | dict.fromkeys(sequences, _Sequences)
+        self._kinds = KINDS | dict.fromkeys(sequences, Sequences)
         self._whole = whole
-        self._open: _File | None = None
+        self._open: RowFile | None = None
 
     def plan(
         self, paths: Sequence[Path], most_rows: int
@@ -132,11 +76,11 @@ class Reader:
         Raises:
             UserError: a file is missing, empty, damaged, or has no such column.
         """
-        names = [str(path) for path in paths if _form(path) in self._whole]
+        names = [str(path) for path in paths if form_of(path) in self._whole]
         pieces = [Piece("", 1, len(some), names=some) for some in _batched(names, most_rows)]
         types: dict[str, pyarrow.DataType] = {}
         for path in paths:
-            if _form(path) in self._whole:
+            if form_of(path) in self._whole:
                 continue
             with self._damage_told(path):
                 file = self._file(str(path))
@@ -159,9 +103,9 @@ class Reader:
             for number, row in enumerate(self._file(piece.file).rows(piece), piece.first):
                 yield replace(row, number=number)
 
-    def _file(self, path: str) -> "_File":
+    def _file(self, path: str) -> "RowFile":
         if self._open is None or self._open.path != path:
-            self._open = self._kinds[_form(Path(path))](path, self._column)
+            self._open = self._kinds[form_of(Path(path))](path, self._column)
         return self._open
 
     @contextlib.contextmanager
@@ -176,259 +120,3 @@ def _batched(names: list[str], most: int) -> Iterator[tuple[str, ...]]:
     rest = iter(names)
     while some := tuple(islice(rest, most)):
         yield some
-
-
-class _File(abc.ABC):
-    """An open file of rows; `columns` are the types of those that are not predicted."""
-
-    columns: dict[str, pyarrow.DataType]
-
-    def __init__(self, path: str, column: str) -> None:
-        self.path = path
-        self.column = column
-
-    @abc.abstractmethod
-    def pieces(self, most_rows: int) -> Iterator[Piece]:
-        """Cuts it."""
-
-    @abc.abstractmethod
-    def rows(self, piece: Piece) -> Iterator[InputRow]:
-        """Those of a piece, without their numbers."""
-
-
-class _Lines(Iterator[bytes]):
-    """The lines between two bytes of a file; `offset` is where the next one begins."""
-
-    def __init__(self, file: BinaryIO, start: int, end: int | None = None) -> None:
-        file.seek(start)
-        self.offset = start
-        self._file = file
-        self._end = end
-
-    def __next__(self) -> bytes:
-        if self._end is not None and self.offset >= self._end:
-            raise StopIteration
-        line = self._file.readline(_LONGEST)
-        if not line:
-            raise StopIteration
-        self.offset += len(line)
-        rest = line if len(line) == _LONGEST else b"\n"
-        while rest and not rest.endswith(b"\n"):  # what no predictor takes is passed over
-            rest = self._file.readline(_LONGEST)
-            self.offset += len(rest)
-        return line
-
-
-class _LineFile(_File):
-    """A file of lines, of which a row takes one or several; here each is a row by itself."""
-
-    def __init__(self, path: str, column: str) -> None:
-        super().__init__(path, column)
-        self._bytes: Any = (gzip.open if path.lower().endswith(".gz") else open)(path, "rb")
-        head = self._bytes.read(2**16)
-        if not head.strip():
-            raise UserError(f"{path}: the file is empty")
-        if b"\0" in head:
-            raise UserError(f"{path}: this is a binary file, or UTF-16: give text saved as UTF-8")
-        self.begin = len(_BOM) if head.startswith(_BOM) else 0
-        self.head = head[self.begin :]
-        self.columns = {}
-
-    def pieces(self, most_rows: int) -> Iterator[Piece]:
-        first, rows, start, end = 1, 0, self.begin, self.begin
-        for _, after in self.scan(_Lines(self._bytes, self.begin)):
-            if rows == most_rows or (rows and after - start > _MOST_BYTES):
-                yield Piece(self.path, first, rows, start, end)
-                first, rows, start = first + rows, 0, end
-            rows, end = rows + 1, after
-        if rows:
-            yield Piece(self.path, first, rows, start, end)
-
-    def rows(self, piece: Piece) -> Iterator[InputRow]:
-        for number, (record, _) in enumerate(
-            self.scan(_Lines(self._bytes, piece.start, piece.end)), piece.first
-        ):
-            try:
-                yield self.row(record, f"{self.path}: row {number}")
-            except UserError as error:
-                yield InputRow(self.path, number, error=str(error))
-
-    def scan(self, lines: _Lines) -> Iterator[tuple[Any, int]]:
-        """The records of lines, each with the byte where it ends."""
-        for line in lines:
-            yield line, lines.offset
-
-    def row(self, record: Any, place: str) -> InputRow:
-        """The row of a record; a UserError, which begins with the place, if it is none."""
-        return InputRow(self.path, 0, _decoded(record, place).rstrip("\r\n"))
-
-
-class _JsonLines(_LineFile):
-    def __init__(self, path: str, column: str) -> None:
-        super().__init__(path, column)
-        first = next(self.scan(_Lines(self._bytes, self.begin)), (b"{}", 0))[0]
-        with contextlib.suppress(UserError):  # a row that is none is told of where it stands
-            self.columns = dict.fromkeys(self.row(first, path).columns, pyarrow.string())
-
-    def scan(self, lines: _Lines) -> Iterator[tuple[bytes, int]]:
-        for line in lines:
-            if line.strip():
-                yield line, lines.offset
-
-    def row(self, record: bytes, place: str) -> InputRow:
-        fields = json_object(place, _decoded(record, place), ())
-        rest = {name: value for name, value in fields.items() if name != self.column}
-        try:
-            require(place, (self.column,), [*fields])
-            return InputRow(self.path, 0, as_text(place, self.column, fields[self.column]), rest)
-        except UserError as error:
-            return InputRow(self.path, 0, columns=rest, error=str(error))
-
-
-class _Table(_LineFile):
-    """CSV or TSV."""
-
-    def __init__(self, path: str, column: str) -> None:
-        super().__init__(path, column)
-        self._quotes = _form(Path(path)) != ".tsv"
-        self._separator, self._header = "\t", []
-        if self._quotes:
-            head = self.head.decode(errors="replace").replace("\r\n", "\n")
-            table, self._separator = without_hint(head, (column,))
-            if len(table) < len(head):  # the first line was about the separator
-                self.begin = next(iter(self.scan(_Lines(self._bytes, self.begin))))[1]
-        header, self.begin = next(self.scan(_Lines(self._bytes, self.begin)), ([], 0))
-        self._header = [name.strip() for name in header] if isinstance(header, list) else []
-        require(path, (column,), self._header)
-        if repeated := [name for name in self._header if self._header.count(name) > 1]:
-            raise UserError(f"{path}: the column '{repeated[0]}' is there twice: rename one")
-        self.columns = {name: pyarrow.string() for name in self._header if name != column}
-
-    def scan(self, lines: _Lines) -> Iterator[tuple[list[str] | str, int]]:
-        """The fields of records, or why there are none."""
-        decoded = (line.decode(errors="surrogateescape") for line in lines)
-        records: Iterator[list[str]]
-        if self._quotes:
-            records = csv.reader(decoded, strict=True, delimiter=self._separator)
-        else:
-            records = (line.rstrip("\r\n").split("\t") for line in decoded)
-        while True:
-            try:
-                fields: list[str] | str = next(records)
-            except StopIteration:
-                return
-            except csv.Error as error:  # the next record begins with the next line
-                fields = str(error)
-            blank = not any(map(str.strip, fields))
-            if not blank and not (self._header and [*map(str.strip, fields)] == self._header):
-                yield fields, lines.offset
-
-    def row(self, record: list[str] | str, place: str) -> InputRow:
-        if isinstance(record, str):
-            raise UserError(
-                f'{place} is not valid CSV ({record}): quote the field and double the " within it'
-            )
-        if len(record) != len(self._header):
-            raise UserError(
-                f"{place} has {len(record)} fields where the header has {len(self._header)}"
-            )
-        if any(map(_has_surrogates, record)):
-            raise UserError(f"{place} is not UTF-8: save the file as UTF-8")
-        fields = dict(zip(self._header, record, strict=True))
-        return InputRow(self.path, 0, fields.pop(self.column), fields)
-
-
-class _Sequences(_LineFile):
-    """FASTA or FASTQ."""
-
-    def __init__(self, path: str, column: str) -> None:
-        super().__init__(path, column)
-        first = next((line for line in _Lines(self._bytes, self.begin) if line.strip()), b"")
-        if first[:1] not in (b">", b"#", b"@"):
-            raise UserError(f"{path}: line 1 begins neither FASTA nor FASTQ")
-        self._four = first[:1] == b"@"
-        self.columns = {"name": pyarrow.string()}
-
-    def scan(self, lines: _Lines) -> Iterator[tuple[bytes, int]]:
-        record: list[bytes] = []
-        size, before = 0, lines.offset
-        for line in lines:
-            whole = len(record) == 4 if self._four else bool(record) and line.startswith(b">")
-            if whole:
-                yield b"".join(record), before
-                record, size = [], 0
-            if (record or line.startswith((b">", b"@"))) and size < _LONGEST:
-                record.append(line)
-                size += len(line)
-            before = lines.offset
-        if record:
-            yield b"".join(record), before
-
-    def row(self, record: bytes, place: str) -> InputRow:
-        (found,) = genomics.decode(record, place)
-        return InputRow(self.path, 0, found.sequence, {"name": found.name})
-
-
-class _Parquet(_File):
-    def __init__(self, path: str, column: str) -> None:
-        super().__init__(path, column)
-        self._parquet = parquet.ParquetFile(path)
-        schema = self._parquet.schema_arrow
-        require(path, (column,), schema.names)
-        self.columns = {one.name: one.type for one in schema if one.name != column}
-        self._group, self._at = -1, 0  # where the rows are that come next
-        self._batches: Iterator[pyarrow.RecordBatch] = iter(())
-        self._rest: Any = None  # of a batch
-
-    def pieces(self, most_rows: int) -> Iterator[Piece]:
-        first = 1
-        for group in range(self._parquet.num_row_groups):
-            of_group = self._parquet.metadata.row_group(group).num_rows
-            for start in range(0, of_group, most_rows):
-                rows = min(most_rows, of_group - start)
-                yield Piece(self.path, first, rows, group, start)
-                first += rows
-
-    def rows(self, piece: Piece) -> Iterator[InputRow]:
-        if piece.start != self._group or piece.end < self._at:
-            self._group, self._at = piece.start, 0
-            self._batches = self._parquet.iter_batches(_TOGETHER, row_groups=[piece.start])
-            self._rest = next(self._batches)
-        left = piece.rows
-        while left:
-            if not self._rest.num_rows:
-                self._rest = next(self._batches)
-            passed = min(piece.end - self._at, self._rest.num_rows) if self._at < piece.end else 0
-            taken = passed or min(left, self._rest.num_rows)
-            some, self._rest = self._rest.slice(0, taken), self._rest.slice(taken)
-            self._at += taken
-            if not passed:
-                left -= taken
-                yield from map(self._row, some.to_pylist())
-
-    def _row(self, fields: dict[str, Any]) -> InputRow:
-        value = fields.pop(self.column)
-        try:
-            return InputRow(self.path, 0, as_text(self.path, self.column, value), fields)
-        except UserError as error:
-            return InputRow(self.path, 0, columns=fields, error=str(error))
-
-
-def _decoded(line: bytes, place: str) -> str:
-    try:
-        return line.decode()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{place} is not UTF-8 ({error.reason}): save the file as UTF-8") from error
-
-
-def _has_surrogates(text: str) -> bool:
-    return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)
-
-
-_KINDS: dict[str, type[_File]] = {
-    ".txt": _LineFile,
-    ".csv": _Table,
-    ".tsv": _Table,
-    ".jsonl": _JsonLines,
-    PARQUET: _Parquet,
-}
