@@ -66,7 +66,7 @@ def test_what_was_cut_off_goes_on(predict, tmp_path, monkeypatch, form):
     first = (out / f"part-000000.{form}").read_bytes()
     (out / f"part-000000.{form}").write_bytes(first)
     result = predict("--out", out, f"--format={form}")
-    told = "300 rows in 3 parts, 2 of them with an error in place of a prediction\n"
+    told = "300 rows, 2 of them with an error in place of a prediction; parts: 3\n"
     assert (result.code, result.out) == (2, f"{out}: {told}")
     assert made == [0, 1, 1, 2]
     finished = json.loads((out / "_manifest.json").read_text())["finished"]

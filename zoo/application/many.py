@@ -79,8 +79,8 @@ def run(
         }
         many_parts.conclude(out, settings, found)
     output.line(
-        f"{out}: {found['rows']:,} rows in {found['parts']:,} parts, {found['failed']:,} of them "
-        "with an error in place of a prediction"
+        f"{out}: {found['rows']:,} rows, {found['failed']:,} of them with an error in place of a "
+        f"prediction; parts: {found['parts']:,}"
     )
     return found
 
