@@ -127,6 +127,7 @@ def test_a_terminal_sees_rows_and_their_speed(predict, tmp_path, monkeypatch):
     assert "rows/s" in shown
 
 
+@pytest.mark.long  # Ray takes seconds to start, and gives up where a machine is busy
 def test_ray_writes_the_same(predict, tmp_path):
     pytest.importorskip("ray")
     predict("--out", tmp_path / "local")

@@ -12,7 +12,7 @@ from zoo.application.options import ManyOptions, declared
 from zoo.application.task import Output, Rows, Task
 from zoo.datasets.readers import pieces, row_files
 from zoo.errors import UserError
-from zoo.predictors import catalogue, folders, presets
+from zoo.predictors import catalogue, folders
 
 _CHUNKS = 8  # of rows that are predicted together, in a part, unless --part-rows are given
 
@@ -99,8 +99,9 @@ def _settings(job: Job, many: ManyOptions, size: int, paths: list[Path]) -> dict
     """What the predictions depend on."""
     model = catalogue.find_model(job.options.model or job.task.preset)
     digest = hashlib.sha256()
-    for name in (catalogue.CONFIG_NAME, presets.MODEL_NAME):
-        digest.update((model / name).read_bytes())
+    for path in sorted(model.iterdir()):  # the network, its configuration and its vocabularies
+        if path.suffix in (".keras", ".json", ".txt") and path.name != catalogue.METRICS_NAME:
+            digest.update(f"{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())
     own = {field.name: getattr(job.options, field.name) for field in declared(type(job.options))}
     inputs = hashlib.sha256()
     for path in paths:
