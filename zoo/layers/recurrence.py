@@ -148,7 +148,7 @@ class Recurrence(keras.layers.RNN):
         import tensorflow as tf
 
         timesteps = tf.shape(x)[0]
-        added = [[0, _rounded_up(timesteps) - timesteps], [0, 0], [0, 0]]
+        added = [[0, rounded_up(timesteps) - timesteps], [0, 0], [0, 0]]
         if mask is None:
             mask = tf.ones_like(x[..., :1], tf.bool)
         if self._compiled is None:
@@ -209,7 +209,7 @@ def time_major_mask(mask: Tensor | None, sequences: Tensor) -> Tensor | None:
     return None if mask is None else time_major(mask[..., None])
 
 
-def _rounded_up(timesteps: Tensor) -> Tensor:
+def rounded_up(timesteps: Tensor) -> Tensor:
     """The next of 8, 16, 24, ..., 64, 80, 96, 112, 128, 160, ...: four for each doubling."""
     import tensorflow as tf
 

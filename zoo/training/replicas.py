@@ -1,9 +1,10 @@
-"""What a training on several GPUs of one host needs beyond `tf.distribute.MirroredStrategy`.
+"""What training on several devices needs beyond Keras' `fit` and its distributions.
 
-The strategy runs the training step once per GPU, each time on a part of the batch. A quantity that
-belongs to the whole batch, such as the number of its examples or the norm of its gradient, has to
-be summed over these replicas. The other backends hand the whole batch to one program (JAX shards
-it underneath), so there is nothing to sum.
+On TensorFlow a `tf.distribute.MirroredStrategy` runs the training step once per GPU, each time on a
+part of the batch. A quantity that belongs to the whole batch, such as the number of its examples or
+the norm of its gradient, has to be summed over these replicas. The other backends hand the whole
+batch to one program (JAX divides it underneath, over the devices of all hosts), so there is nothing
+to sum.
 """
 
 import contextlib
@@ -58,12 +59,29 @@ def _strategy(model: keras.Model) -> Any:
 
 @contextlib.contextmanager
 def uneven_batches_allowed(model: keras.Model, dataset: Any) -> Iterator[None]:
-    """Lets `model.fit` begin with a batch that its replicas cannot share evenly.
+    """Lets `model.fit` train on batches that its replicas cannot share evenly.
 
-    To learn the shapes, each call of Keras' `fit` and `evaluate` averages its first batch over the
-    replicas, which fails unless their parts are equally large. In shuffled batches the last,
-    smaller one may come first. Here Keras learns the shapes once, from a batch that is not split.
+    On TensorFlow each call of Keras' `fit` and `evaluate` averages its first batch over the
+    replicas, to learn the shapes, which fails unless their parts are equally large. In shuffled
+    batches the last, smaller one may come first. Here Keras learns the shapes once, from a batch
+    that is not split.
+
+    On JAX Keras lays all batches of an epoch out as it does the first. Here each is laid out by
+    itself, over the devices or whole on each of them: see `zoo.datasets.batches.shares`.
     """
+    distribution = keras.distribution.distribution()
+    if distribution is not None:
+        from keras.src.backend.jax.trainer import JAXEpochIterator  # no public way to lay out
+
+        by_the_first = JAXEpochIterator._get_distributed_iterator
+        JAXEpochIterator._get_distributed_iterator = lambda iterator, distribution: (
+            _placed(batch, distribution) for batch in iterator.data_adapter.get_jax_iterator()
+        )
+        try:
+            yield
+        finally:
+            JAXEpochIterator._get_distributed_iterator = by_the_first
+        return
     if _strategy(model) is None:
         yield
         return
@@ -74,3 +92,18 @@ def uneven_batches_allowed(model: keras.Model, dataset: Any) -> Iterator[None]:
         yield
     finally:
         del model._maybe_symbolic_build
+
+
+def _placed(data: tuple, distribution: keras.distribution.DataParallel) -> tuple:
+    """A batch of this host as a part of that of all hosts, or as one that each of them has."""
+    import jax
+
+    told = getattr(data[0], "shape", None) == ()  # whether the batch is divided
+    axes = (distribution.batch_dim_name,) if told and data[0] else ()
+    mesh = distribution.device_mesh.backend_mesh
+    layout = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*axes))
+
+    def placed(array: Any) -> Any:
+        return jax.make_array_from_process_local_data(layout, array)
+
+    return jax.tree.map(placed, data[1:] if told else data)

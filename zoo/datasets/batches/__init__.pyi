@@ -1,9 +1,10 @@
-from . import by_length, clips, mapped, pipeline, streams
+from . import by_length, clips, mapped, pipeline, shares, streams
 
 __all__ = [
     "by_length",
     "clips",
     "mapped",
     "pipeline",
+    "shares",
     "streams",
 ]

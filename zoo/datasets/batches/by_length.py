@@ -4,10 +4,13 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.datasets.batches import shares
 from zoo.datasets.batches.pipeline import prefetch_map
+from zoo.layers.recurrence import rounded_up
 
 # Batches to draw before sorting by length. More of them mean less padding, but also that the same
 # examples meet in every epoch, which is why a pool is never more than a quarter of an epoch.
@@ -39,7 +42,9 @@ class BucketedBatches:
             by the lengths of the others first.
         aligned: whether labels of a ragged tensor are those of the steps.
         pad_to_multiple: pads each batch to a length that this number divides, which keeps compilers
-            that specialise on shapes, as XLA does, from compiling for each length that occurs.
+            that specialise on shapes, as XLA does, from compiling for each length that occurs. On
+            JAX, where XLA compiles all of a training step, the lengths are few anyway: four for
+            each doubling.
 
     Raises:
         ValueError: a sequence is empty, or the arguments differ in their number of examples.
@@ -111,7 +116,7 @@ class BucketedBatches:
         """The batches of one epoch, (sequences, labels) or (sequences, labels, sample_weight).
 
         The sequences, or each of a dict of them, are (batch, timesteps, ...), padded with 0 on the
-        right.
+        right. Under a `keras.distribution` they are this host's part of it: see `shares`.
         """
         # TensorFlow's own threads make the batches: no Python runs between the steps of training.
         batches = self.indices(epoch)
@@ -141,25 +146,33 @@ class BucketedBatches:
         return np.split(order, range(self.batch_size, len(order), self.batch_size))
 
     def _gather(self, indices: tf.Tensor) -> tuple:
-        inputs = {}
-        for name, sequences in self._sequences.items():
-            timesteps = self._timesteps(self._lengths[name], indices)
-            inputs[name] = _padded(tf.gather(sequences, indices), timesteps)
-        targets = tuple(_dense(tf.gather(target, indices)) for target in self._targets)
+        own, divided = indices, ()
+        if share := shares.current():
+            divides, begin, end = share.rows(tf.size(indices))
+            own, divided = indices[begin:end], (divides,)
+
+        def padded(ragged: tf.RaggedTensor, lengths: Any) -> tf.Tensor:
+            """The rows, as wide as the whole batch, of which they may be a part."""
+            return _padded(tf.gather(ragged, own), self._timesteps(lengths, indices))
+
+        inputs = {name: padded(s, self._lengths[name]) for name, s in self._sequences.items()}
+        targets = tuple(
+            padded(target, target.row_lengths())
+            if isinstance(target, tf.RaggedTensor)
+            else tf.gather(target, own)
+            for target in self._targets
+        )
         if self._labels_of_steps is not None:
-            labels = tf.gather(self._labels_of_steps, indices)
+            labels = self._labels_of_steps
             counted = labels.with_flat_values(tf.ones_like(labels.flat_values, tf.float32))
-            timesteps = self._timesteps(self.lengths, indices)
-            targets = (_padded(labels, timesteps), _padded(counted, timesteps))
-        return inputs.get(None, inputs), *targets
+            targets = tuple(padded(target, self.lengths) for target in (labels, counted))
+        return *divided, inputs.get(None, inputs), *targets
 
-    def _timesteps(self, lengths: np.ndarray, indices: tf.Tensor) -> tf.Tensor:
+    def _timesteps(self, lengths: Any, indices: tf.Tensor) -> tf.Tensor:
         longest = tf.reduce_max(tf.gather(lengths, indices))
+        if self.pad_to_multiple == 1 and keras.backend.backend() == "jax":
+            return tf.cast(rounded_up(tf.cast(longest, tf.int32)), tf.int64)
         return -(-longest // self.pad_to_multiple) * self.pad_to_multiple
-
-
-def _dense(target: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
-    return target.to_tensor() if isinstance(target, tf.RaggedTensor) else target
 
 
 def _padded(ragged: tf.RaggedTensor, timesteps: tf.Tensor) -> tf.Tensor:

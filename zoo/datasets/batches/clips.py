@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from zoo.datasets.batches import shares
 from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.datasets.batches.pipeline import READY
 from zoo.video.cache import StoredClips
@@ -50,11 +51,19 @@ class ClipBatches:
         return self._order.indices(epoch)
 
     def dataset(self, epoch: int = 0) -> tf.data.Dataset:
-        """The batches of one epoch, ({"clip", "mask"}, labels): see `padded_clips`."""
+        """The batches of one epoch, ({"clip", "mask"}, labels): see `padded_clips`.
+
+        Under a `keras.distribution` they are this host's part of it: see `shares`.
+        """
+        share = shares.current()
+        lengths = np.asarray(lengths_of(self.clips))
 
         def batches() -> Iterator[tuple]:
-            for indices in self.indices(epoch):
-                yield padded_clips([self.clips[i] for i in indices]), self.labels[indices]
+            for whole in self.indices(epoch):
+                divided, begin, end = share.rows(len(whole)) if share else (None, 0, len(whole))
+                indices = whole[begin:end]
+                clips = padded_clips([self.clips[i] for i in indices], lengths[whole].max())
+                yield (*((divided,) if share else ()), clips, self.labels[indices])
 
         first = self.clips[0]
         inputs = {
@@ -62,6 +71,7 @@ class ClipBatches:
             "mask": tf.TensorSpec((None, None), tf.int32),
         }
         signature = inputs, tf.TensorSpec((None,), tf.int32)
+        signature = (tf.TensorSpec((), tf.bool), *signature) if share else signature
         dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
         known = tf.data.experimental.assert_cardinality(len(self))
         return dataset.apply(known).prefetch(READY)
@@ -72,14 +82,15 @@ def lengths_of(clips: Sequence[np.ndarray]) -> list[int]:
     return clips.lengths() if isinstance(clips, StoredClips) else list(map(len, clips))
 
 
-def padded_clips(clips: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+def padded_clips(clips: Sequence[np.ndarray], timesteps: int | None = None) -> dict[str, np.ndarray]:
     """What a network reads of clips whose frames are of one size.
 
     `clip` (batch, timesteps, ...), with zeros behind those that are shorter than the longest, and
-    `mask` (batch, timesteps) int32, 1 for each frame.
+    `mask` (batch, timesteps) int32, 1 for each frame. `timesteps` is the length of the longest
+    unless it is given.
     """
     lengths = np.array([len(clip) for clip in clips])
-    padded = np.zeros((len(clips), lengths.max(), *clips[0].shape[1:]), clips[0].dtype)
+    padded = np.zeros((len(clips), timesteps or lengths.max(), *clips[0].shape[1:]), clips[0].dtype)
     for row, clip in zip(padded, clips, strict=True):
         row[: len(clip)] = clip
     mask = np.arange(padded.shape[1]) < lengths[:, None]

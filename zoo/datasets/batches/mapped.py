@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
+from zoo.datasets.batches import shares
 from zoo.datasets.batches.pipeline import prefetch_map
 
 
@@ -35,10 +36,14 @@ class MappedBatches:
         return len(self.batches)
 
     def dataset(self, epoch: int = 0) -> tf.data.Dataset:
-        """The batches of one epoch."""
+        """The batches of one epoch; each host makes them whole, as their rows are drawn together."""
         run = tf.constant([self.seed, epoch], tf.int64)
+        share = shares.current()
 
         def changed(index: tf.Tensor, batch: tuple) -> Any:
-            return self.change(tf.random.fold_in(run, index, alg="philox"), *batch)
+            batch = self.change(tf.random.fold_in(run, index, alg="philox"), *batch)
+            return share.cut(*batch) if share else batch
 
-        return prefetch_map(self.batches.dataset(epoch).enumerate(), changed)
+        with shares.whole():
+            batches = self.batches.dataset(epoch)
+        return prefetch_map(batches.enumerate(), changed)

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from zoo.datasets.batches import shares
 from zoo.datasets.batches.pipeline import prefetch_map
 from zoo.text.special_tokens import PADDING_ID
 
@@ -51,15 +52,20 @@ class StreamBatches:
         They are (inputs, targets, weights) of fixed shapes: `inputs` a dict of `token_ids`,
         (batch_size, timesteps) int32, and `fresh`, (batch_size,) bool, whether a row begins with no
         state, which all do in the first batch; `targets`, (batch_size, timesteps) int32; `weights`,
-        (batch_size, timesteps) float32, 1 for a token and 0 for padding.
+        (batch_size, timesteps) float32, 1 for a token and 0 for padding. Under a
+        `keras.distribution` they are this host's lanes: see `shares`.
         """
         return prefetch_map(tf.data.Dataset.range(len(self)), self._piece)
 
-    def _piece(self, index: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
+    def _piece(self, index: tf.Tensor) -> tuple:
+        share = shares.current()
+        divided, begin, end = share.rows(self.batch_size) if share else (None, 0, self.batch_size)
+        lengths, starts = self._lengths[begin:end], self._starts[begin:end]
         steps = index * self.timesteps + tf.range(self.timesteps, dtype=tf.int64)  # in the lane
-        within = steps < self._lengths[:, None]  # (batch_size, timesteps)
-        positions = tf.where(within, self._starts[:, None] + steps, 0)
+        within = steps < lengths[:, None]  # (batch_size, timesteps)
+        positions = tf.where(within, starts[:, None] + steps, 0)
         token_ids = tf.where(within, tf.gather(self._stream, positions), PADDING_ID)
         targets = tf.where(within, tf.gather(self._stream, positions + 1), PADDING_ID)
-        fresh = tf.fill([self.batch_size], index == 0)
-        return {"token_ids": token_ids, "fresh": fresh}, targets, tf.cast(within, tf.float32)
+        fresh = tf.fill([end - begin], index == 0)
+        piece = {"token_ids": token_ids, "fresh": fresh}, targets, tf.cast(within, tf.float32)
+        return (divided, *piece) if share else piece
