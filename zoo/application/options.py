@@ -155,6 +155,12 @@ class TrainingOptions(DataOptions):
     clip_order: str = option("2", "Which norm: L1 or L2.", choices=("1", "2"))
     mixed_precision: bool = option(False, "Compute in bfloat16, keep weights in float32.")
     seed: int = seed_option(1, "Of initial weights, dropout and the order of examples.")
+    hosts: str | None = option(
+        None,
+        "HOST:PORT,HOST:PORT,... that train together, on JAX; they meet at the first.",
+        what="list of addresses",
+    )
+    host_index: int | None = option(None, "Which of --hosts this one is, from 0.", least=0)
     out: str | None = option(
         None, "Folder of the model.  [default: a new one in saved_models/]", what="folder"
     )
@@ -212,7 +218,7 @@ class WordOptions(TrainingOptions):
     )
 
 
-OF_THE_CALL = frozenset({"out", "resume", "overwrite"})
+OF_THE_CALL = frozenset({"hosts", "host_index", "out", "resume", "overwrite"})
 """Options of `train` that are of a call, not of the run that it begins or goes on with."""
 
 

@@ -16,7 +16,7 @@ from zoo.application.task import Task
 from zoo.errors import UserError
 from zoo.predictors import catalogue
 from zoo.predictors.folders import exclusive
-from zoo.training import Interrupted, checkpoints
+from zoo.training import Interrupted, checkpoints, hosts
 
 RUN_NAME, SETTINGS_NAME = "run", "settings.json"
 
@@ -152,6 +152,8 @@ def resume_guard(task: Task, folder: Path) -> Iterator[None]:
 
 
 def _how_to_resume(task: Task, folder: Path) -> str:
+    if not hosts.is_first():
+        return "interrupted, and the other hosts with it: the first one has the checkpoint"
     state = checkpoints.load(folder / RUN_NAME)
     if state is None:
         return "interrupted before the first epoch was finished: nothing to resume"

@@ -149,9 +149,12 @@ def compare(task: Task, own: CompareOptions, options: Any, output: Output) -> di
     return application.comparison.compare(task, options, cells, own.parameters, output.console)
 
 
+_OF_ONE_NETWORK = ("cell", "units", "hosts", "host_index", "resume", "overwrite")
+
+
 def comparing(options: type) -> Verb:
     """The verb `compare` of a task whose `train` takes these options."""
-    chosen = [(name, object, fixed(None)) for name in ("cell", "units", "resume", "overwrite")]
+    chosen = [(name, object, fixed(None)) for name in _OF_ONE_NETWORK]
     shared = dataclasses.make_dataclass("Compared", chosen, bases=(options,))
     help_text = "Train one network per cell, all of one size, and tabulate them."
     return Verb(compare, help_text, (CompareOptions, shared))

@@ -5,6 +5,7 @@ import itertools
 import logging
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Sized
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from zoo.errors import UserError
 from zoo.predictors import catalogue, presets
 from zoo.predictors.folders import atomic_replace
 from zoo.text.normalization import printable
+from zoo.training import hosts
 
 _LOG = logging.getLogger(__name__)
 BASELINE_NAME = "baseline.npz"
@@ -42,47 +44,38 @@ def train(task: Task, options: Any, given: Collection[str], console: Console) ->
         UserError: for wrong input; nothing is overwritten.
         KeyboardInterrupt: on Control-C, with a message that says how to resume.
     """
-    if options.resume:
-        options = runs.restored(options, given)
-    options.require_one_corpus()
-    options.resolve()
-    with runs.output_folder(task, options) as folder:
-        return _train(task, options, folder, console)
+    with hosts.joined(options.hosts, options.host_index), contextlib.ExitStack() as stack:
+        if options.resume:
+            options = hosts.from_first(lambda: runs.restored(options, given))
+        options.require_one_corpus()
+        options.resolve()
+        scope = hosts.data_parallel(options.batch_size)
+        output_folder = runs.output_folder(task, options)
+        folder = hosts.from_first(lambda: stack.enter_context(output_folder))
+        return _train(task, options, folder, scope, console)
 
 
-def _train(task: Task, options: Any, folder: Path, console: Console) -> dict[str, Any]:
+def _train(
+    task: Task, options: Any, folder: Path, scope: AbstractContextManager, console: Console
+) -> dict[str, Any]:
     _LOG.info("reading the data")
     data = task.load_data(options)
     _LOG.info("measuring the simple baseline, building the network")
     # First, because it takes seconds and may refuse the data.
-    baseline = task.fit_baseline(data, options)
-    predictor, model, batches = _build(task, data, options)
-    splits = ("train", "validation", "test")
-    sizes = (f"{name} {len(getattr(data, name)):,}" for name in splits)
-    console.print(printable(f"{data.name}: {', '.join(sizes)}"))
-    parameters = predictor.model.count_params()
-    console.print(f"{predictor.model.name}: {parameters:,} parameters")
-    lower = options.monitor == "loss" or task.metric.lower_is_better
+    baseline = hosts.on_first(lambda: task.fit_baseline(data, options))
     with runs.resume_guard(task, folder):
-        if not options.resume:
-            runs.begin(folder, options)
-        history = training.fit(
-            model,
-            batches,
-            task.batches(predictor, data.validation, options, shuffle=False).dataset(),
-            epochs=options.epochs,
-            seed=options.seed,
-            run_folder=folder / runs.RUN_NAME,
-            patience=options.patience,
-            monitor=f"val_{options.monitor}",
-            mode="min" if lower else "max",
-            resume=options.resume,
-        )
+        with scope:
+            predictor, history = _fit(task, data, options, folder, console)
+        if not hosts.is_first():
+            console.print("trained; the first host tests and saves the model")
+            return {"epochs": len(history.epoch)}
+        if not isinstance(scope, contextlib.nullcontext):
+            predictor = _on_one_device(task, data, options, predictor)
         _LOG.info("calibrating the model, measuring it on the test data")
         predictor.calibrate(data.train, data.validation)
         metrics = _measure(task, predictor, baseline, data) | {
             "epochs": len(history.epoch),
-            "parameters": parameters,
+            "parameters": predictor.model.count_params(),
             "settings": options.recorded(),
         }
         with atomic_replace(folder) as new:
@@ -98,6 +91,43 @@ def _train(task: Task, options: Any, folder: Path, console: Console) -> dict[str
     return {"model": catalogue.reference(folder), **metrics}
 
 
+def _fit(
+    task: Task, data: Any, options: Any, folder: Path, console: Console
+) -> tuple[Any, keras.callbacks.History]:
+    """A trained predictor, and how the training went."""
+    predictor, model, batches = _build(task, data, options)
+    splits = ("train", "validation", "test")
+    sizes = {name: len(getattr(data, name)) for name in splits}
+    parameters = predictor.model.count_params()
+    hosts.require_agreement(
+        {
+            **options.recorded(),
+            "the sizes of the data": sizes,
+            "the size of the network": parameters,
+        }
+    )
+    if hosts.is_first():
+        told = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+        console.print(printable(f"{data.name}: {told}"))
+        console.print(f"{predictor.model.name}: {parameters:,} parameters")
+    lower = options.monitor == "loss" or task.metric.lower_is_better
+    if not options.resume:
+        hosts.on_first(lambda: runs.begin(folder, options))
+    history = training.fit(
+        model,
+        batches,
+        task.batches(predictor, data.validation, options, shuffle=False).dataset(),
+        epochs=options.epochs,
+        seed=options.seed,
+        run_folder=folder / runs.RUN_NAME,
+        patience=options.patience,
+        monitor=f"val_{options.monitor}",
+        mode="min" if lower else "max",
+        resume=options.resume,
+    )
+    return predictor, history
+
+
 def _build(task: Task, data: Any, options: Any) -> tuple[Any, keras.Model, Any]:
     """An untrained predictor, its model as it is trained, and the batches to train it with."""
     with _strategy(task).scope(), _precision(options.mixed_precision):
@@ -107,6 +137,14 @@ def _build(task: Task, data: Any, options: Any) -> tuple[Any, keras.Model, Any]:
         optimizer = _optimizer(options, options.epochs * len(batches))
         model = task.compile(predictor, optimizer, options)
     return predictor, model, batches
+
+
+def _on_one_device(task: Task, data: Any, options: Any, predictor: Any) -> Any:
+    """The predictor with weights that are no more those of all devices of all hosts."""
+    with _precision(options.mixed_precision):
+        alone = task.build(data, options)
+    alone.model.set_weights(predictor.model.get_weights())
+    return alone
 
 
 def _pictures(task: Task, metrics: dict[str, Any], predictor: Any, folder: Path) -> list[str]:
@@ -249,8 +287,9 @@ def _optimizer(options: Any, steps: int) -> keras.optimizers.Optimizer:
 
 
 def _strategy(task: Task) -> tf.distribute.Strategy:
-    """All GPUs of this host, or the one device there is or that the task can use."""
-    if task.replicas and len(tf.config.list_logical_devices("GPU")) > 1:
+    """On TensorFlow all GPUs of this host; or the one device that the task can use or there is."""
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    if on_tensorflow and task.replicas and len(tf.config.list_logical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()
 

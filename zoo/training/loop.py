@@ -10,7 +10,7 @@ import keras
 
 from zoo import evaluation  # whose pictures load matplotlib, when one is drawn
 from zoo.errors import UserError
-from zoo.training import checkpoints, logs
+from zoo.training import checkpoints, hosts, logs
 from zoo.training.callbacks import EarlyStopping, EpochSeed, FiniteLoss, RunCallbacks
 from zoo.training.progress import Progress
 from zoo.training.replicas import uneven_batches_allowed
@@ -53,6 +53,8 @@ def fit(
     Mixed precision: `keras.config.set_dtype_policy("mixed_bfloat16")` or `"mixed_float16"` before
     the model is built; losses and norms are computed in float32. Several GPUs: build and compile
     the model under `tf.distribute.MirroredStrategy().scope()`; batches are split over the GPUs. On
+    JAX call `fit` too in the scope of a `keras.distribution.DataParallel`, over the devices of one
+    host or of several (`zoo.training.hosts`), of which the first alone writes. On
     several GPUs prefer bfloat16: with float16 Keras looks at the first GPU's gradients alone to
     decide whether a step has to be skipped.
 
@@ -98,9 +100,11 @@ def fit(
     settings = checkpoints.settings_of(
         model, seed=seed, batches_per_epoch=len(train_batches), monitor=monitor
     )
-    state = _resumable_state(run_folder, settings) if resume else None
-    if not resume:
-        _make_fresh_folder(run_folder)
+    state = None
+    if resume:
+        state = hosts.from_first(lambda: _resumable_state(run_folder, settings))
+    else:
+        hosts.on_first(lambda: _make_fresh_folder(run_folder))
     early_stopping = EarlyStopping(monitor, mode, patience)
     run = _Run(model, run_folder, settings, epochs, train_batches, early_stopping, callbacks)
     try:
@@ -111,7 +115,7 @@ def fit(
                 run.record_epoch()
         run.end()
     except KeyboardInterrupt as interrupt:
-        kept = checkpoints.load(run_folder)
+        kept = checkpoints.load(run_folder) if hosts.is_first() else None
         finished_epochs = kept.finished_epochs if kept else 0
         raise checkpoints.Interrupted(run_folder, finished_epochs) from interrupt
     finally:
@@ -222,6 +226,8 @@ class _Run:
 
     def record_epoch(self) -> None:
         """Writes the checkpoint, then the logs: they never tell of an epoch that is not kept."""
+        if not hosts.is_first():
+            return
         history = self.history.history
         so_far = (history, self.over, self.settings)
         checkpoints.save(checkpoints.capture(self.model, self.early_stopping, *so_far), self.folder)
@@ -233,6 +239,8 @@ class _Run:
     def end(self) -> None:
         """Puts the best weights into the model and draws the learning curves."""
         self.callbacks.end()
+        if not hosts.is_first():
+            return
         best = self.early_stopping.best_epoch
         evaluation.figures.learning_curves(self.history.history, self.folder / CURVES_NAME, best)
         self.progress.say(f"the model has the weights of epoch {best + 1}, its best")

@@ -7,6 +7,8 @@ import keras
 from rich import progress
 from rich.console import Console
 
+from zoo.training import hosts
+
 
 class Progress(keras.callbacks.Callback):
     """One line per epoch, and a bar while it runs if standard error is a terminal.
@@ -20,7 +22,7 @@ class Progress(keras.callbacks.Callback):
     def __init__(self, early_stopping: keras.callbacks.EarlyStopping) -> None:
         super().__init__()
         self._early_stopping = early_stopping
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True, highlight=False, quiet=not hosts.is_first())
         self._bar: progress.Progress | None = None
 
     def say(self, line: str) -> None:
@@ -29,7 +31,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._begun = time.monotonic()
-        if self._console.is_terminal:
+        if self._console.is_terminal and not self._console.quiet:
             self._bar = progress.Progress(
                 "epoch {task.fields[epoch]}",
                 progress.BarColumn(),

@@ -82,7 +82,9 @@ def lengths_of(clips: Sequence[np.ndarray]) -> list[int]:
     return clips.lengths() if isinstance(clips, StoredClips) else list(map(len, clips))
 
 
-def padded_clips(clips: Sequence[np.ndarray], timesteps: int | None = None) -> dict[str, np.ndarray]:
+def padded_clips(
+    clips: Sequence[np.ndarray], timesteps: int | None = None
+) -> dict[str, np.ndarray]:
     """What a network reads of clips whose frames are of one size.
 
     `clip` (batch, timesteps, ...), with zeros behind those that are shorter than the longest, and

@@ -36,7 +36,11 @@ class MappedBatches:
         return len(self.batches)
 
     def dataset(self, epoch: int = 0) -> tf.data.Dataset:
-        """The batches of one epoch; each host makes them whole, as their rows are drawn together."""
+        """The batches of one epoch.
+
+        Under a `keras.distribution` they are this host's part of them (see `shares`), cut from
+        whole batches, as what is drawn for one row may depend on the others.
+        """
         run = tf.constant([self.seed, epoch], tf.int64)
         share = shares.current()
 

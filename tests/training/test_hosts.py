@@ -1,0 +1,93 @@
+"""Several hosts, and several devices of one, train as one device does (JAX)."""
+
+import importlib.util
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.processes import run_script, start_script
+
+from zoo.errors import UserError
+from zoo.training import checkpoints, hosts
+
+SCRIPT = Path(__file__).parents[1] / "support" / "hosts_script.py"
+# Compiling quickly matters more here than running quickly.
+ENVIRONMENT = {
+    "KERAS_BACKEND": "jax",
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    "JAX_PLATFORMS": "cpu",
+}
+NETWORKS = ("classifier", "tagger", "language_model")
+
+needs_jax = pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="jax is not installed")
+
+
+def free_port():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder of all trainings, and what the two hosts printed at their end."""
+    folder = tmp_path_factory.mktemp("hosts")
+    addresses = f"127.0.0.1:{free_port()},127.0.0.1:1"
+    both = [start_script(SCRIPT, folder, addresses, i, **ENVIRONMENT) for i in (0, 1)]
+    ends = [(*process.communicate(), process.returncode) for process in both]
+    broken = checkpoints.load(folder / "broken")
+    two_devices = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    run_script(SCRIPT, folder, **ENVIRONMENT, **two_devices)
+    return folder, ends, broken
+
+
+def assert_same(folder, one, other):
+    with np.load(folder / f"{one}.npz") as ones, np.load(folder / f"{other}.npz") as others:
+        assert ones.files == others.files
+        for name in ones.files:  # losses and metrics first, float64; then weights
+            atol = 1e-6 if ones[name].dtype == "float64" else 1e-5
+            np.testing.assert_allclose(ones[name], others[name], atol=atol, rtol=1e-6)
+
+
+@needs_jax
+@pytest.mark.parametrize("network", NETWORKS)
+def test_two_hosts_train_as_one_device_does(trained, network):
+    assert_same(trained[0], f"{network} on one device", f"{network} on two hosts")
+
+
+@needs_jax
+@pytest.mark.parametrize("network", ["classifier", "language_model"])
+def test_two_devices_train_as_one_does(trained, network):
+    assert_same(trained[0], f"{network} on one device", f"{network} on two devices")
+
+
+@needs_jax
+def test_a_lost_host_ends_the_run_with_one_line_and_it_can_be_resumed(trained):
+    folder, ends, broken = trained
+    out, err, code = ends[0]
+    assert code != 0
+    assert out == ""
+    assert err.splitlines()[-1].startswith("error: a host of this run has stopped")
+    assert err.count("epoch 2/2") == 3, "the fourth training was not finished"
+    assert "Traceback" not in err
+    assert broken.finished_epochs == 1
+    assert_same(folder, "classifier on one device", "broken")  # resumed by two devices of one host
+    assert not list(folder.glob("**/*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("addresses", "index", "message"),
+    [
+        ("a:1,b:1", None, "--hosts and --host-index together"),
+        (None, 1, "--hosts and --host-index together"),
+        ("a:1,b", 0, "'b' of --hosts is not HOST:PORT"),
+        ("a:1", 0, "two addresses or more"),
+        ("a:1,a:1", 0, "two addresses or more, each another"),
+        ("a:1,b:1", 2, "from 0 to 1"),
+        ("a:1,b:1", 0, "KERAS_BACKEND=jax"),  # the tests are on TensorFlow
+    ],
+)
+def test_hosts_that_make_no_sense(addresses, index, message):
+    with pytest.raises(UserError, match=message), hosts.joined(addresses, index):
+        pass
