@@ -72,31 +72,38 @@ def _measure(batch_size: int, addresses: str | None, index: int | None) -> None:
             training.fit(model, batches, run_folder=folder, **how)
         seconds = begun[-1] - begun[-2]  # of the last epoch: the first one compiles
         weights = model.count_params()
-        summed = _seconds_to_sum(weights) if hosts.count() > 1 else None
+        shapes = [tuple(weight.shape) for weight in model.trainable_variables]
+        summed = [_seconds_to_sum(s) for s in (shapes, [(weights,)])] if hosts.count() > 1 else None
     if index in (None, 0):
         print(
             f"{1 if index is None else 2} process(es): {_TEXTS / seconds:,.0f} texts/s, "
             f"{1000 * seconds / len(batches):.1f} ms a step of {batch_size}"
         )
     if summed is not None and index == 0:
-        print(f"{4 * weights:,} bytes of gradients; to sum them takes {1000 * summed:.1f} ms")
+        print(
+            f"{4 * weights:,} bytes of gradients; to sum them takes {1000 * summed[0]:.1f} ms as "
+            f"{len(shapes)} tensors, {1000 * summed[1]:.1f} ms as one"
+        )
         print(f"JAX {jax.__version__}, Keras {keras.__version__}")
 
 
-def _seconds_to_sum(weights: int) -> float:
-    """The median time to sum as many numbers as there are weights over all hosts."""
+def _seconds_to_sum(shapes: list[tuple[int, ...]]) -> float:
+    """The median time to sum tensors of these shapes over all hosts."""
     import jax
     import numpy as np
 
     mesh = jax.sharding.Mesh(np.array(jax.devices()), ("host",))
     layout = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("host"))
-    own = jax.make_array_from_process_local_data(layout, np.ones((1, weights), "float32"))
     whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
-    summed = jax.jit(lambda numbers: numbers.sum(axis=0), out_shardings=whole)
+    own = [
+        jax.make_array_from_process_local_data(layout, np.ones((1, *shape), "float32"))
+        for shape in shapes
+    ]
+    summed = jax.jit(lambda tensors: [t.sum(axis=0) for t in tensors], out_shardings=whole)
     times = []
     for _ in range(_SUMS):
         begin = time.perf_counter()
-        summed(own).block_until_ready()
+        jax.block_until_ready(summed(own))
         times.append(time.perf_counter() - begin)
     return float(np.median(times))
 

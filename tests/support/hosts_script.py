@@ -7,6 +7,7 @@ training. `FOLDER` alone is one host: on one device, on two, and on where the tw
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import keras
@@ -16,7 +17,7 @@ import tensorflow as tf
 from zoo import networks, training
 from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.datasets.batches.streams import StreamBatches
-from zoo.training import hosts
+from zoo.training import checkpoints, hosts
 
 FOLDER = Path(sys.argv[1])
 BATCH_SIZE, EXAMPLES, VOCABULARY = 4, 11, 9  # the last batch is one of three
@@ -34,7 +35,7 @@ def rows():
 def classifier():
     keras.utils.set_random_seed(1)
     model = networks.many_to_one(
-        VOCABULARY, 2, embedding_dim=4, units=3, adversarial=0.1, word_dropout=0.2
+        VOCABULARY, 2, embedding_dim=4, units=3, bidirectional=False, adversarial=0.1
     )
     loss = training.BinarySequenceCrossentropy()
     accuracy = keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)
@@ -44,7 +45,7 @@ def classifier():
 
 def tagger():
     keras.utils.set_random_seed(1)
-    model = networks.many_to_many(VOCABULARY, 3, embedding_dim=4, units=3, dropout=0.2)
+    model = networks.many_to_many(VOCABULARY, 3, embedding_dim=4, units=3, bidirectional=False)
     f1 = training.SpanF1(("O", "B-X", "I-X"))
     loss = training.ChainCrossentropy()
     model.compile(training.ClippedAdam(**OPTIMIZER), loss, weighted_metrics=[f1])
@@ -90,6 +91,8 @@ def dying():
 
     def on_train_batch_end(batch, logs):
         if begun[-1] == 1 and not hosts.is_first():
+            while not (FOLDER / "broken" / checkpoints.FILE_NAME).exists():
+                time.sleep(0.1)  # the first host writes it meanwhile
             os.kill(os.getpid(), signal.SIGKILL)
 
     return keras.callbacks.LambdaCallback(

@@ -371,10 +371,18 @@ def layer_normalize(z: Tensor, gain: Tensor, shift: Tensor | None = None) -> Ten
 
 
 def flatten_steps(sequence: Tensor) -> Tensor:
-    """(timesteps, batch, n) -> (timesteps * batch, n), for products over all steps at once."""
+    """(timesteps, batch, n) -> (timesteps * batch, n), for products over all steps at once.
+
+    On JAX it stays as it is: XLA makes one product of it anyway, and several devices can share its
+    batch, which XLA loses sight of in a flat sequence.
+    """
+    if keras.backend.backend() == "jax":
+        return sequence
     return ops.reshape(sequence, (-1, sequence.shape[-1]))
 
 
 def product_gradient(inputs: Tensor, gradients: Tensor) -> Tensor:
     """Gradient (n, m) of W in `inputs W`, of all steps: (timesteps, batch, n) and (..., m)."""
+    if keras.backend.backend() == "jax":
+        return ops.tensordot(inputs, gradients, axes=((0, 1), (0, 1)))
     return ops.matmul(ops.transpose(flatten_steps(inputs)), flatten_steps(gradients))

@@ -24,7 +24,7 @@ from zoo.errors import UserError
 
 START = 300
 """Seconds to wait for hosts that have not started yet."""
-HEARTBEAT = 30
+HEARTBEAT = 60
 """Seconds after which a host that says nothing counts as lost."""
 _A_WEEK = 7 * 24 * 3600  # for the others to wait for what the first one does alone
 _LOST = (
