@@ -146,7 +146,8 @@ class BucketedBatches:
         return np.split(order, range(self.batch_size, len(order), self.batch_size))
 
     def _gather(self, indices: tf.Tensor) -> tuple:
-        own, divided = indices, ()
+        own: tf.Tensor = indices
+        divided: tuple = ()
         if share := shares.current():
             divides, begin, end = share.rows(tf.size(indices))
             own, divided = indices[begin:end], (divides,)

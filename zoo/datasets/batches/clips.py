@@ -70,7 +70,7 @@ class ClipBatches:
             "clip": tf.TensorSpec((None, None, *first.shape[1:]), first.dtype),
             "mask": tf.TensorSpec((None, None), tf.int32),
         }
-        signature = inputs, tf.TensorSpec((None,), tf.int32)
+        signature: tuple = inputs, tf.TensorSpec((None,), tf.int32)
         signature = (tf.TensorSpec((), tf.bool), *signature) if share else signature
         dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
         known = tf.data.experimental.assert_cardinality(len(self))
