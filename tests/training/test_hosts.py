@@ -95,3 +95,59 @@ def test_a_lost_host_ends_the_run_with_one_line_and_it_can_be_resumed(trained):
 def test_hosts_that_make_no_sense(addresses, index, message):
     with pytest.raises(UserError, match=message), hosts.joined(addresses, index):
         pass
+
+
+_REFUSED = """
+import sys
+from zoo.errors import UserError
+from zoo.training import hosts
+hosts.START = 3
+try:
+    with hosts.joined("127.0.0.1:{port},127.0.0.1:1", {index}):
+        print("met")
+except UserError as error:
+    print(error)
+"""
+
+
+@needs_jax
+@pytest.mark.long
+@pytest.mark.parametrize("index", [0, 1])
+def test_hosts_that_do_not_meet(index, tmp_path):
+    script = tmp_path / "alone.py"
+    script.write_text(_REFUSED.format(port=free_port(), index=index))
+    process = start_script(script, **ENVIRONMENT)
+    out, _ = process.communicate()
+    assert process.returncode == 2
+    assert out.startswith("the hosts have not met at 127.0.0.1:")
+    assert len(out.splitlines()) == 1
+
+
+_TASK = ["-m", "tasks.sentiment", "train", "--adversarial=0", "--units=4", "--embedding-dim=4"]
+
+
+@needs_jax
+@pytest.mark.long
+def test_a_task_on_two_hosts_saves_one_model(tmp_path):
+    rows = [f"{'a good film' if i % 2 else 'a bad one'} {i}\t{i % 2}\n" for i in range(60)]
+    data = tmp_path / "films.tsv"
+    data.write_text("text\tlabel\n" + "".join(rows))
+    given = [*_TASK, f"--data={data}", "--epochs=1", f"--out={tmp_path / 'model'}"]
+
+    def ends(*more):
+        place = f"--hosts=127.0.0.1:{free_port()},127.0.0.1:1"
+        both = [
+            start_script(*given, *more, place, f"--host-index={i}", **ENVIRONMENT) for i in (0, 1)
+        ]
+        return [(*process.communicate(), process.returncode) for process in both]
+
+    (out, _, code), (other, err, other_code) = ends("--batch-size=8")
+    assert (code, other_code) == (0, 0), err
+    assert "saved: " in out
+    assert "the first host tests and saves the model" in other
+    assert (tmp_path / "model" / "model.keras").exists()
+    for _, err, code in ends("--batch-size=8", "--resume"):
+        assert code == 0, err
+    for _, err, code in ends("--batch-size=9", "--overwrite"):
+        assert code == 2
+        assert "2 devices cannot share batches of 9 evenly" in err
