@@ -150,7 +150,7 @@ def test_the_trained_loss_is_that_of_the_changed_vectors(name):
 
 
 def test_another_backend_is_refused(monkeypatch):
-    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     inputs = keras.Input((2,))
-    with pytest.raises(UserError, match="TensorFlow"):
+    with pytest.raises(UserError, match="TensorFlow or the JAX"):
         AdversarialModel(inputs, inputs)
