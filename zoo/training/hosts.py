@@ -49,21 +49,24 @@ def joined(addresses: str | None = None, index: int | None = None) -> Iterator[N
             Slurm, Open MPI, an indexed job of Kubernetes and Cloud TPU.
         index: which of them this one is, from 0.
 
+    It ends so too where the hosts do not find each other within `START` seconds.
+
     Raises:
-        UserError: the addresses make no sense, the backend is not JAX, or the hosts do not find
-            each other within `START` seconds.
+        UserError: the addresses make no sense, or the backend is not JAX.
     """
     place = _place(addresses, index)
     if place is None:
         yield
         return
-    with _last_words(_LOST) as bystander:
+    with _native_code_silenced():
+        _initialize(place)
+        bystander = _Bystander(_LOST)
         try:
-            _initialize(place)
             yield
             import jax
 
             jax.distributed.shutdown()  # once the first one has done what it does alone
+            bystander.dismiss()
         except BaseException as error:
             # Whoever has to end waits for nobody.
             if not isinstance(error, UserError) and _NETWORK.search(str(error)):
@@ -193,6 +196,11 @@ def _initialize(place: dict[str, Any]) -> None:
     """`keras.distribution.initialize`, which takes no times, with times of our own."""
     import jax
 
+    where = f" at {place['coordinator_address']}" if place else ""
+    meeting = _Bystander(
+        f"the hosts have not met{where} within {START} seconds: start all of them, and see that they "
+        "reach the first one there, where nothing else may listen"
+    )
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.config.update("jax_enable_preemption_service", False)  # else SIGTERM does not end it
     try:
@@ -203,12 +211,9 @@ def _initialize(place: dict[str, Any]) -> None:
             shutdown_timeout_seconds=_A_WEEK,
         )
         jax.devices()  # here the hosts connect
-    except (RuntimeError, ValueError) as error:
-        where = f" at {place['coordinator_address']}" if place else ""
-        raise UserError(
-            f"the hosts have not met{where} within {START} seconds: start all of them, and see "
-            f"that they reach the first one there, where nothing else may listen"
-        ) from error
+    except (RuntimeError, ValueError):
+        os._exit(2)  # JAX may end the process itself at this moment; the bystander says why
+    meeting.dismiss()
 
 
 class _Bystander:
@@ -220,7 +225,10 @@ class _Bystander:
     def __init__(self, line: str) -> None:
         script = 'read -r word || printf "error: %s\\n" "$1" >&2'
         self._process = subprocess.Popen(
-            ["sh", "-c", script, "sh", line], stdin=subprocess.PIPE, start_new_session=True
+            ["sh", "-c", script, "sh", line],
+            stdin=subprocess.PIPE,
+            stderr=sys.stderr,
+            start_new_session=True,
         )
 
     def dismiss(self) -> None:
@@ -245,9 +253,8 @@ def _end(code: int) -> None:
 
 
 @contextlib.contextmanager
-def _last_words(line: str) -> Iterator[_Bystander]:
-    """Context of a bystander; within it, and after it if it fails, native code prints nothing."""
-    bystander = _Bystander(line)
+def _native_code_silenced() -> Iterator[None]:
+    """Context in which native code prints nothing, nor after it if it fails; Python code does."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     streams = {name: getattr(sys, name) for name in ("stdout", "stderr")}
     descriptors = {}
@@ -256,8 +263,7 @@ def _last_words(line: str) -> Iterator[_Bystander]:
         descriptors[number] = os.dup(number)
         setattr(sys, name, open(descriptors[number], "w", encoding="utf-8", buffering=1))  # noqa: SIM115
         os.dup2(nowhere, number)
-    yield bystander
-    bystander.dismiss()
+    yield
     for number, (name, stream) in enumerate(streams.items(), 1):
         getattr(sys, name).flush()
         os.dup2(descriptors[number], number)
