@@ -198,8 +198,8 @@ def _initialize(place: dict[str, Any]) -> None:
 
     where = f" at {place['coordinator_address']}" if place else ""
     meeting = _Bystander(
-        f"the hosts have not met{where} within {START} seconds: start all of them, and see that they "
-        "reach the first one there, where nothing else may listen"
+        f"the hosts have not met{where} within {START} seconds: start all of them, and see that "
+        "they reach the first one there, where nothing else may listen"
     )
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.config.update("jax_enable_preemption_service", False)  # else SIGTERM does not end it
