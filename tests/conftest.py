@@ -12,7 +12,7 @@ import pytest
 pytest.register_assert_rewrite("support.task_case", "support.command_lines")
 
 
-LONGEST = ("test_backends.py", "test_fit.py")  # files of few tests that take long
+LONGEST = ("test_backends.py", "test_fit.py", "test_hosts.py")  # files of few tests that take long
 
 
 def pytest_collection_modifyitems(items):
