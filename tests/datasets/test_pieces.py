@@ -12,6 +12,7 @@ from pyarrow import parquet
 from support.refusals import refused
 
 from zoo.datasets.readers import pieces
+from zoo.errors import UserError
 
 TEXTS = ["good", "bad, and\n“long”", 'a "quoted" word', "", "Köln ☺", "  ", "7", "x" * 3000]
 IDS = [f"id {i}" for i in range(len(TEXTS))]
@@ -159,3 +160,16 @@ def test_memory_does_not_grow_with_the_file(tmp_path, kind):
         tracemalloc.stop()
     assert rows == len(lines)
     assert peak < size / 5, (peak, size)
+
+
+def test_a_quote_that_is_never_closed_is_refused_and_empty_files_are_named(tmp_path):
+    """All rows behind the quote would be lost; an empty file among others costs nothing."""
+    (tmp_path / "a.csv").write_text('id,text\n1,fine\n2,"open\n' + "3,more\n" * 9)
+    with pytest.raises(UserError, match="never closed, in one of the last 10 lines"):
+        pieces.Reader("text").plan([tmp_path / "a.csv"], 100)
+    (tmp_path / "b.txt").write_text("")
+    (tmp_path / "c.txt").write_text("fine\n")
+    reader = pieces.Reader("text")
+    found, _ = reader.plan([tmp_path / "b.txt", tmp_path / "c.txt"], 100)
+    assert [piece.rows for piece in found] == [1]
+    assert reader.empty == [str(tmp_path / "b.txt")]

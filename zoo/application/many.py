@@ -49,12 +49,18 @@ def run(
     out, column = Path(many.out or ""), many.text_column or rows.column
     paths = pieces.find(many.data or "", out, (*rows.whole, *rows.sequences))
     size = many.part_rows or _CHUNKS * task.predicted_together
-    planned, types = pieces.Reader(column, rows.sequences, rows.whole).plan(paths, size)
+    reader = pieces.Reader(column, rows.sequences, rows.whole)
+    planned, types = reader.plan(paths, size)
+    if reader.empty:
+        output.line(f"left out, for they are empty: {', '.join(reader.empty)}")
     form = many_parts.Form(str(out.resolve()), many.file_format, types, rows.answer)
     job = Job(task, rows, answer, options, column, form, os.getcwd())
     answer(task, job.predictor, [], options)  # refuses options that do not fit
     settings = _settings(job, many, size, paths)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out} cannot be made a folder: {error.strerror}") from error
     with folders.exclusive(out, "predictions are being written there"):
         many_parts.claim(out, settings)
         done = {
@@ -113,7 +119,7 @@ def _settings(job: Job, many: ManyOptions, size: int, paths: list[Path]) -> dict
         **{name: value for name, value in own.items() if isinstance(value, int | float | str)},
         "model": catalogue.reference(model),
         "model_sha256": digest.hexdigest(),
-        "data": many.data,
+        "data": os.path.abspath(many.data or ""),
         "data_sha256": inputs.hexdigest(),
         "text_column": job.column,
         "format": many.file_format,

@@ -28,8 +28,9 @@ HEARTBEAT = 60
 """Seconds after which a host that says nothing counts as lost."""
 _A_WEEK = 7 * 24 * 3600  # for the others to wait for what the first one does alone
 _LOST = (
-    "a host of this run has stopped or cannot be reached, so that all have ended; the checkpoint "
-    "of the last finished epoch is kept: start all of them again, with --resume and --out"
+    "a host of this run has stopped or cannot be reached, so that all have ended: see what it "
+    "says; the checkpoint of the last finished epoch, if there is one, is kept: start all again, "
+    "with --resume and --out"
 )
 _NETWORK = re.compile("gloo|nccl|coordination|UNAVAILABLE|DEADLINE_EXCEEDED", re.IGNORECASE)
 _numbers = itertools.count()  # of the messages of the first host, in the same order everywhere
@@ -168,7 +169,8 @@ def _place(addresses: str | None, index: int | None) -> dict[str, Any] | None:
         raise UserError("give --hosts and --host-index together")
     hosts = addresses.split(",")
     for host in hosts:
-        if not re.fullmatch(r"(\[[^]]+\]|[^:\s]+):\d{1,5}", host):
+        named = re.fullmatch(r"(\[[^]]+\]|[^:\s]+):(\d{1,5})", host)
+        if not named or not 0 < int(named[2]) < 2**16:
             raise UserError(f"{host!r} of --hosts is not HOST:PORT, such as 10.0.0.1:1234")
     if len(set(hosts)) < max(2, len(hosts)):
         raise UserError("--hosts needs two addresses or more, each another")

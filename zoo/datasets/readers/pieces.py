@@ -40,7 +40,8 @@ def find(data: str, out: Path, more: Sequence[str] = ()) -> list[Path]:
             path for path in map(Path, glob.glob(data, recursive=True)) if path.is_file()
         )
     if not found:
-        raise UserError(f"{data}: there is no such file, nor one with a name in {quoted(known)}")
+        what = "no file in it has" if place.is_dir() else "there is no such file, nor one with"
+        raise UserError(f"{data}: {what} a name in {quoted(known)}")
     for path in found:
         if form_of(path) not in known:
             raise UserError(f"{path}: the name must end in {', '.join(known)}, or these and .gz")
@@ -67,6 +68,7 @@ class Reader:
         self._kinds = KINDS | dict.fromkeys(sequences, Sequences)
         self._whole = whole
         self._open: RowFile | None = None
+        self.empty: list[str] = []  # files of several that `plan` left out
 
     def plan(
         self, paths: Sequence[Path], most_rows: int
@@ -79,8 +81,9 @@ class Reader:
         names = [str(path) for path in paths if form_of(path) in self._whole]
         pieces = [Piece("", 1, len(some), names=some) for some in _batched(names, most_rows)]
         types: dict[str, pyarrow.DataType] = {}
+        self.empty = [str(path) for path in paths if len(paths) > 1 and not path.stat().st_size]
         for path in paths:
-            if form_of(path) in self._whole:
+            if form_of(path) in self._whole or str(path) in self.empty:
                 continue
             with self._damage_told(path):
                 file = self._file(str(path))

@@ -196,18 +196,25 @@ class _Table(_LineFile):
     def scan(self, lines: _Lines) -> Iterator[tuple[list[str] | str, int]]:
         """The fields of records, or why there are none."""
         decoded = (line.decode(errors="surrogateescape") for line in lines)
-        records: Iterator[list[str]]
+        records: Any
         if self._quotes:
             records = csv.reader(decoded, strict=True, delimiter=self._separator)
         else:
             records = (line.rstrip("\r\n").split("\t") for line in decoded)
+        line = 0
         while True:
             try:
                 fields: list[str] | str = next(records)
             except StopIteration:
                 return
-            except csv.Error as error:  # the next record begins with the next line
-                fields = str(error)
+            except csv.Error as error:
+                if "end of data" in str(error):  # all rows behind it would be lost
+                    raise UserError(
+                        f"{self.path}: a quote is opened and never closed, in one of the last "
+                        f"{records.line_num - line} lines: close it, or double a quote that is none"
+                    ) from error
+                fields = str(error)  # the next record begins with the next line
+            line = getattr(records, "line_num", 0)
             blank = not any(map(str.strip, fields))
             if not blank and not (self._header and [*map(str.strip, fields)] == self._header):
                 yield fields, lines.offset
