@@ -292,6 +292,10 @@ def main(checked, rounds, cells, shapes, precision, masked, as_json):
     for row in measured:
         rows.append(row)
         click.echo(json.dumps(row), err=as_json)
+    if checked and all(row["engine"] == "loop" for row in rows):
+        raise click.ClickException(
+            "only the loop was compared with itself: without a GPU set ZOO_RECURRENCE=keras"
+        )
     if as_json:
         click.echo(json.dumps({"rows": rows}))
 

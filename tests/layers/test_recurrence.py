@@ -152,3 +152,11 @@ def test_fit_is_that_of_keras():
         model.fit(x, np.arange(12) % 3, batch_size=6, shuffle=False, verbose=0)
         weights.append(model.get_weights())
     assert_all_close(weights[0], weights[1], 1e-5)
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (20,), (2, 10), (4, 5, 2)])
+def test_a_mask_of_another_shape_is_refused(shape):
+    """As by Keras: a mask that is turned round in time would be right in size and wrong in all."""
+    layer = Recurrence(build_cell("lstm"))
+    with pytest.raises(ValueError, match="one entry for each step"):
+        layer(np.zeros((4, 5, INPUT_DIM), "float32"), mask=np.ones(shape, bool))

@@ -191,6 +191,8 @@ def marginals(potentials: Tensor, mask: Tensor | None = None) -> Tensor:
     last = ops.softmax(messages[-1:])
     entering = ops.concatenate([ops.zeros_like(messages[:-1]), last], axis=0)
     _, probabilities = _smooth(potentials, initial, messages, tops, entering)
+    # What is rounded at each step adds up over a long sequence, of all tags alike.
+    probabilities = probabilities / ops.sum(probabilities, axis=-1, keepdims=True)
     probabilities = ops.transpose(probabilities, (1, 0, 2))
     if mask is None:
         return probabilities

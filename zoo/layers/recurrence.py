@@ -200,7 +200,15 @@ def time_major(sequences: Tensor) -> Tensor:
 
 def batch_major_mask(mask: Tensor | None, sequences: Tensor) -> Tensor | None:
     """A mask of `sequences`, None or with one entry for each step, as (batch, timesteps)."""
-    return None if mask is None else ops.reshape(ops.cast(mask, "bool"), ops.shape(sequences)[:2])
+    if mask is None:
+        return None
+    known = zip(mask.shape, (*sequences.shape[:2], 1), strict=False)
+    if not 2 <= len(mask.shape) <= 3 or any(a != b for a, b in known if a and b):
+        raise ValueError(
+            f"`mask` must have one entry for each step of sequences {sequences.shape}. "
+            f"Received: shape {mask.shape}"
+        )
+    return ops.reshape(ops.cast(mask, "bool"), ops.shape(sequences)[:2])
 
 
 def time_major_mask(mask: Tensor | None, sequences: Tensor) -> Tensor | None:
