@@ -9,6 +9,7 @@ import tensorflow as tf
 from support.differentiation import outputs_and_gradients
 from support.sequences import INPUT_DIM, MASK, VARIANTS, assert_all_close, build_cell, sample
 
+from zoo.errors import UserError
 from zoo.layers import Bidirectional, Recurrence, RecurrentStack, engines, handover
 from zoo.networks import many_to_one
 
@@ -147,7 +148,7 @@ def test_the_choice(monkeypatch):
     with engines.use("keras"):
         assert {v for v, engine in choice().items() if engine == "keras"} == set(OF_KERAS)
     monkeypatch.setenv(engines.VARIABLE, "cuda")
-    with pytest.raises(ValueError, match="ZOO_RECURRENCE must be one of auto, loop, keras, xla"):
+    with pytest.raises(UserError, match="'cuda'; it must be one of auto, loop, keras, xla"):
         choice()
-    with pytest.raises(ValueError, match="the engine must be one of"), engines.use("cudnn"):
+    with pytest.raises(ValueError, match="`engine` must be one of"), engines.use("cudnn"):
         pass

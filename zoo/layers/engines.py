@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import keras
 
+from zoo.errors import UserError
 from zoo.layers import handover
 
 VARIABLE = "ZOO_RECURRENCE"
@@ -49,7 +50,9 @@ def use(engine: str) -> Iterator[None]:
     Raises:
         ValueError: for any other name.
     """
-    token = _in_use.set(_checked(engine, "the engine"))
+    if engine not in ENGINES:
+        raise ValueError(f"`engine` must be one of {', '.join(ENGINES)}. Received: {engine!r}")
+    token = _in_use.set(engine)
     try:
         yield
     finally:
@@ -60,9 +63,9 @@ def in_use() -> str:
     """The engine that is asked for at this point of the program.
 
     Raises:
-        ValueError: if the environment variable holds no engine.
+        UserError: if the environment variable holds no engine.
     """
-    return _in_use.get() or _checked(os.environ.get(VARIABLE) or "auto", VARIABLE)
+    return _in_use.get() or _of_environment()
 
 
 def engine_of(recurrence: Recurrence) -> str:
@@ -73,7 +76,7 @@ def engine_of(recurrence: Recurrence) -> str:
     can stand for, and XLA on TensorFlow for the others.
 
     Raises:
-        ValueError: if the environment variable holds no engine.
+        UserError: if the environment variable holds no engine.
     """
     engine = in_use()
     if engine == "auto":
@@ -124,7 +127,11 @@ def _compiles() -> bool:
     return keras.backend.backend() == "tensorflow"
 
 
-def _checked(engine: str, name: str) -> str:
+def _of_environment() -> str:
+    engine = os.environ.get(VARIABLE) or "auto"
     if engine not in ENGINES:
-        raise ValueError(f"{name} must be one of {', '.join(ENGINES)}. Received: {engine!r}")
+        raise UserError(f"{VARIABLE} is {engine!r}; it must be one of {', '.join(ENGINES)}")
     return engine
+
+
+_of_environment()  # before Keras calls a layer, which would bury the line
