@@ -167,7 +167,7 @@ class Recurrence(keras.layers.RNN):
             return [(x, states, mask)]
         import tensorflow as tf
 
-        if tf.config.list_logical_devices("GPU"):
+        if engines.has_gpu():
             return [(x, states, mask)]
         batch = tf.shape(x)[1]
         sizes = [(batch + 1) // 2, batch // 2]

@@ -52,7 +52,7 @@ def in_halves(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def of_halves(*args: Any, **kwargs: Any) -> Any:
-        if tf.config.list_logical_devices("GPU"):
+        if engines.has_gpu():
             return method(*args, **kwargs)
         leaves = keras.tree.flatten((args, kwargs))
         of_rows = [leaf for leaf in leaves if tf.is_tensor(leaf) and leaf.shape.rank]
