@@ -59,7 +59,7 @@ benchmarks: $(VENV)/installed-benchmarks
 requirements: $(RUN)
 	$(RUN) -m pip install --quiet uv
 	$(VENV)/bin/uv pip compile --quiet --universal $(if $(INDEX),--default-index $(INDEX)) \
-		--extra audio --extra formats --extra genomics --extra scale --extra serving --extra video --group dev \
+		--extra audio --extra demo --extra formats --extra genomics --extra scale --extra serving --extra video --group dev \
 		--no-annotate --custom-compile-command "make requirements" \
 		--output-file requirements.txt pyproject.toml
 

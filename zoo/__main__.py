@@ -1,4 +1,4 @@
-"""Lists what the zoo has, and serves models: `python -m zoo [VERB]`."""
+"""Lists what the zoo has, serves models and shows them: `python -m zoo [VERB]`."""
 
 import json
 import sys
@@ -16,6 +16,7 @@ from zoo.application.command_line.commands import command_of, execute
 from zoo.application.command_line.terminal import as_json as to_json
 from zoo.cells import CELLS
 from zoo.datasets.corpora import PACKAGED
+from zoo.demo import verb as demo
 from zoo.errors import UserError
 from zoo.predictors import catalogue
 from zoo.text.normalization import printable
@@ -26,7 +27,7 @@ from zoo.text.normalization import printable
     params=[parameters.as_json()],
     context_settings={"help_option_names": parameters.HELP},
     help="List the tasks, cells, packaged datasets and saved models with the data that they were "
-    "trained on, or serve models.",
+    "trained on, or serve and show models.",
 )
 @click.pass_context
 def listing(context: click.Context, as_json: bool) -> None:
@@ -48,7 +49,7 @@ def listing(context: click.Context, as_json: bool) -> None:
         _print(printable(sections))
 
 
-for verb in serving.VERBS:
+for verb in (*serving.VERBS, *demo.VERBS):
     listing.add_command(command_of(verb))
 
 

@@ -16,6 +16,7 @@ EXTRAS = {
     **dict.fromkeys(("starlette", "uvicorn"), ("serving",)),
     "av": ("audio", "video"),
     "dnaio": ("genomics",),
+    "gradio": ("demo",),
     "ray": ("scale",),
     "torch": ("benchmarks",),
 }

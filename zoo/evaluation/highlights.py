@@ -31,11 +31,12 @@ def page(predictions: Iterable[Mapping[str, Any]]) -> str:
         predictions: dicts of `input`, a string, and `entities`, each with `type`, `start`, `end`
             and `probability`, in the order of the text, none overlapping another.
     """
-    paragraphs = "\n".join(f"<p>{_marked(p['input'], p['entities'])}</p>" for p in predictions)
+    paragraphs = "\n".join(f"<p>{marked(p['input'], p['entities'])}</p>" for p in predictions)
     return _PAGE.format(paragraphs=paragraphs)
 
 
-def _marked(text: str, entities: Iterable[Mapping[str, Any]]) -> str:
+def marked(text: str, entities: Iterable[Mapping[str, Any]]) -> str:
+    """A text as HTML with its entities marked; see `page`."""
     parts: list[str] = []
     at = 0
     for entity in entities:

@@ -29,7 +29,7 @@ from . import (
     translator,
     video_classifier,
 )
-from .attribution import Attribution, attributions
+from .attribution import Attribution, WordAttribution, attributions, word_attributions
 from .base import Predictor
 from .classifier import Classifier
 from .dna_classifier import DnaClassifier
@@ -55,6 +55,7 @@ __all__ = [
     "TextClassifier",
     "Translator",
     "VideoClassifier",
+    "WordAttribution",
     "attribution",
     "attributions",
     "base",
@@ -85,4 +86,5 @@ __all__ = [
     "token_sequences",
     "translator",
     "video_classifier",
+    "word_attributions",
 ]

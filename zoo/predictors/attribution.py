@@ -1,4 +1,4 @@
-"""Which letters of a sequence speak for a label."""
+"""Which words of a text, and which letters of a sequence, speak for a label."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from zoo.genomics.alphabet import ONE_HOT
 from zoo.networks.nucleotides import LAYER
 from zoo.predictors.base import batches_by_length
 from zoo.predictors.dna_classifier import DnaClassifier
+from zoo.predictors.text_classifier import TextClassifier
 
 LONGEST = 500  # letters: each is changed to three others, and each change is read as a whole
 _MOST_STEPS = 2**15  # of a batch
@@ -51,6 +52,53 @@ class Attribution:
         return -self.mutation.mean(axis=1)
 
 
+@dataclass(frozen=True)
+class WordAttribution:
+    """How much each word of a text speaks for a label, or, below 0, against it.
+
+    Args:
+        tokens: those that the network reads, without `<EOS>`.
+        label: what the words speak for.
+        gradient: (tokens,) float32, gradient times input: the gradient of the logit of the label,
+            less the mean of all logits, by the vector of the word, times that vector.
+    """
+
+    tokens: tuple[str, ...]
+    label: str
+    gradient: np.ndarray
+
+
+def word_attributions(
+    predictor: TextClassifier, texts: Iterable[str], labels: Sequence[str] | None = None
+) -> list[WordAttribution]:
+    """The attributions of some texts, in their order; arguments and errors as of `attributions`."""
+    items = predictor._checked(texts)
+    found = []
+    for item, label in zip(items, _labels(predictor, items, labels), strict=True):
+        tokens = predictor.tokenizer.tokenize([item])[0].numpy()[:-1]
+        ids, index = predictor.tokenizer([item]), predictor.label_names.index(label)
+        matrix = predictor.model.get_layer("embedding").embeddings
+        with tf.GradientTape() as tape:
+            score = _scores(predictor.model(ids, training=False), index)
+        rows = tape.gradient(score, matrix.value)  # one for each place, in the order of the text
+        vectors = tf.gather(matrix.value, rows.indices)
+        values = tf.reduce_sum(tf.cast(rows.values * vectors, "float32"), axis=-1).numpy()
+        words = tuple(token.decode() for token in tokens)
+        found.append(WordAttribution(words, label, values[: len(words)]))
+    return found
+
+
+def _labels(predictor: Any, items: list[Any], labels: Sequence[str] | None) -> Sequence[str]:
+    """What shall be explained of each item: the labels given, or those that are predicted."""
+    if keras.backend.backend() != "tensorflow":
+        raise UserError("attributions need the TensorFlow backend: unset KERAS_BACKEND")
+    if labels is None:
+        labels = [one["label"] for one in predictor._predicted(items)]
+    if unknown := sorted({*labels} - {*predictor.label_names}):
+        raise UserError(f"'{unknown[0]}' is no label: one of {', '.join(predictor.label_names)}")
+    return labels
+
+
 def attributions(
     predictor: DnaClassifier, sequences: Iterable[str], labels: Sequence[str] | None = None
 ) -> list[Attribution]:
@@ -65,8 +113,6 @@ def attributions(
         UserError: a sequence is too long or none, a label is unknown, or Keras is not on
             TensorFlow, by whose tape the gradient is taken.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise UserError("attributions need the TensorFlow backend: unset KERAS_BACKEND")
     items = predictor._checked(sequences)
     for i, item in enumerate(items):
         if len(item) > LONGEST:
@@ -74,11 +120,7 @@ def attributions(
                 f"item {i} has {len(item):,} letters, and attributions are of {LONGEST} at most: "
                 "cut out what matters"
             )
-    if labels is None:
-        labels = [one["label"] for one in predictor._predicted(items)]
-    if unknown := sorted({*labels} - {*predictor.label_names}):
-        raise UserError(f"'{unknown[0]}' is no label: one of {', '.join(predictor.label_names)}")
-    found = zip(items, labels, strict=True)
+    found = zip(items, _labels(predictor, items, labels), strict=True)
     return [_attribution(predictor, item, label) for item, label in found]
 
 

@@ -1,0 +1,70 @@
+"""The page: a tab for each task, on one server of this machine."""
+
+import importlib
+import os
+from collections.abc import Iterable
+from typing import Any
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read at import; nothing goes outside
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import gradio as gr
+
+from zoo.application.task import Application
+from zoo.demo import marks
+from zoo.demo.models import Models
+from zoo.demo.panels import panel_of
+from zoo.predictors import catalogue
+
+TITLE = "Sequence-model zoo"
+_VISITORS = 10  # who are answered at once
+_HOUR = 3600  # seconds; files that visitors made are deleted after so long
+_LARGEST = "20mb"  # file that is taken
+_FONTS = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
+
+
+def tasks() -> list[Application]:
+    """The applications in `tasks/`, as they are found by their files."""
+    modules = (importlib.import_module(f"tasks.{name}") for name in catalogue.tasks())
+    return [
+        found()
+        for module in modules
+        for found in vars(module).values()
+        if isinstance(found, type)
+        and issubclass(found, Application)
+        and found.__module__ == module.__name__
+    ]
+
+
+def build(models: Iterable[str] = ()) -> gr.Blocks:
+    """The page, with these models besides those of the house, each first on its tab."""
+    kept = Models(models)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, _HOUR)) as page:
+        gr.Markdown(f"# {TITLE}\n\nRecurrent networks to try out. All is computed on this machine.")
+        with gr.Tabs():
+            for panel in filter(None, (panel_of(task, kept) for task in tasks())):
+                with gr.Tab(panel.title, id=panel.task.name):
+                    panel.build()
+    return page.queue(default_concurrency_limit=_VISITORS)
+
+
+def launch(
+    models: Iterable[str] = (), host: str = "127.0.0.1", port: int = 7860, **more: Any
+) -> Any:
+    """Starts the page's server; returns what `gradio.Blocks.launch` does."""
+    theme = gr.themes.Base(primary_hue=gr.themes.colors.blue, font=_FONTS[0], font_mono=_FONTS[1])
+    return build(models).launch(
+        server_name=host,
+        server_port=port,
+        share=False,
+        theme=theme,
+        css=marks.STYLE,
+        footer_links=[],
+        max_file_size=_LARGEST,
+        ssr_mode=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        run_history=False,
+        quiet=True,
+        **more,
+    )

@@ -1,0 +1,24 @@
+"""What a tab holds, by the kind of predictor that its task declares."""
+
+import importlib
+from typing import Any
+
+from zoo.application.task import Application, Task
+from zoo.demo.models import Models
+from zoo.demo.panels.panel import Panel
+
+# Module and class, imported when a task needs it.
+_PANELS = {
+    "text_classifier": "sentiment:TextClassifierPanel",
+    "entity_tagger": "entities:EntityPanel",
+    "language_model": "language_model:LanguageModelPanel",
+}
+
+
+def panel_of(task: Application, models: Models) -> Panel | None:
+    """The panel of a task; None of an application that has no models and no panel of its own."""
+    if found := _PANELS.get(getattr(task, "predictor", task.name)):
+        module, _, name = found.partition(":")
+        kind: Any = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+        return kind(task, models)
+    return Panel(task, models) if isinstance(task, Task) else None

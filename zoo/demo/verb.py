@@ -1,0 +1,52 @@
+"""`python -m zoo demo`; nothing heavy until it runs."""
+
+import errno
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.application.command_line import terminal
+from zoo.application.options import option
+from zoo.application.task import Output, Verb
+from zoo.errors import UserError
+from zoo.predictors.silence import silence_stderr
+
+_HOST = "127.0.0.1"
+
+
+@dataclass
+class DemoOptions:
+    """What `demo` takes."""
+
+    models: tuple[str, ...] = option(
+        (),
+        "Name or folder of a saved model, to be chosen first; can be repeated.",
+        name="model",
+        what="model",
+    )
+    host: str = option(_HOST, "Interface; whoever reaches it can use the page.", what="address")
+    port: int = option(7860, "Where the page is, http://HOST:PORT.", least=1, most=65535)
+
+
+def demo(options: DemoOptions, output: Output) -> int:
+    """Serves the page until it is interrupted; returns the exit code."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whose tape explains predictions
+    terminal.say_what_takes_long()
+    with silence_stderr():
+        from zoo.demo import page
+    try:
+        server = page.launch(options.models, options.host, options.port, prevent_thread_lock=True)
+    except OSError as error:
+        raise UserError(
+            f"port {options.port} of {options.host} is not free: give another --port"
+        ) from error
+    output.line(f"http://{options.host}:{options.port} shows the page; Control-C ends it")
+    server.wait()
+    return 0
+
+
+VERBS = (
+    Verb(demo, "Open a page to try all models out in a browser.", (DemoOptions,), result=False),
+)
+"""The verb of `python -m zoo` that starts the page."""
