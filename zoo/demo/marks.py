@@ -24,10 +24,13 @@ STYLE = """
 .marks th, .marks td { text-align: left; padding: .15em .8em .15em 0 !important; color: #1b1f24;
   vertical-align: middle; border: 0 !important; background: none; }
 .marks td.number { text-align: right; font-variant-numeric: tabular-nums; width: 5em; }
-.marks .bar { display: block; height: .9em; background: #2a6f97; border-radius: .2em; min-width: 1px; }
+.marks .bar { display: block; height: .9em; min-width: 1px; background: #2a6f97;
+  border-radius: .2em; }
+.marks caption, .marks b { color: #1b1f24; }
 .marks caption { text-align: left; font-weight: 600; padding-bottom: .3em; }
 .failed { color: #8c1c13; background: #fff; border: 2px solid #8c1c13; border-radius: .5em;
   padding: .6em .9em; }
+.dark button[role=tab].selected { color: #8ab8f5; }
 .note { color: #3d444d; background: #fff; padding: .2em 0; margin: 0; }
 .marks p { margin: .2em 0; color: #1b1f24; }
 """
@@ -110,7 +113,8 @@ def picture(drawn: Figure | bytes, words: str) -> str:
 def sound(wav: bytes, words: str) -> str:
     """A player of a WAV file."""
     data = base64.b64encode(wav).decode()
-    return f'<audio controls aria-label="{html.escape(words)}" src="data:audio/wav;base64,{data}"></audio>'
+    source = f"data:audio/wav;base64,{data}"
+    return f'<audio controls aria-label="{html.escape(words)}" src="{source}"></audio>'
 
 
 def _shown(cell: Any) -> str:

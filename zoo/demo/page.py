@@ -14,12 +14,23 @@ from zoo.application.task import Application
 from zoo.demo import marks
 from zoo.demo.models import Models
 from zoo.demo.panels import panel_of
+from zoo.demo.panels.panel import Panel
 from zoo.predictors import catalogue
 
 TITLE = "Sequence-model zoo"
 _VISITORS = 10  # who are answered at once
 _HOUR = 3600  # seconds; files that visitors made are deleted after so long
 _LARGEST = "20mb"  # file that is taken
+_BLUE = "#1d4f8f"  # dark enough for white text on it, and for itself on white
+_COLOURS = {
+    "button_primary_background_fill": _BLUE,
+    "button_primary_background_fill_hover": "#153a6b",
+    "button_primary_text_color": "white",
+    "color_accent": _BLUE,
+    "block_label_text_color": "#3d444d",
+    "block_title_text_color": "#3d444d",
+    "body_text_color_subdued": "#4b525c",
+}
 _FONTS = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
 
 
@@ -36,14 +47,23 @@ def tasks() -> list[Application]:
     ]
 
 
+def titles() -> list[str]:
+    """What stands on the tabs, in their order."""
+    return [panel.title for panel in _panels(Models())]
+
+
+def _panels(models: Models) -> list[Panel]:
+    return [*filter(None, (panel_of(task, models) for task in tasks()))]
+
+
 def build(models: Iterable[str] = ()) -> gr.Blocks:
     """The page, with these models besides those of the house, each first on its tab."""
     kept = Models(models)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, _HOUR)) as page:
         gr.Markdown(f"# {TITLE}\n\nRecurrent networks to try out. All is computed on this machine.")
         with gr.Tabs():
-            for panel in filter(None, (panel_of(task, kept) for task in tasks())):
-                with gr.Tab(panel.title, id=panel.task.name):
+            for panel in _panels(kept):
+                with gr.Tab(panel.title, id=panel.task.name, elem_id=f"tab-{panel.task.name}"):
                     panel.build()
     return page.queue(default_concurrency_limit=_VISITORS)
 
@@ -52,7 +72,7 @@ def launch(
     models: Iterable[str] = (), host: str = "127.0.0.1", port: int = 7860, **more: Any
 ) -> Any:
     """Starts the page's server; returns what `gradio.Blocks.launch` does."""
-    theme = gr.themes.Base(primary_hue=gr.themes.colors.blue, font=_FONTS[0], font_mono=_FONTS[1])
+    theme = gr.themes.Base(font=_FONTS[0], font_mono=_FONTS[1]).set(**_COLOURS)
     return build(models).launch(
         server_name=host,
         server_port=port,

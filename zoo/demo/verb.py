@@ -1,9 +1,7 @@
 """`python -m zoo demo`; nothing heavy until it runs."""
 
-import errno
 import os
 from dataclasses import dataclass
-from typing import Any
 
 from zoo.application.command_line import terminal
 from zoo.application.options import option

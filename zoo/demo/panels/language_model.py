@@ -82,6 +82,7 @@ class LanguageModelPanel(Panel):
             ),
             text=True,
         ) + marks.note(
-            f"{mean:.2f} bits per {predictor.level} in the mean, perplexity {score['perplexity']:.2f}. "
-            f"White: expected. Orange: a surprise, of {_BITS} bits or more where it is the strongest."
+            f"{mean:.2f} bits per {predictor.level} in the mean, perplexity "
+            f"{score['perplexity']:.2f}. White: expected. Orange: a surprise, of {_BITS} bits or "
+            "more where it is the strongest."
         )
