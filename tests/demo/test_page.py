@@ -22,9 +22,9 @@ def address():
     from zoo.demo import page
 
     port = browsers.free_port()
-    app, url, _ = page.launch(port=port, prevent_thread_lock=True)
-    yield url
-    app.get_blocks().close()
+    app = page.launch(port=port)
+    yield f"http://127.0.0.1:{port}/"
+    app.get_blocks().close(verbose=False)
 
 
 @pytest.fixture(scope="module")

@@ -68,12 +68,15 @@ def build(models: Iterable[str] = ()) -> gr.Blocks:
     return page.queue(default_concurrency_limit=_VISITORS)
 
 
-def launch(
-    models: Iterable[str] = (), host: str = "127.0.0.1", port: int = 7860, **more: Any
-) -> Any:
-    """Starts the page's server; returns what `gradio.Blocks.launch` does."""
+def launch(models: Iterable[str] = (), host: str = "127.0.0.1", port: int = 7860) -> Any:
+    """Starts the page's server in threads of its own; returns its `gradio.routes.App`.
+
+    Raises:
+        UserError: a model cannot be found.
+        OSError: the address cannot be listened on.
+    """
     theme = gr.themes.Base(font=_FONTS[0], font_mono=_FONTS[1]).set(**_COLOURS)
-    return build(models).launch(
+    app, _, _ = build(models).launch(
         server_name=host,
         server_port=port,
         share=False,
@@ -86,5 +89,6 @@ def launch(
         mcp_server=False,
         run_history=False,
         quiet=True,
-        **more,
+        prevent_thread_lock=True,
     )
+    return app

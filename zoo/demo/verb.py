@@ -1,6 +1,8 @@
 """`python -m zoo demo`; nothing heavy until it runs."""
 
+import contextlib
 import os
+import threading
 from dataclasses import dataclass
 
 from zoo.application.command_line import terminal
@@ -34,13 +36,15 @@ def demo(options: DemoOptions, output: Output) -> int:
     with silence_stderr():
         from zoo.demo import page
     try:
-        server = page.launch(options.models, options.host, options.port, prevent_thread_lock=True)
+        app = page.launch(options.models, options.host, options.port)
     except OSError as error:
         raise UserError(
-            f"port {options.port} of {options.host} is not free: give another --port"
+            f"{options.host}:{options.port} cannot be listened on: give another --port, or --host"
         ) from error
     output.line(f"http://{options.host}:{options.port} shows the page; Control-C ends it")
-    server.wait()
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()
+    app.get_blocks().close(verbose=False)
     return 0
 
 

@@ -46,6 +46,6 @@ class TextClassifierPanel(Panel):
         ) + marks.box(
             f"<p><b>Which words speak for “{marks.html.escape(label)}”</b>, orange, or against it, "
             "violet: gradient times input.</p>",
-            marks.tinted(words.tokens, words.gradient / scale, titles, spaced=True),
+            marks.tinted(words.tokens, (words.gradient / scale).tolist(), titles, spaced=True),
             marks.table(strongest, ("word", "gradient times input"), "The strongest words"),
         )
