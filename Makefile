@@ -6,13 +6,15 @@ RUN = $(VENV)/bin/python
 TESTS = $(RUN) -m pytest -p xdist --numprocesses 2 --dist loadfile --no-loadscope-reorder
 INDEX = $(shell $(RUN) -m pip config get global.index-url 2>/dev/null)
 
-.PHONY: help sentiment test test-long lint docs wheel half benchmarks requirements clean
+.PHONY: help sentiment demo pictures test test-long lint docs wheel half benchmarks requirements clean
 
 help:
 	@echo "make sentiment     train the sentiment classifier on real reviews, test it, show predictions"
+	@echo "make demo          open a page to try all models out in a browser"
 	@echo "make test          check style, types and floors, and run the tests"
 	@echo "make test-long     the same and what takes longer: load, every combination, the wheel"
 	@echo "make docs          build the site of the documentation, and run the chapters of the notes"
+	@echo "make pictures      take the screenshots of the docs, by the tests of the page"
 	@echo "make wheel         build the package, with the models that ship, in dist/"
 	@echo "make half MODEL=saved_models/NAME   half the bytes of a model that is to ship"
 	@echo "make benchmarks    measure against keras.layers and torch.nn"
@@ -21,6 +23,12 @@ help:
 
 sentiment: $(VENV)/installed
 	$(RUN) -m tasks.sentiment
+
+demo: $(VENV)/installed
+	$(RUN) -m zoo demo
+
+pictures: $(VENV)/installed
+	ZOO_PICTURES=docs $(RUN) -m pytest tests/demo/test_page.py
 
 test: lint
 	$(TESTS)

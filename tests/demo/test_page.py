@@ -104,7 +104,7 @@ def test_sentiment(visit):
     answer = visitor.press("Classify")
     assert "pos, with probability 0.9" in answer
     assert "gradient times input" in answer
-    visitor.keep("sentiment")
+    visitor.keep("demo_sentiment")
     visitor.page.get_by_text("Two hours of my life that I will never get back.").click()
     assert "neg, with probability" in visitor.press("Classify")
 
@@ -114,7 +114,7 @@ def test_entities(visit):
     visitor.open("NER")
     assert "Theodore Roosevelt" in visitor.press("Find entities")
     assert visitor.visible("mark").first.inner_text().startswith("Theodore Roosevelt")
-    visitor.keep("entities")
+    visitor.keep("demo_entities")
 
 
 def test_language_model_writes_and_reads(visit):
@@ -124,11 +124,11 @@ def test_language_model_writes_and_reads(visit):
     written = visitor.press("Write")
     visitor.visible(".note").wait_for()
     assert written.startswith("KING HENRY.")
-    visitor.keep("language_model_writes")
+    visitor.keep("demo_writing")
     visitor.open("Read")
     assert "answer" in visitor.press("Colour by surprise")
     assert "bits per character" in visitor.visible(".note").inner_text()
-    visitor.keep("language_model_reads")
+    visitor.keep("demo_surprise")
 
 
 WRONG = {
