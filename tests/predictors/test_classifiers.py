@@ -9,8 +9,9 @@ from support.predictor_case import ODD_TEXTS, SENTENCES, TAGS, made, tagged, tag
 from support.sequences import randomize
 
 from zoo.datasets.sequence_tagging import TaggedSentences
+from zoo.errors import UserError
 from zoo.layers.crf import marginals, viterbi
-from zoo.predictors import distinct_tokens, entity_tagger
+from zoo.predictors import distinct_tokens, entity_tagger, word_attributions
 from zoo.predictors.entities import entities
 from zoo.text.normalization import normalize
 from zoo.text.tags import spans, tag_set
@@ -47,6 +48,40 @@ def test_loss_and_accuracy_of_training_are_those_of_evaluation(labels):
     measured = predictor.evaluate(TEXTS, true)
     assert logs["loss"] == pytest.approx(measured["loss"], rel=1e-4)
     assert logs["accuracy"] == pytest.approx(measured["accuracy"])
+
+
+@EACH
+def test_attributions_of_words_are_the_slopes_along_their_vectors(labels):
+    """Each word has a vector of its own, so that its slope is measured by stretching that."""
+    predictor = made(f"classifier of {labels}")
+    text, step = "a bad and long film", 1e-2
+    (found,) = word_attributions(predictor, [text])
+    (label,) = predictor.predict([text])
+    assert (found.tokens, found.label) == (tuple(text.split()), label["label"])
+    embeddings = predictor.model.get_layer("embedding").embeddings
+    index, before = LABELS.index(found.label), embeddings.numpy()
+
+    def score():
+        logits = np.array(predictor.model(predictor.tokenizer([text])), np.float64)[0]
+        logits = np.array([0, *logits]) if labels == 2 else logits
+        return logits[index] - logits.mean()
+
+    ids = predictor.tokenizer([text]).numpy()[0]
+    for place, slope in enumerate(found.gradient):
+        ends = []
+        for sign in (1, -1):
+            changed = before.copy()
+            changed[ids[place]] *= 1 + sign * step
+            embeddings.assign(changed)
+            ends.append(score())
+        assert slope == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=2e-4)
+    embeddings.assign(before)
+    assert np.abs(found.gradient).max() > 0.005, "or the comparison would show nothing"
+    (other,) = word_attributions(predictor, [""])
+    assert other.tokens == ()
+    assert other.gradient.shape == (0,)
+    with pytest.raises(UserError, match="'worse' is no label"):
+        word_attributions(predictor, [text], ["worse"])
 
 
 TYPES = tag_set(["LOC", "PER"])
