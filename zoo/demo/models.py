@@ -40,8 +40,8 @@ class Models:
         return [name for name, folder in self._folders.items() if _kind(folder) == predictor]
 
     def metrics(self, name: str) -> dict[str, Any]:
-        """What training recorded of a model, nothing if that is damaged."""
-        with contextlib.suppress(UserError):
+        """What training recorded of a model; nothing of one that is damaged, or is none."""
+        with contextlib.suppress(UserError, KeyError):
             return catalogue.read_metrics(self._folders[name])
         return {}
 

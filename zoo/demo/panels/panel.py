@@ -57,10 +57,21 @@ class Panel:
             self.model = gr.Dropdown(
                 self.names, value=self._first(), label="Model", interactive=len(self.names) > 1
             )
+            about = gr.Markdown(self._about(self._first()), elem_classes="about")
+            self.model.change(self._about, self.model, about, api_visibility="private")
         self.body()
         if limits := getattr(getattr(self.task, "card", None), "limits", ()):
             with gr.Accordion("What not to expect", open=False):
                 gr.Markdown("\n".join(f"- {limit}" for limit in limits))
+
+    def _about(self, name: str) -> str:
+        """What was measured of a model, as one line."""
+        metrics = self.models.metrics(name)
+        metric = metrics.get("metric", "")
+        if not isinstance(metrics.get(metric), float):
+            return ""
+        words = metric.replace("_", " ")
+        return f"Test {words}: {metrics[metric]:.4g}, data: {metrics.get('dataset', 'unknown')}"
 
     def _first(self) -> str:
         """The model that is chosen first: one that was named, else the one of the task."""
