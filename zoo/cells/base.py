@@ -321,7 +321,8 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         """The equations of the cell: `step` with what `recurrent_weights` returned.
 
         Returns:
-            The tuple of new states, and a tuple of what the gradient needs besides the states.
+            The tuple of new states, and a tuple of what the gradient needs besides the states: the
+            values of the gates, in the order of `gates`, before all else.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `transition`.")
 

@@ -3,8 +3,8 @@
 import base64
 import html
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, BinaryIO
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,6 +18,8 @@ STYLE = """
 .marks mark { color: #1b1f24; padding: .1em .15em; border-radius: .2em; }
 .marks mark small { font: bold .7em sans-serif; margin-left: .3em; color: #1b1f24; }
 .marks img { max-width: 100%; height: auto; display: block; }
+.marks .wide { overflow-x: auto; }
+.marks .wide img { min-width: 46em; }
 .marks audio { width: 100%; }
 .marks table { border-collapse: collapse; width: 100%; border: 0 !important; }
 .marks tr { border: 0 !important; }
@@ -108,6 +110,19 @@ def picture(drawn: Figure | bytes, words: str) -> str:
         drawn = file.getvalue()
     data = base64.b64encode(drawn).decode()
     return f'<img alt="{html.escape(words)}" src="data:image/png;base64,{data}">'
+
+
+def drawing(draw: Callable[[BinaryIO], None], words: str, wide: bool = False) -> str:
+    """What a function draws into a file, a PNG, and what it shows in words.
+
+    A wide one keeps its size on a narrow screen, where it is moved to and fro.
+    """
+    file = io.BytesIO()
+    draw(file)
+    shown = picture(file.getvalue(), words)
+    if not wide:
+        return shown
+    return f'<div class="wide" tabindex="0" role="group" aria-label="Picture">{shown}</div>'
 
 
 def sound(wav: bytes, words: str) -> str:

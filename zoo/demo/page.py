@@ -13,7 +13,7 @@ import gradio as gr
 from zoo.application.task import Application
 from zoo.demo import marks
 from zoo.demo.models import Models
-from zoo.demo.panels import panel_of
+from zoo.demo.panels import more_panels, panel_of
 from zoo.demo.panels.panel import Panel
 from zoo.predictors import catalogue
 
@@ -53,7 +53,8 @@ def titles() -> list[str]:
 
 
 def _panels(models: Models) -> list[Panel]:
-    return [*filter(None, (panel_of(task, models) for task in tasks()))]
+    found = filter(None, (panel_of(task, models) for task in tasks()))
+    return [*found, *more_panels(models)]
 
 
 def build(models: Iterable[str] = ()) -> gr.Blocks:

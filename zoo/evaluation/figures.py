@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,11 +12,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
+Destination: TypeAlias = str | Path | BinaryIO
+"""Where a picture is written: the path of a file, or a file that is open."""
+
 _TRAIN, _VALIDATION, _MUTED = "#2a6f97", "#e07a1f", "#8a8f98"
 _DOTS_PER_INCH = 120
 _MOST_LABELS = 30
 _FEW_POINTS = 30  # of a curve get marks
 _INCHES_PER_TOKEN, _LEAST_INCHES, _MOST_INCHES = 0.3, 2.5, 30
+_INCHES_PER_STEP, _INCHES_PER_UNIT = 0.2, 0.09  # of a map of numbers
 
 
 class Curve(NamedTuple):
@@ -34,6 +38,23 @@ class Curve(NamedTuple):
     style: str = "-"
 
 
+class HeatMap(NamedTuple):
+    """Numbers as colours.
+
+    Attributes:
+        title: above them.
+        values: (rows, steps).
+        rows: the names of the rows.
+        share: whether they are from 0, white, to 1, black; if not, they are orange above 0 and
+            violet below, as strong as 1, or as the largest of them where that is more.
+    """
+
+    title: str
+    values: np.ndarray
+    rows: Sequence[str]
+    share: bool
+
+
 class Panel(NamedTuple):
     """Curves in one frame; `logarithmic` and `limits`, if given, are of the vertical axis."""
 
@@ -45,7 +66,7 @@ class Panel(NamedTuple):
     limits: tuple[float, float] | None = None
 
 
-def save_figure(figure: Figure, path: str | Path, dots_per_inch: int = _DOTS_PER_INCH) -> None:
+def save_figure(figure: Figure, path: Destination, dots_per_inch: int = _DOTS_PER_INCH) -> None:
     """Writes a PNG file; of letters that the font does not have, nothing is said."""
     with warnings.catch_warnings(action="ignore", category=UserWarning):
         figure.savefig(path, format="png", dpi=dots_per_inch)
@@ -96,7 +117,7 @@ def _tidy(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def panels(contents: Sequence[Panel], path: str | Path, columns: int = 2) -> None:
+def panels(contents: Sequence[Panel], path: Destination, columns: int = 2) -> None:
     """Draws panels of curves, so many beside each other, with one legend for all."""
     rows = math.ceil(len(contents) / columns)
     columns = min(columns, len(contents))
@@ -201,11 +222,32 @@ def alignment(
     save_figure(figure, path, 100)
 
 
+def heat_maps(maps: Sequence[HeatMap], tokens: Sequence[str], path: Destination) -> None:
+    """Draws maps above each other, over the same tokens: as many as each map has steps."""
+    width = min(_MOST_INCHES, max(2 * _LEAST_INCHES, 1.5 + _INCHES_PER_STEP * len(tokens)))
+    heights = [0.35 + _INCHES_PER_UNIT * len(one.values) for one in maps]
+    names = 0.1 * max(map(len, tokens), default=0)  # inches, upright
+    figure = Figure(figsize=(width, sum(heights) + names), layout="constrained")
+    all_axes = figure.subplots(len(maps), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, one in zip(all_axes, maps, strict=True):
+        most = max(1.0, float(np.abs(one.values).max(initial=0)))
+        range_of = {"vmin": 0, "vmax": 1} if one.share else {"vmin": -most, "vmax": most}
+        colours = "Greys" if one.share else "PuOr_r"
+        image = axes.imshow(one.values, cmap=colours, aspect="auto", **range_of)
+        bar = figure.colorbar(image, ax=axes, pad=0.01, fraction=0.04)
+        bar.ax.tick_params(labelsize=6)
+        axes.set_title(one.title, loc="left", fontsize=9)
+        axes.set_yticks(range(len(one.rows)), one.rows, fontsize=6)
+        axes.set_xticks(range(len(tokens)), [""] * len(tokens))
+    all_axes[-1].set_xticklabels(tokens, rotation=90, fontsize=8)
+    save_figure(figure, path)
+
+
 def timeline(
     frames: Sequence[int],
     probabilities: np.ndarray,
     label_names: Sequence[str],
-    path: str | Path,
+    path: Destination,
     most: int = 5,
 ) -> None:
     """Draws what a classifier says of a clip as it goes on.
@@ -214,7 +256,7 @@ def timeline(
         frames: (moments,), how many frames it has seen at each moment.
         probabilities: (moments, labels).
         label_names: in the order of the columns.
-        path: of the PNG file.
+        path: of the PNG file, or a file.
         most: so many labels are drawn, those that are the most probable at any moment.
     """
     chosen = np.argsort(-probabilities.max(axis=0), kind="stable")[:most]

@@ -7,7 +7,6 @@ propagating activation differences", draw what a network sees in it.
 
 import functools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
 from numpy.typing import ArrayLike
 
-from zoo.evaluation.figures import save_figure
+from zoo.evaluation.figures import Destination, save_figure
 
 _COLOURS = {"A": "#2b8a3e", "C": "#2a6f97", "G": "#e0a01f", "T": "#c92a2a"}
 _OTHER = "#8a8f98"
@@ -38,7 +37,7 @@ class Logo(NamedTuple):
     heights: ArrayLike
 
 
-def sequence_logos(logos: Sequence[Logo], path: str | Path) -> None:
+def sequence_logos(logos: Sequence[Logo], path: Destination) -> None:
     """Draws sequences below each other; a long one goes on in the next row.
 
     Places are counted from 1. Each logo has a scale of its own. A ValueError says that a sequence

@@ -1,3 +1,3 @@
-from . import agreement, explosion, flow, problems, readers
+from . import agreement, explosion, flow, gates, problems, readers
 
-__all__ = ["agreement", "explosion", "flow", "problems", "readers"]
+__all__ = ["agreement", "explosion", "flow", "gates", "problems", "readers"]

@@ -2,12 +2,14 @@
 
 import functools
 import random
+import threading
 from collections.abc import Callable
 from typing import ParamSpec
 
 import keras
 
 _Arguments = ParamSpec("_Arguments")
+_DRAWING = threading.RLock()  # the generator is one for all threads
 
 
 def seeded(build: Callable[_Arguments, keras.Model]) -> Callable[_Arguments, keras.Model]:
@@ -22,11 +24,12 @@ def seeded(build: Callable[_Arguments, keras.Model]) -> Callable[_Arguments, ker
         seed = kwargs.get("seed")
         if seed is None:
             return build(*args, **kwargs)
-        before = random.getstate()
-        random.seed(seed)  # type: ignore[arg-type]  # an integer, by the builder's signature
-        try:
-            return build(*args, **kwargs)
-        finally:
-            random.setstate(before)
+        with _DRAWING:
+            before = random.getstate()
+            random.seed(seed)  # type: ignore[arg-type]  # an integer, by the builder's signature
+            try:
+                return build(*args, **kwargs)
+            finally:
+                random.setstate(before)
 
     return built
