@@ -56,8 +56,8 @@ class CellsPanel(Panel):
         choices = [(f"{name}, trained", _MODEL + name) for name in trained]
         choices += [(f"{cell}, untrained", cell) for cell in CELLS]
         with gr.Row():
-            first = gr.Dropdown(choices, value=choices[0][1], label="First cell")
-            second = gr.Dropdown(choices, value="gru", label="Second cell")
+            first = gr.Dropdown(choices, value=choices[0][1], label="First cell", min_width=300)
+            second = gr.Dropdown(choices, value="gru", label="Second cell", min_width=300)
         text = gr.Textbox(label="Sentence", value=_SENTENCE, lines=2, max_lines=6)
         button = gr.Button("Compare", variant="primary")
         shown = gr.HTML()

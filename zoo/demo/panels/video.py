@@ -91,7 +91,7 @@ class VideoClassifierPanel(Panel):
         if predictor.coordinates is not None:
             raise UserError("this model reads coordinates, and no files: choose a path, or another")
         path = Path(file)
-        clip = video.decode(path.read_bytes(), path.name, predictor.sampling)
+        clip = video.decode(path.read_bytes(), f"the file {path.name}", predictor.sampling)
         return self._answer(predictor, clip, clip)
 
     def _answer(self, predictor: Any, clip: np.ndarray, frames: np.ndarray) -> str:
