@@ -178,8 +178,11 @@ def test_two_cells_beside_each_other():
     assert second.startswith(f"gru, untrained, on what {CLASSIFIER} reads")
     assert "forget gate" in first
     assert "relevance gate" in second
-    plain = answer(CELLS_PANEL.compare, "rnn", "peephole_lstm", "word " * 70)
-    assert plain == answer(CELLS_PANEL.compare, "rnn", "peephole_lstm", "word " * 70)
+    status, plain = answer(CELLS_PANEL.compare, "rnn", "rnn", r"$\frac$ " + "a" * 99 + " b" * 70)
+    assert status == ""
+    first, second = pictures(plain)
+    assert first == second
+    assert "by 60 steps" in first
     for text, told in ((None, "empty"), ("\n", "empty"), ("a" * 100_000, "2,000 are the most")):
         assert told in refused(CELLS_PANEL.compare, model, "gru", text)
     assert "no cell" in refused(CELLS_PANEL.compare, "elephant", "gru", "a")

@@ -23,8 +23,8 @@ STYLE = """
 .marks audio { width: 100%; }
 .marks table { border-collapse: collapse; width: 100%; border: 0 !important; }
 .marks tr { border: 0 !important; }
-.marks th, .marks td { text-align: left; overflow-wrap: break-word; padding: .15em .8em .15em 0 !important; color: #1b1f24;
-  vertical-align: middle; border: 0 !important; background: none; }
+.marks th, .marks td { text-align: left; padding: .15em .8em .15em 0 !important; color: #1b1f24;
+  overflow-wrap: break-word; vertical-align: middle; border: 0 !important; background: none; }
 .marks td.number { text-align: right; font-variant-numeric: tabular-nums; width: 5em; }
 .marks .bar { display: block; height: .9em; min-width: 1px; background: #2a6f97;
   border-radius: .2em; }

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 Destination: TypeAlias = str | Path | BinaryIO
 """Where a picture is written: the path of a file, or a file that is open."""
 
+_Place: TypeAlias = tuple[float, float, float, float]
 _TRAIN, _VALIDATION, _MUTED = "#2a6f97", "#e07a1f", "#8a8f98"
 _DOTS_PER_INCH = 120
 _MOST_LABELS = 30
@@ -223,24 +224,38 @@ def alignment(
 
 
 def heat_maps(maps: Sequence[HeatMap], tokens: Sequence[str], path: Destination) -> None:
-    """Draws maps above each other, over the same tokens: as many as each map has steps."""
-    width = min(_MOST_INCHES, max(2 * _LEAST_INCHES, 1.5 + _INCHES_PER_STEP * len(tokens)))
-    heights = [0.35 + _INCHES_PER_UNIT * len(one.values) for one in maps]
-    names = 0.1 * max(map(len, tokens), default=0)  # inches, upright
-    figure = Figure(figsize=(width, sum(heights) + names), layout="constrained")
-    all_axes = figure.subplots(len(maps), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for axes, one in zip(all_axes, maps, strict=True):
+    """Draws maps below each other, one at least, over the same tokens: one for each step."""
+    # Placed by hand: to let matplotlib find the places takes four times as long.
+    inside = min(_MOST_INCHES, max(2 * _LEAST_INCHES, _INCHES_PER_STEP * len(tokens)))
+    width = inside + 1.2
+    heights = [_INCHES_PER_UNIT * len(one.values) for one in maps]
+    names = 0.2 + 0.08 * max(map(len, tokens), default=0)  # inches, upright
+    height = names + sum(heights) + 0.35 * len(maps)
+    figure = Figure(figsize=(width, height))
+    top = height
+    for one, high in zip(maps, heights, strict=True):
+        top -= 0.35 + high
+        place = (0.5 / width, top / height, inside / width, high / height)
+        axes, bar = (figure.add_axes(at) for at in (place, _bar_beside(place)))
         most = max(1.0, float(np.abs(one.values).max(initial=0)))
         range_of = {"vmin": 0, "vmax": 1} if one.share else {"vmin": -most, "vmax": most}
         colours = "Greys" if one.share else "PuOr_r"
         image = axes.imshow(one.values, cmap=colours, aspect="auto", **range_of)
-        bar = figure.colorbar(image, ax=axes, pad=0.01, fraction=0.04)
-        bar.ax.tick_params(labelsize=6)
+        figure.colorbar(
+            image, cax=bar, ticks=[range_of["vmin"], range_of["vmax"]], format="{x:.2g}"
+        )
+        bar.tick_params(labelsize=6)
         axes.set_title(one.title, loc="left", fontsize=9)
         axes.set_yticks(range(len(one.rows)), one.rows, fontsize=6)
-        axes.set_xticks(range(len(tokens)), [""] * len(tokens))
-    all_axes[-1].set_xticklabels(tokens, rotation=90, fontsize=8)
+        axes.set_xticks([])
+    axes.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=8, parse_math=False)
     save_figure(figure, path)
+
+
+def _bar_beside(place: _Place) -> _Place:
+    """Where the scale of colours of a map stands: left, bottom, width, height."""
+    left, bottom, width, height = place
+    return left + 1.02 * width, bottom, 0.02 * width, height
 
 
 def timeline(

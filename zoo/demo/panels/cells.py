@@ -18,6 +18,7 @@ _MODEL = "model "  # before the name of a model, in the value of a choice
 _UNITS, _WIDTH, _SEED = 24, 32, 1  # of a cell that is not trained, and of the vectors it reads
 _SHOWN = 16  # units
 _MOST_CHARACTERS, _MOST_STEPS = 2_000, 60
+_LONGEST = 16  # characters of a token that are shown
 _NO_GATES = ("candidate", "activation")  # of those blocks that cells call their gates
 _SENTENCE = "The film, which my friends had warned me about, was not bad at all."
 
@@ -117,7 +118,7 @@ def _shown(read: _Read) -> str:
     """The picture of a cell at work, and the means of what it shows."""
     from zoo.memory.gates import trace
 
-    tokens, cell = read.tokens[:_MOST_STEPS], read.cell
+    tokens, cell = [_short(token) for token in read.tokens[:_MOST_STEPS]], read.cell
     found = trace(cell, read.steps[:_MOST_STEPS])
     gates = {f"{name} gate": v for name, v in found.gates.items() if name not in _NO_GATES}
     values = gates | {n: v for n, v in found.gates.items() if n == "candidate"}
@@ -145,3 +146,7 @@ def _shown(read: _Read) -> str:
             + (f" Of the text, the first {len(tokens)} steps; {left:,} follow." if left > 0 else "")
         ),
     )
+
+
+def _short(token: str) -> str:
+    return token if len(token) <= _LONGEST else f"{token[: _LONGEST - 1]}…"
