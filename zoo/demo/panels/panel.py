@@ -93,9 +93,12 @@ class Panel:
         self.answers(button, self.predict, [self.model, given], [shown])
 
     def predict(self, model: str, given: Any) -> str:
-        """The prediction for one input, as its task shows it and as JSON."""
+        """The prediction for one input as JSON; a text is never taken for the name of a file."""
+        given = given if self.task.rows.whole else require_text(given)
+        if not given:
+            raise UserError("there is no file: choose one")
         with self.models.alone(model) as predictor:
-            (found,) = self.task.predict(predictor, [*self.task.expand([given])], None)
+            (found,) = self.task.predict(predictor, [given], None)
         found = found if isinstance(found, dict) else {"prediction": found}
         text = json.dumps(found, ensure_ascii=False, indent=2, default=str)
         return marks.box(marks.html.escape(text), text=True)
