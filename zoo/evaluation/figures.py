@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -45,7 +45,9 @@ class Panel(NamedTuple):
     limits: tuple[float, float] | None = None
 
 
-def save_figure(figure: Figure, path: str | Path, dots_per_inch: int = _DOTS_PER_INCH) -> None:
+def save_figure(
+    figure: Figure, path: str | Path | BinaryIO, dots_per_inch: int = _DOTS_PER_INCH
+) -> None:
     """Writes a PNG file; of letters that the font does not have, nothing is said."""
     with warnings.catch_warnings(action="ignore", category=UserWarning):
         figure.savefig(path, format="png", dpi=dots_per_inch)
@@ -185,7 +187,7 @@ def reliability(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
 
 
 def alignment(
-    source: Sequence[str], target: Sequence[str], weights: np.ndarray, path: str | Path
+    source: Sequence[str], target: Sequence[str], weights: np.ndarray, path: str | Path | BinaryIO
 ) -> None:
     """Draws the weights of attention, (target tokens, source tokens): 0 is white, 1 is black."""
     width, height = (

@@ -12,6 +12,9 @@ _PANELS = {
     "text_classifier": "sentiment:TextClassifierPanel",
     "entity_tagger": "entities:EntityPanel",
     "language_model": "language_model:LanguageModelPanel",
+    "music_model": "music:MusicPanel",
+    "translator": "translation:TranslatorPanel",
+    "speech_recognizer": "speech:SpeechPanel",
 }
 
 
