@@ -19,6 +19,7 @@ STYLE = """
 .marks mark small { font: bold .7em sans-serif; margin-left: .3em; color: #1b1f24; }
 .marks img { max-width: 100%; height: auto; display: block; }
 .marks audio { width: 100%; }
+.marks a { color: #1d4e74; text-decoration: underline; margin-right: 1em; }
 .marks table { border-collapse: collapse; width: 100%; border: 0 !important; }
 .marks tr { border: 0 !important; }
 .marks th, .marks td { text-align: left; padding: .15em .8em .15em 0 !important; color: #1b1f24;
@@ -115,6 +116,13 @@ def sound(wav: bytes, words: str) -> str:
     data = base64.b64encode(wav).decode()
     source = f"data:audio/wav;base64,{data}"
     return f'<audio controls aria-label="{html.escape(words)}" src="{source}"></audio>'
+
+
+def download(content: bytes, name: str, kind: str) -> str:
+    """A link that saves a file of this name and MIME type; the page holds its content."""
+    data = base64.b64encode(content).decode()
+    name = html.escape(name)
+    return f'<a download="{name}" href="data:{kind};base64,{data}">Download {name}</a>'
 
 
 def _shown(cell: Any) -> str:

@@ -10,6 +10,8 @@ from zoo.errors import UserError
 from zoo.music.notes import KEYS, SILENCE, parse_pitch, pitch_name
 from zoo.music.score import Score
 
+LOWEST, HIGHEST = 60, 81  # of a drawn melody: what sopranos sing
+
 _LENGTH = re.compile(r"\d{1,3}(\.\d{1,4}|/[1-9]\d?)?")
 _STEPS_OF_SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
 
@@ -56,7 +58,7 @@ def scale(key: str | None) -> tuple[int, ...]:
 
 
 def traced_melody(
-    ink: np.ndarray, quarters: int, key: str | None, lowest: int = 60, highest: int = 81
+    ink: np.ndarray, quarters: int, key: str | None, lowest: int = LOWEST, highest: int = HIGHEST
 ) -> str:
     """The melody of a drawn line, as `parse_melody` reads it; "" if nothing is drawn.
 

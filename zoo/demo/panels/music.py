@@ -6,22 +6,20 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-from gradio.processing_utils import save_bytes_to_cache
-from gradio.utils import get_upload_folder
 
 from zoo import music
 from zoo.application.sampling import SamplingOptions
 from zoo.demo import marks
-from zoo.demo.panels.panel import Panel, guarded, require_text
+from zoo.demo.panels.panel import Panel, guarded, parse_seed, require_text, seed_input
 from zoo.errors import UserError
-from zoo.music.melodies import parse_melody, traced_melody
+from zoo.music.melodies import HIGHEST, LOWEST, parse_melody, traced_melody
 
 _ANY = "any"
 _MOST_TEXT = 1_000  # characters of notes
 _MOST_BARS = 16
-_DRAWN_QUARTERS = 16  # notes across the drawing
+_DRAWN_BARS = 4
 _CANVAS = 640, 240
-_INK = 200  # of 255; what is darker is drawn
+_INK, _GREY = 160, 215  # of 255: what is darker is drawn; lines of the paper
 _CANDIDATES = 16  # harmonies, of which the one that the melody suits best is kept
 _MELODY = "C5 D5 E5 F5 | G5:2 E5:2 | F5 E5 D5 C5 | D5:2 C5:2"
 
@@ -36,14 +34,7 @@ class MusicPanel(Panel):
             key = gr.Dropdown(keys, value="C major", label="Key", min_width=120)
             tempo = gr.Slider(40, 200, 90, step=1, label="Quarter notes a minute")
             temperature = gr.Slider(0.1, 2.0, 1.0, step=0.05, label="Temperature")
-            seed = gr.Number(
-                value=None,
-                precision=0,
-                minimum=0,
-                maximum=2**32 - 1,
-                label="Seed (empty: a new one)",
-                min_width=120,
-            )
+            seed = seed_input()
         how = [key, tempo, temperature, seed]
         with gr.Tab("Compose"):
             beginning = self.text_input(
@@ -54,14 +45,15 @@ class MusicPanel(Panel):
             bars = gr.Slider(1, _MOST_BARS, 8, step=1, label="Most bars")
             compose = gr.Button("Compose", variant="primary")
             asked = [self.model, beginning, bars, *how]
-            self.answers(compose, self.compose, asked, self._shown(), "compose")
+            self.answers(compose, self.compose, asked, [gr.HTML()], "compose")
         with gr.Tab("Harmonise"):
             gr.Markdown(
                 "Draw the soprano: time from left to right, four bars, a note a quarter; pitch "
-                "from bottom to top, C4 to A5. The line snaps to the scale of the key, or to "
-                "semitones where that is any. Or write its notes below."
+                "from bottom to top, with grey lines at C4 and C5. The line snaps to the scale of "
+                "the key, or to semitones where that is any. Or write the notes below."
             )
             drawing = gr.Sketchpad(
+                value=_paper(),
                 label="Drawn melody",
                 image_mode="L",
                 brush=gr.Brush(8, colors=["#14213d"], color_mode="fixed"),
@@ -80,25 +72,20 @@ class MusicPanel(Panel):
             )
             misread = gr.HTML()
             read = guarded(self.read, 1)
-            drawing.change(read, [drawing, key], [misread, melody], api_visibility="private")
+            drawing.input(read, [drawing, key], [misread, melody], api_visibility="private")
             harmonise = gr.Button("Harmonise", variant="primary")
             asked = [self.model, melody, *how]
-            self.answers(harmonise, self.harmonise, asked, self._shown(), "harmonise")
+            self.answers(harmonise, self.harmonise, asked, [gr.HTML()], "harmonise")
 
     def _beginnings(self) -> Sequence[str]:
         return ("C5", *self.task.examples_for(self.models.metrics(self._first())))
-
-    @staticmethod
-    def _shown() -> list[Any]:
-        files = gr.File(label="To download", file_count="multiple", interactive=False, height=110)
-        return [gr.HTML(), files]
 
     def read(self, drawing: dict[str, Any] | None, key: str) -> Any:
         """The notes of a drawn melody, for the text box; that stays if nothing is drawn."""
         image = (drawing or {}).get("composite")
         if image is None:
             return gr.skip()
-        return traced_melody(np.asarray(image) < _INK, _DRAWN_QUARTERS, _key(key)) or gr.skip()
+        return traced_melody(np.asarray(image) < _INK, 4 * _DRAWN_BARS, _key(key)) or gr.skip()
 
     def compose(
         self,
@@ -108,9 +95,9 @@ class MusicPanel(Panel):
         key: str,
         tempo: float,
         temperature: float,
-        seed: float | None,
-    ) -> tuple[str, list[str]]:
-        """A piece from its first notes: HTML, and the paths of its files."""
+        seed: str | None,
+    ) -> str:
+        """A piece from its first notes, as HTML."""
         if beginning:
             beginning = require_text(beginning, "beginning", _MOST_TEXT).strip()
         predictor = self.models.load(model)
@@ -126,9 +113,9 @@ class MusicPanel(Panel):
         key: str,
         tempo: float,
         temperature: float,
-        seed: float | None,
-    ) -> tuple[str, list[str]]:
-        """The best of some harmonies of a melody: HTML, and the paths of its files."""
+        seed: str | None,
+    ) -> str:
+        """The best of some harmonies of a melody, as HTML."""
         text = require_text(melody, "melody", _MOST_TEXT)
         predictor = self.models.load(model)
         soprano = parse_melody(text, predictor.encoder.steps_per_quarter)
@@ -147,35 +134,44 @@ def _key(name: str) -> str | None:
     return None if name == _ANY else music.parse_key(name)
 
 
-def _settings(temperature: float, seed: float | None) -> dict[str, Any]:
-    return SamplingOptions(temperature, seed=None if seed is None else int(seed)).settings()
+def _settings(temperature: float, seed: str | None) -> dict[str, Any]:
+    return SamplingOptions(temperature, seed=parse_seed(seed)).settings()
 
 
-def _answer(piece: dict[str, Any], tempo: float, seed: int) -> tuple[str, list[str]]:
-    """What is shown of a piece, and its files, which Gradio deletes with its other ones."""
+def _answer(piece: dict[str, Any], tempo: float, seed: int) -> str:
+    """A piece to see, to hear and to take along."""
     score = piece["score"]
     if not len(score):
         raise UserError("the piece ended before its first chord: ask again, with another seed")
-    contents = {}
-    for name, write in (("piece.mid", music.midi.write), ("piece.musicxml", music.musicxml.write)):
-        file = io.BytesIO()
-        write(score, file, tempo)
-        contents[name] = file.getvalue()
-    roll, sound = io.BytesIO(), io.BytesIO()
-    music.piano_roll.draw(score, roll)
+    midi, musicxml, sound, roll = (io.BytesIO() for _ in range(4))
+    music.midi.write(score, midi, tempo)
+    music.musicxml.write(score, musicxml, tempo)
     music.audio.write_wav(score, sound, tempo)
+    music.piano_roll.draw(score, roll)
     first, last = (music.chord_name(score.pitches[i], score.key) for i in (0, -1))
     words = (
         f"Piano roll of {len(score.bars())} bars in {score.voices} voices"
         f"{f', in {score.key}' if score.key else ''}, from {first} to {last}"
     )
-    told = (
+    return marks.box(
+        marks.picture(roll.getvalue(), words),
+        marks.sound(sound.getvalue(), "The piece"),
+        marks.download(midi.getvalue(), "piece.mid", "audio/midi"),
+        marks.download(
+            musicxml.getvalue(), "piece.musicxml", "application/vnd.recordare.musicxml+xml"
+        ),
+    ) + marks.note(
         f"Seed {seed}. The model's log P of the piece is {piece['log_probability']:.1f} nats, "
         f"{piece['log_probability'] / len(score):.2f} a step."
     )
-    cache = get_upload_folder()
-    return (
-        marks.box(marks.picture(roll.getvalue(), words), marks.sound(sound.getvalue(), "The piece"))
-        + marks.note(told),
-        [save_bytes_to_cache(content, name, cache) for name, content in contents.items()],
-    )
+
+
+def _paper() -> np.ndarray:
+    """What is drawn on: (height, width) uint8, white, with grey lines for bars, C4 and C5."""
+    width, height = _CANVAS
+    paper = np.full((height, width), 255, "uint8")
+    paper[:, width // _DRAWN_BARS :: width // _DRAWN_BARS] = _GREY
+    rows = HIGHEST - LOWEST + 1
+    for pitch in range(LOWEST, HIGHEST + 1, 12):
+        paper[round(height * (1 - (pitch - LOWEST + 0.5) / rows))] = _GREY
+    return paper

@@ -26,6 +26,7 @@ class SpeechPanel(Panel):
         recording = gr.Audio(
             sources=["microphone", "upload"],
             type="filepath",
+            buttons=[],  # none that shares it elsewhere
             label=f"Recording, at most {_LONGEST} seconds",
         )
         button = gr.Button("Transcribe", variant="primary")
