@@ -202,7 +202,7 @@ def test_a_recording_is_text_words_and_picture(panels, recording):
     said = " ".join(text_of(page).split())
     assert " ".join(answer["text"].split()) in said
     for word in answer["words"]:
-        assert f"{word['word']} {word['start']:.2f} {word['end']:.2f}" in said
+        assert f"{word['word']} {word['start']:.2f}-{word['end']:.2f}" in said
     assert f"The best {len(answer['hypotheses'])}" in said
     found, words = contents(page)
     assert found["image/png"].startswith(b"\x89PNG")

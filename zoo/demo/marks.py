@@ -19,7 +19,11 @@ STYLE = """
 .marks mark small { font: bold .7em sans-serif; margin-left: .3em; color: #1b1f24; }
 .marks img { max-width: 100%; height: auto; display: block; }
 .marks audio { width: 100%; }
-.marks a { color: #1d4e74; text-decoration: underline; margin-right: 1em; }
+.marks a { color: #1d4e74; text-decoration: underline; margin-right: 1em;
+  white-space: nowrap; }
+.marks .wide { overflow-x: auto; }
+.marks .wide img { max-width: none; }
+.marks th { overflow-wrap: normal; }
 .marks table { border-collapse: collapse; width: 100%; border: 0 !important; }
 .marks tr { border: 0 !important; }
 .marks th, .marks td { text-align: left; padding: .15em .8em .15em 0 !important; color: #1b1f24;
@@ -101,14 +105,17 @@ def _tint(strength: float) -> str:
     return "rgb({}, {}, {})".format(*mixed)
 
 
-def picture(drawn: Figure | bytes, words: str) -> str:
-    """A figure, or a PNG, and what it shows in words."""
+def picture(drawn: Figure | bytes, words: str, wide: bool = False) -> str:
+    """A figure, or a PNG, and what it shows in words; a `wide` one is scrolled, not shrunk."""
     if isinstance(drawn, Figure):
         file = io.BytesIO()
         drawn.savefig(file, format="png", dpi=100)
         drawn = file.getvalue()
     data = base64.b64encode(drawn).decode()
-    return f'<img alt="{html.escape(words)}" src="data:image/png;base64,{data}">'
+    image = f'<img alt="{html.escape(words)}" src="data:image/png;base64,{data}">'
+    if wide:
+        return f'<div class="wide" tabindex="0" role="region" aria-label="Picture">{image}</div>'
+    return image
 
 
 def sound(wav: bytes, words: str) -> str:

@@ -42,8 +42,12 @@ class SpeechPanel(Panel):
         if np.abs(waveform).max() < _QUIET:
             raise UserError("the recording is silent: look whether the microphone is on")
         (answer,) = predictor.predict([waveform], n_best=_N_BEST)
-        words = [(w["word"], f"{w['start']:.2f}", f"{w['end']:.2f}") for w in answer["words"]]
+        words = [
+            f"<mark>{marks.html.escape(w['word'])}<small>{w['start']:.2f}-{w['end']:.2f}</small></mark>"
+            for w in answer["words"]
+        ]
         others = [(h["text"], math.exp(min(h["log_probability"], 0))) for h in answer["hypotheses"]]
+        table = marks.table(others, ("text", "probability"), f"The best {len(others)}")
         unlike = (
             ""
             if answer["familiar"]
@@ -60,10 +64,8 @@ class SpeechPanel(Panel):
                 f"{answer['seconds']:.1f} seconds."
             )
             + unlike
-            + marks.box(
-                marks.table(words, ("word", "from second", "to second"), "When each word is said")
-            )
-            + marks.box(marks.table(others, ("text", "probability"), f"The best {len(others)}"))
+            + marks.box("<p><b>When each word is said</b>, in seconds:</p>", " ".join(words))
+            + (marks.box(table) if len(others) > 1 else "")
             + _path(predictor, waveform, answer)
         )
 
@@ -78,5 +80,7 @@ def _path(predictor: Any, waveform: np.ndarray, answer: dict[str, Any]) -> str:
     return marks.box(
         "<p><b>What CTC hears</b>: the waveform, the mel spectrum, and the probability of each "
         "letter; of a long recording the first half minute.</p>",
-        marks.picture(file.getvalue(), f"Waveform, spectrum and letters over time: {spoken}"),
+        marks.picture(
+            file.getvalue(), f"Waveform, spectrum and letters over time: {spoken}", wide=True
+        ),
     )

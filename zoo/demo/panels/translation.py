@@ -89,5 +89,7 @@ def _attention(predictor: Any, text: str, translation: str) -> str:
     return marks.box(
         "<p><b>Where the decoder looks as it writes each token</b>: rows are written, columns "
         "read, black is all of its attention.</p>",
-        marks.picture(file.getvalue(), f"Attention of each token that is written: {strongest}"),
+        marks.picture(
+            file.getvalue(), f"Attention of each token that is written: {strongest}", wide=True
+        ),
     )
