@@ -61,7 +61,7 @@ def panels():
 def contents(page):
     """What an answer holds, by MIME type, and the texts for who does not see it."""
     data = re.findall(r'(?:src|href)="data:([^;]*);base64,([^"]*)"', page)
-    words = re.findall(r'(?:alt|aria-label)="([^"]*)"', page)
+    words = re.findall(r'<(?:img alt|audio controls aria-label)="([^"]*)"', page)
     return {kind: base64.b64decode(content) for kind, content in data}, words
 
 

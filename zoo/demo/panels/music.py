@@ -1,6 +1,7 @@
 """Chorales from their first notes, or around a melody that is written or drawn."""
 
 import io
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ _DRAWN_BARS = 4
 _CANVAS = 480, 240
 _INK, _GREY = 160, 215  # of 255: what is darker is drawn; lines of the paper
 _CANDIDATES = 16  # harmonies, of which the one that the melody suits best is kept
+_ENGRAVING = threading.Lock()  # music21 loads lazily, which two threads must not do at once
 _MELODY = "C5 D5 E5 F5 | G5:2 E5:2 | F5 E5 D5 C5 | D5:2 C5:2"
 
 
@@ -145,7 +147,8 @@ def _answer(piece: dict[str, Any], tempo: float, seed: int) -> str:
         raise UserError("the piece ended before its first chord: ask again, with another seed")
     midi, musicxml, sound, roll = (io.BytesIO() for _ in range(4))
     music.midi.write(score, midi, tempo)
-    music.musicxml.write(score, musicxml, tempo)
+    with _ENGRAVING:
+        music.musicxml.write(score, musicxml, tempo)
     music.audio.write_wav(score, sound, tempo)
     music.piano_roll.draw(score, roll)
     first, last = (music.chord_name(score.pitches[i], score.key) for i in (0, -1))
