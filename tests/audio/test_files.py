@@ -114,7 +114,7 @@ PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:9/a.
         (FLAC[: len(FLAC) // 2], "damaged"),
         (encoded(NOT_A_NUMBER, codec="pcm_f32le"), "not a number"),
         (wav(0), "no samples"),
-        (wav(3_601, rate=1), "longer than 60 minutes"),
+        (wav(3_601, rate=1), "longer than 3,600 seconds"),
     ],
 )
 def test_no_recording(tmp_path, content, message):

@@ -46,11 +46,14 @@ def read(path: str | Path, rate: int = RATE) -> np.ndarray:
         return _waveform(file, str(path), rate)
 
 
-def decode(content: bytes, name: str, rate: int = RATE) -> np.ndarray:
-    """Reads the content of a file: see `read`. `name` is that of the file, for errors."""
+def decode(content: bytes, name: str, rate: int = RATE, longest: float = LONGEST) -> np.ndarray:
+    """Reads the content of a file: see `read`.
+
+    `name` is that of the file, for errors; `longest` are the most seconds that it may last.
+    """
     if not content:
         raise UserError(f"{name}: the file is empty")
-    return _waveform(io.BytesIO(content), name, rate)
+    return _waveform(io.BytesIO(content), name, rate, longest)
 
 
 def write(waveform: np.ndarray, path: str | Path, rate: int = RATE) -> None:
@@ -66,14 +69,14 @@ def write(waveform: np.ndarray, path: str | Path, rate: int = RATE) -> None:
     if waveform.ndim != 1 or not np.isfinite(waveform).all():
         raise ValueError("`waveform` must be (samples,), of finite numbers.")
     samples = np.clip(np.round(waveform * SCALE), -SCALE, SCALE - 1).astype("<i2")
-    with writing(path), open(path, "wb") as opened, wave.open(opened) as file:
+    with writing(path) as opened, wave.open(opened, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(samples.itemsize)
         file.setframerate(rate)
         file.writeframes(samples.tobytes())
 
 
-def _waveform(file: BinaryIO, name: str, rate: int) -> np.ndarray:
+def _waveform(file: BinaryIO, name: str, rate: int, longest: float = LONGEST) -> np.ndarray:
     if rate <= 0:
         raise ValueError(f"`rate` must be positive. Received: {rate!r}")
     _check_whole(file, name)
@@ -82,13 +85,13 @@ def _waveform(file: BinaryIO, name: str, rate: int) -> np.ndarray:
         seconds = 0.0
         if stream.duration and container.format.name not in _WITHOUT_LENGTH:
             seconds = float(stream.duration * stream.time_base)
-        for piece in _resampled(container, stream, rate) if seconds <= LONGEST else ():
+        for piece in _resampled(container, stream, rate) if seconds <= longest else ():
             pieces.append(piece)
             samples += len(piece)
-            if samples > LONGEST * rate:
+            if samples > longest * rate:
                 break
-    if max(seconds, samples / rate) > LONGEST:
-        raise UserError(f"{name}: lasts longer than {LONGEST // 60} minutes: cut it into parts")
+    if max(seconds, samples / rate) > longest:
+        raise UserError(f"{name}: lasts longer than {longest:,} seconds: cut it into parts")
     part, least = _LOST
     if samples / rate < seconds * (1 - part) - least:
         ends = f"it ends after {samples / rate:.1f} of {seconds:.1f} seconds"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -22,7 +22,7 @@ def transcription(
     seconds_per_step: float,
     symbols: Sequence[str],
     words: Sequence[Mapping[str, Any]],
-    path: str | Path,
+    path: str | Path | BinaryIO,
 ) -> None:
     """Draws the waveform, its mel spectrum, and the probability of each symbol over time, as PNG.
 
@@ -33,7 +33,7 @@ def transcription(
         seconds_per_step: from one step to the next.
         symbols: how each is written.
         words: dicts of `word`, `start` and `end` in seconds, written above the waveform.
-        path: of the file.
+        path: of the file, or one that is open.
     """
     seconds = min(len(waveform) / rate, _MOST_SECONDS)
     waveform = waveform[: int(seconds * rate)]

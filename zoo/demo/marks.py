@@ -21,6 +21,11 @@ STYLE = """
 .marks .wide { overflow-x: auto; }
 .marks .wide img { min-width: 46em; }
 .marks audio { width: 100%; }
+.marks a { color: #1d4e74; text-decoration: underline; margin-right: 1em;
+  white-space: nowrap; }
+.marks .wide { overflow-x: auto; }
+.marks .wide img { max-width: none; }
+.marks th { overflow-wrap: normal; }
 .marks table { border-collapse: collapse; width: 100%; border: 0 !important; }
 .marks tr { border: 0 !important; }
 .marks th, .marks td { text-align: left; padding: .15em .8em .15em 0 !important; color: #1b1f24;
@@ -102,14 +107,17 @@ def _tint(strength: float) -> str:
     return "rgb({}, {}, {})".format(*mixed)
 
 
-def picture(drawn: Figure | bytes, words: str) -> str:
-    """A figure, or a PNG, and what it shows in words."""
+def picture(drawn: Figure | bytes, words: str, wide: bool = False) -> str:
+    """A figure, or a PNG, and what it shows in words; a `wide` one is scrolled, not shrunk."""
     if isinstance(drawn, Figure):
         file = io.BytesIO()
         drawn.savefig(file, format="png", dpi=100)
         drawn = file.getvalue()
     data = base64.b64encode(drawn).decode()
-    return f'<img alt="{html.escape(words)}" src="data:image/png;base64,{data}">'
+    image = f'<img alt="{html.escape(words)}" src="data:image/png;base64,{data}">'
+    if wide:
+        return f'<div class="wide" tabindex="0" role="region" aria-label="Picture">{image}</div>'
+    return image
 
 
 def drawing(draw: Callable[[BinaryIO], None], words: str, wide: bool = False) -> str:
@@ -130,6 +138,13 @@ def sound(wav: bytes, words: str) -> str:
     data = base64.b64encode(wav).decode()
     source = f"data:audio/wav;base64,{data}"
     return f'<audio controls aria-label="{html.escape(words)}" src="{source}"></audio>'
+
+
+def download(content: bytes, name: str, kind: str) -> str:
+    """A link that saves a file of this name and MIME type; the page holds its content."""
+    data = base64.b64encode(content).decode()
+    name = html.escape(name)
+    return f'<a download="{name}" href="data:{kind};base64,{data}">Download {name}</a>'
 
 
 def _shown(cell: Any) -> str:

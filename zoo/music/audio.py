@@ -2,6 +2,7 @@
 
 import wave
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -17,7 +18,7 @@ _DECAY = 0.4  # a second: what a held note loses, as e to this power
 _LOUDEST = 0.9  # of what 16 bits hold
 
 
-def write_wav(score: Score, path: str | Path, tempo: float = 100) -> None:
+def write_wav(score: Score, path: str | Path | BinaryIO, tempo: float = 100) -> None:
     """Writes a score as sound, by convention .wav: 16 bits, one channel, 22,050 samples a second.
 
     The tempo is in quarter notes a minute.
@@ -26,7 +27,7 @@ def write_wav(score: Score, path: str | Path, tempo: float = 100) -> None:
         UserError: the tempo cannot be played (`check_tempo`), or the file cannot be written.
     """
     samples = np.round(synthesised(score, tempo) * np.iinfo(np.int16).max).astype("<i2")
-    with writing(path), open(path, "wb") as opened, wave.open(opened) as file:
+    with writing(path) as opened, wave.open(opened, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(samples.itemsize)
         file.setframerate(SAMPLE_RATE)

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
+from typing import BinaryIO
 
 from zoo.errors import UserError
 
@@ -39,9 +40,16 @@ def unpack(content: bytes, name: str | Path) -> bytes:
 
 
 @contextlib.contextmanager
-def writing(path: str | Path) -> Iterator[None]:
-    """Says in one line, by a UserError, why a file could not be written."""
+def writing(path: str | Path | BinaryIO) -> Iterator[BinaryIO]:
+    """A file to write bytes to: of a path a new one, or one that is open, and stays so.
+
+    A UserError says in one line why it could not be written.
+    """
     try:
-        yield
+        if isinstance(path, str | Path):
+            with open(path, "wb") as file:
+                yield file
+        else:
+            yield path
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error

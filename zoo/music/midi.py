@@ -5,7 +5,7 @@ import struct
 from collections import defaultdict
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import mido
 import numpy as np
@@ -59,7 +59,7 @@ def read(path: str | Path, steps_per_quarter: int = 4) -> Score:
     return Score(pitches, onsets, steps_per_quarter, positions, key, name, reduced=reduced)
 
 
-def write(score: Score, path: str | Path, tempo: float = 100) -> None:
+def write(score: Score, path: str | Path | BinaryIO, tempo: float = 100) -> None:
     """Writes a score as a MIDI file of type 1, one track and channel a voice.
 
     Four voices are named soprano, alto, tenor and bass; the tempo is in quarter notes a minute.
@@ -72,8 +72,8 @@ def write(score: Score, path: str | Path, tempo: float = 100) -> None:
     file.tracks.append(_conductor(score, tempo))
     for voice in range(score.voices):
         file.tracks.append(_track(score, voice))
-    with writing(path):
-        file.save(path)
+    with writing(path) as opened:
+        file.save(file=opened)
 
 
 def _parsed(path: str | Path, content: bytes) -> mido.MidiFile:

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from xml.etree import ElementTree
 
 import lazy_loader
@@ -57,7 +57,7 @@ def parse(content: bytes, name: str, steps_per_quarter: int = 4) -> Score:
     return Score(pitches, onsets, steps_per_quarter, positions, key, stem, reduced=reduced)
 
 
-def write(score: Score, path: str | Path, tempo: float = 100) -> None:
+def write(score: Score, path: str | Path | BinaryIO, tempo: float = 100) -> None:
     """Writes a score as MusicXML that notation programs show: bars, ties, key, clefs, tempo.
 
     Four voices are named soprano, alto, tenor and bass; the tempo is in quarter notes a minute. The
@@ -76,11 +76,11 @@ def write(score: Score, path: str | Path, tempo: float = 100) -> None:
         document.insert(0, _part(score, voice, tempo if voice == 0 else None))
     with warnings.catch_warnings(action="ignore"):
         content = music21.musicxml.m21ToXml.GeneralObjectExporter(document).parse()
-    with writing(path):
-        if Path(path).suffix.lower() != ".mxl":
-            Path(path).write_bytes(content)
+    with writing(path) as file:
+        if not (isinstance(path, str | Path) and Path(path).suffix.lower() == ".mxl"):
+            file.write(content)
             return
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(_CONTAINER, _WHERE)
             archive.writestr("score.musicxml", content)
 

@@ -1,6 +1,7 @@
 """Scores as pictures, drawn without a display."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -17,7 +18,7 @@ _MOST_BEATS = 64  # more would be too small to see
 _GAP = 0.08  # beats between a note and the next one
 
 
-def draw(score: Score, path: str | Path) -> None:
+def draw(score: Score, path: str | Path | BinaryIO) -> None:
     """Draws the notes over time, a colour for each voice and a line for each bar.
 
     The score has four voices at most; of a long one the first 64 quarter notes are drawn. The file
@@ -50,5 +51,5 @@ def draw(score: Score, path: str | Path) -> None:
     names = VOICE_NAMES if named else [f"Voice {voice + 1}" for voice in range(score.voices)]
     patches = [Patch(color=_COLOURS[voice], label=name) for voice, name in enumerate(names)]
     figure.legend(handles=patches, loc="outside right upper", frameon=False, fontsize=8)
-    with writing(path):
-        figure.savefig(Path(path), dpi=_DOTS_PER_INCH, format="png")
+    with writing(path) as file:
+        figure.savefig(file, dpi=_DOTS_PER_INCH, format="png")

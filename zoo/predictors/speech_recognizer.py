@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeAlias
 
 import keras
 import numpy as np
@@ -302,8 +302,11 @@ class SpeechRecognizer(Predictor):
             start = end + 1
         return words
 
-    def draw(self, recording: Any, path: str | Path) -> None:
-        """Draws a recording, a path or a waveform, and the probabilities of letters, as PNG."""
+    def draw(self, recording: Any, path: str | Path | BinaryIO) -> None:
+        """Draws a recording, a path or a waveform, and the probabilities of letters, as PNG.
+
+        Of a long one the first half minute; a UserError if the model is none of CTC.
+        """
         (waveform,) = waveforms_of([recording], self.features.rate)
         start = parts(waveform, self.features.rate)[0][1]
         if not isinstance(self.head, CTCHead):

@@ -153,7 +153,7 @@ def write(frames: np.ndarray, path: str | Path, rate: float = 15) -> None:
         raise ValueError(f"`frames` must not be empty. Received: {frames.shape}")
     if path.suffix.lower() not in _CODECS:
         raise UserError(f"{path}: the name must end in {', '.join(_CODECS)}")
-    with writing(path), open(path, "wb") as file:
+    with writing(path) as file:
         file.write(_encoded(frames, path.suffix.lower(), Fraction(rate).limit_denominator(1001)))
 
 

@@ -15,6 +15,9 @@ _PANELS = {
     "dna_classifier": "dna:DnaClassifierPanel",
     "video_classifier": "video:VideoClassifierPanel",
     "memory": "memory:MemoryPanel",
+    "music_model": "music:MusicPanel",
+    "translator": "translation:TranslatorPanel",
+    "speech_recognizer": "speech:SpeechPanel",
 }
 _MORE = ("cells:CellsPanel",)  # of no task's
 

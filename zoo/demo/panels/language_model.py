@@ -8,7 +8,7 @@ import gradio as gr
 
 from zoo.application.sampling import SamplingOptions
 from zoo.demo import marks
-from zoo.demo.panels.panel import Panel, require_text
+from zoo.demo.panels.panel import Panel, parse_seed, require_text, seed_input
 
 _BITS = 8  # of surprise, from which on the colour is the strongest
 _MOST_SCORED = 4_000  # characters
@@ -24,13 +24,7 @@ class LanguageModelPanel(Panel):
             with gr.Row():
                 temperature = gr.Slider(0.1, 2.0, 0.8, step=0.05, label="Temperature")
                 length = gr.Slider(50, 2_000, 500, step=50, label="Most tokens")
-                seed = gr.Number(
-                    value=None,
-                    precision=0,
-                    minimum=0,
-                    maximum=2**32 - 1,
-                    label="Seed (empty: a new one)",
-                )
+                seed = seed_input()
             with gr.Row():
                 write = gr.Button("Write", variant="primary")
                 stop = gr.Button("Stop")
@@ -50,10 +44,10 @@ class LanguageModelPanel(Panel):
             self.answers(read, self.read, [self.model, text], [coloured], "read")
 
     def write(
-        self, model: str, prompt: str, temperature: float, length: float, seed: float | None
+        self, model: str, prompt: str, temperature: float, length: float, seed: str | None
     ) -> Iterator[str]:
         """A text that the model writes, longer each time."""
-        chosen = SamplingOptions(temperature=temperature, seed=None if seed is None else int(seed))
+        chosen = SamplingOptions(temperature=temperature, seed=parse_seed(seed))
         settings: dict[str, Any] = chosen.settings()
         text = ""
         for piece in self.models.load(model).stream(prompt or "", length=int(length), **settings):

@@ -179,6 +179,21 @@ def guarded(function: Callable[..., Any], outputs: int) -> Callable[..., Any]:
     return once
 
 
+def seed_input() -> gr.Textbox:
+    """Where a seed is given, to be read by `parse_seed`: a `gr.Number` cannot be left empty."""
+    return gr.Textbox(label="Seed (empty: a new one)", max_lines=1, min_width=120)
+
+
+def parse_seed(text: str | None) -> int | None:
+    """The seed that somebody gave, None for none; a UserError if it is no seed."""
+    text = (text or "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) < 2**32):
+        raise UserError(f"'{text[:50]}' is no seed: give a number from 0 to {2**32 - 1:,}, or none")
+    return int(text)
+
+
 def require_text(text: str | None, what: str = "text", most: int = MOST_CHARACTERS) -> str:
     """A text that is not empty, and short enough for a page; else a UserError."""
     if not (text or "").strip():
