@@ -24,7 +24,7 @@ class SpeechPanel(Panel):
     def body(self) -> None:
         """The input and the answer."""
         recording = gr.Audio(
-            sources=["microphone", "upload"],
+            sources=["upload", "microphone"],
             type="filepath",
             buttons=[],  # none that shares it elsewhere
             label=f"Recording, at most {_LONGEST} seconds",
