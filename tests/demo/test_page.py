@@ -187,7 +187,7 @@ def test_music_is_composed_and_harmonised(visit):
     assert Path(downloaded.value.path()).read_bytes().startswith(b"MThd")
     visitor.keep("demo_music")
     visitor.open("Harmonise")
-    visitor.draw([(0.1, 0.7), (0.4, 0.3), (0.9, 0.6)])
+    visitor.draw([(0.25, 0.7), (0.5, 0.3), (0.75, 0.6)])
     visitor.page.wait_for_function(
         "before => [...document.querySelectorAll('textarea')].every(e => e.value != before)",
         arg=visitor.page.get_by_label("Melody", exact=False).first.input_value(),
