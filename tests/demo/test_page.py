@@ -147,7 +147,6 @@ def test_entities(visit):
     visitor.open("NER")
     assert "Theodore Roosevelt" in visitor.press("Find entities")
     assert visitor.visible("mark").first.inner_text().startswith("Theodore Roosevelt")
-    visitor.keep("demo_entities")
 
 
 def test_language_model_writes_and_reads(visit):
@@ -157,7 +156,6 @@ def test_language_model_writes_and_reads(visit):
     written = visitor.press("Write")
     visitor.visible(".note").wait_for()
     assert written.startswith("KING HENRY.")
-    visitor.keep("demo_writing")
     visitor.open("Read")
     assert "answer" in visitor.press("Colour by surprise")
     assert "bits per character" in visitor.visible(".note").inner_text()
@@ -207,7 +205,6 @@ def test_speech(visit, tmp_path):
     (tmp_path / "tone.wav").write_bytes(encoded(tone()))
     visitor.upload(tmp_path / "tone.wav")
     assert "What CTC hears" in visitor.press("Transcribe")
-    visitor.keep("demo_speech")
 
 
 def test_dna(visit):
@@ -215,7 +212,6 @@ def test_dna(visit):
     visitor.open("DNA")
     assert "with probability" in visitor.press("Classify")
     visitor.visible(".marks img").first.wait_for()
-    visitor.keep("demo_dna")
     visitor.fill("Sequence, or the text of a FASTA file", "not a sequence \U0001f600")
     visitor.press("Classify")
     assert visitor.visible("[role=alert]").count() == 1
@@ -225,7 +221,6 @@ def test_video(visit, tmp_path):
     visitor = visit()
     visitor.open("Video")
     assert "circle, with probability" in visitor.press("Classify the path")
-    visitor.keep("demo_video")
     visitor.open("File")
     (tmp_path / "broken.mp4").write_bytes(b"nothing of a film")
     visitor.upload(tmp_path / "broken.mp4")
@@ -241,7 +236,6 @@ def test_cells_and_memory(visit):
     visitor.keep("demo_cells")
     visitor.open("Memory")
     assert "1 %" in visitor.press("Measure the gradient")
-    visitor.keep("demo_memory")
 
 
 WRONG = {

@@ -15,7 +15,7 @@ STYLE = """
 .marks { color: #1b1f24; background: #fff; padding: .8em 1em; border-radius: .5em;
   border: 1px solid #c9ced6; overflow-wrap: anywhere; line-height: 1.9; }
 .marks.text { white-space: pre-wrap; }
-.marks mark { color: #1b1f24; padding: .1em .15em; border-radius: .2em; }
+.marks mark { color: #1b1f24; background: #e4eaf4; padding: .1em .15em; border-radius: .2em; }
 .marks mark small { font: bold .7em sans-serif; margin-left: .3em; color: #1b1f24; }
 .marks img { max-width: 100%; height: auto; display: block; }
 .marks .wide { overflow-x: auto; }
