@@ -39,7 +39,7 @@ def refused(function, *given):
     """The one line that a visitor gets."""
     status, shown = answer(function, *given)
     assert shown is None
-    (line,) = re.findall(r'^<p class="failed" role="alert">(.*)</p>$', status)
+    (line,) = re.findall(r'^<p class="failed" role="alert" data-at="\d+">(.*)</p>$', status)
     assert "terminal" not in line  # where unforeseen errors are told
     return line
 

@@ -240,6 +240,7 @@ def test_cells_and_memory(visit):
 
 WRONG = {
     "": "is empty",
+    " \n": "is empty",
     "x" * 100_000: "100,000 characters",
 }
 
@@ -362,6 +363,24 @@ def test_ten_visitors_get_their_own_answers(address):
     with ThreadPoolExecutor(len(words)) as pool:
         for _ in range(3):
             assert [*pool.map(ask, range(len(words)))] == [[word] for word in words]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "evil.example"}, 403),
+    ],
+)
+def test_other_websites_are_refused(address, headers, status):
+    import requests
+
+    assert requests.get(f"{address}config", headers=headers, timeout=30).status_code == status
+    file = {"files": ("x.txt", b"x")}
+    sent = requests.post(f"{address}gradio_api/upload", files=file, headers=headers, timeout=30)
+    assert sent.status_code == status
 
 
 def test_nothing_but_this_machine_reaches_it(address):

@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -18,13 +19,13 @@ STYLE = """
 .marks mark { color: #1b1f24; background: #e4eaf4; padding: .1em .15em; border-radius: .2em; }
 .marks mark small { font: bold .7em sans-serif; margin-left: .3em; color: #1b1f24; }
 .marks img { max-width: 100%; height: auto; display: block; }
-.marks .wide { overflow-x: auto; }
-.marks .wide img { min-width: 46em; }
 .marks audio { width: 100%; }
 .marks a { color: #1d4e74; text-decoration: underline; margin-right: 1em;
   white-space: nowrap; }
 .marks .wide { overflow-x: auto; }
 .marks .wide img { max-width: none; }
+.marks + .marks { margin-top: .6em; }
+.marks, .marks p, textarea { unicode-bidi: plaintext; }
 .marks th { overflow-wrap: normal; }
 .marks table { border-collapse: collapse; width: 100%; border: 0 !important; }
 .marks tr { border: 0 !important; }
@@ -44,8 +45,9 @@ STYLE = """
 
 
 def failure(message: str) -> str:
-    """What went wrong, announced where it appears."""
-    return f'<p class="failed" role="alert">{html.escape(message)}</p>'
+    """What went wrong, announced where it appears, the second time too."""
+    at = time.monotonic_ns()
+    return f'<p class="failed" role="alert" data-at="{at}">{html.escape(message)}</p>'
 
 
 def note(message: str) -> str:
@@ -121,16 +123,10 @@ def picture(drawn: Figure | bytes, words: str, wide: bool = False) -> str:
 
 
 def drawing(draw: Callable[[BinaryIO], None], words: str, wide: bool = False) -> str:
-    """What a function draws into a file, a PNG, and what it shows in words.
-
-    A wide one keeps its size on a narrow screen, where it is moved to and fro.
-    """
+    """What a function draws into a file, a PNG, as a `picture`."""
     file = io.BytesIO()
     draw(file)
-    shown = picture(file.getvalue(), words)
-    if not wide:
-        return shown
-    return f'<div class="wide" tabindex="0" role="group" aria-label="Picture">{shown}</div>'
+    return picture(file.getvalue(), words, wide)
 
 
 def sound(wav: bytes, words: str) -> str:

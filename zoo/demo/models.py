@@ -33,6 +33,7 @@ class Models:
         }
         self.named = tuple(folders)
         self._loaded: OrderedDict[str, tuple[Any, threading.Lock]] = OrderedDict()
+        self._loading: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def of_kind(self, predictor: str) -> list[str]:
@@ -60,14 +61,20 @@ class Models:
         if name not in self._folders:
             raise UserError(f"there is no model '{name}' on this page: reload it")
         with self._lock:
-            if name not in self._loaded:
+            loading = self._loading.setdefault(name, threading.Lock())
+        with loading:  # who asks for another model need not wait
+            with self._lock:
+                found = self._loaded.get(name)
+            if not found:
                 from zoo.predictors import presets
 
-                self._loaded[name] = presets.load(self._folders[name]), threading.Lock()
-            self._loaded.move_to_end(name)
-            while len(self._loaded) > _MOST_LOADED:
-                self._loaded.popitem(last=False)
-            return self._loaded[name]
+                found = presets.load(self._folders[name]), threading.Lock()
+            with self._lock:
+                self._loaded[name] = found
+                self._loaded.move_to_end(name)
+                while len(self._loaded) > _MOST_LOADED:
+                    self._loaded.popitem(last=False)
+            return found
 
 
 def _kind(folder: Path) -> str | None:

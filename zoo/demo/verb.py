@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import threading
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from zoo.application.command_line import terminal
 from zoo.application.options import option
 from zoo.application.task import Output, Verb
 from zoo.errors import UserError
+from zoo.predictors import catalogue
 from zoo.predictors.silence import silence_stderr
 
 _HOST = "127.0.0.1"
@@ -33,14 +35,19 @@ def demo(options: DemoOptions, output: Output) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whose tape explains predictions
     terminal.say_what_takes_long()
-    with silence_stderr():
-        from zoo.demo import page
+    for model in options.models:
+        catalogue.find_model(model)
     try:
-        app = page.launch(options.models, options.host, options.port)
+        family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+        socket.create_server((options.host, options.port), family=family).close()
     except OSError as error:
         raise UserError(
             f"{options.host}:{options.port} cannot be listened on: give another --port, or --host"
         ) from error
+    with silence_stderr():
+        from zoo.demo import page
+        from zoo.predictors import presets  # noqa: F401  # loads TensorFlow, with its notices
+    app = page.launch(options.models, options.host, options.port)
     output.line(f"http://{options.host}:{options.port} shows the page; Control-C ends it")
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()

@@ -49,8 +49,9 @@ class LanguageModelPanel(Panel):
         """A text that the model writes, longer each time."""
         chosen = SamplingOptions(temperature=temperature, seed=parse_seed(seed))
         settings: dict[str, Any] = chosen.settings()
+        prompt = require_text(prompt, "beginning") if prompt else ""
         text = ""
-        for piece in self.models.load(model).stream(prompt or "", length=int(length), **settings):
+        for piece in self.models.load(model).stream(prompt, length=int(length), **settings):
             text += piece
             yield marks.box(marks.html.escape(text), text=True)
         yield marks.box(marks.html.escape(text), text=True) + marks.note(

@@ -140,7 +140,14 @@ class Panel:
         status = gr.HTML(elem_classes="status")
         call = guarded(function, len(outputs))
         api_name = f"{self.task.name}_{name}"
-        return button.click(call, [*inputs], [status, *outputs], api_name=api_name, **more)
+        return button.click(
+            call,
+            [*inputs],
+            [status, *outputs],
+            api_name=api_name,
+            show_progress_on=outputs[0],
+            **more,
+        )
 
 
 def guarded(function: Callable[..., Any], outputs: int) -> Callable[..., Any]:
