@@ -112,10 +112,17 @@ class Sentiment(ClassificationTask):
     )
 
     def build(self, data: Any, options: Options) -> Any:
+        if options.start_from:
+            saved = zoo.application.workflow.load(self, options.start_from)
+            return saved.relabelled(data.label_names, options.adversarial)
         vectors = zoo.text.word_vectors.read(options.vectors) if options.vectors else None
-        tokenizer = zoo.text.words.WordTokenizer.from_texts(
-            data.train.texts, options.vocabulary_size, max_length=options.max_length
-        )
+        words, longest = zoo.text.words.WordTokenizer, options.max_length
+        if encoder := zoo.application.transfer.encoder_of(options):
+            tokenizer = words(encoder.vocabulary, encoder.lowercase, longest)
+        else:
+            tokenizer = words.from_texts(
+                data.train.texts, options.vocabulary_size, max_length=longest
+            )
         model = zoo.networks.many_to_one(
             len(tokenizer.vocabulary),
             len(data.label_names),
