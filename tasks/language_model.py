@@ -247,8 +247,7 @@ class LanguageModelling(Task):
             name=self.name,
         )
         if options.encoder and options.embedding_dim:
-            vectors = zoo.networks.transfer.vectors_of(self._saved(options).model)
-            zoo.networks.transfer.keep_vectors(model, vectors)
+            zoo.networks.transfer.keep_vectors(model, self._saved(options).model)
         return zoo.predictors.LanguageModel(model, tokenizer)
 
     def _saved(self, options: Options) -> Any:

@@ -37,7 +37,13 @@ class Options(WordOptions):
         0.05, "Size of the changes of word vectors in adversarial training, 0 for none.", least=0
     )
     pooling: str = option(
-        "max", "How the steps become one vector.", choices=("max", "mean", "last")
+        "max", "How the steps become one vector.", choices=("max", "mean", "mean-max", "last")
+    )
+    embedding_dropout: float | None = option(
+        None,
+        "Fraction of the features of words set to 0 in training.  [default: as --dropout]",
+        least=0,
+        below=1,
     )
 
 
@@ -123,6 +129,8 @@ class Sentiment(ClassificationTask):
             tokenizer = words.from_texts(
                 data.train.texts, options.vocabulary_size, max_length=longest
             )
+        dropout = options.embedding_dropout
+        dropout = options.dropout if dropout is None else dropout
         model = zoo.networks.many_to_one(
             len(tokenizer.vocabulary),
             len(data.label_names),
@@ -132,7 +140,7 @@ class Sentiment(ClassificationTask):
             pooling=options.pooling,
             word_dropout=options.word_dropout,
             adversarial=options.adversarial,
-            embedding_dropout=options.dropout,
+            embedding_dropout=dropout,
             dropout=options.dropout,
             name=self.name,
         )

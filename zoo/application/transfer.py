@@ -10,18 +10,19 @@ from zoo.predictors.text_encoder import TextEncoder
 from zoo.training.optimizer import Rates, layer_rates
 
 _HEAD = ("logits", "crf")
-_OF_NETWORK = frozenset(
-    ("bidirectional", "cell", "dropout", "layer_norm", "layers", "remember", "residual")
-    + ("units", "zoneout")
-)
-_OF_TRAINING = frozenset(field.name for field in declared(TrainingOptions)) - _OF_NETWORK
+_OF_NETWORK = {"bidirectional", "cell", "layers", "residual", "units"}
+_OF_NETWORK |= {"dropout", "layer_norm", "remember", "zoneout"}
+_OF_TRAINING = {field.name for field in declared(TrainingOptions)} - _OF_NETWORK
 _KEPT = _OF_TRAINING | {"start_from", "rate_factor", "unfreeze_every", "adversarial"}
-
 
 
 def encoder_of(options: WordOptions) -> TextEncoder | None:
     """The saved models of `--encoder`, None without."""
-    return TextEncoder.load(options.encoder.split(",")) if options.encoder else None
+    return _loaded(options.encoder) if options.encoder else None
+
+
+def _loaded(names: str) -> TextEncoder:
+    return TextEncoder.load(names.split(","))
 
 
 def follow(options: WordOptions, given: Collection[str]) -> None:
@@ -33,13 +34,12 @@ def follow(options: WordOptions, given: Collection[str]) -> None:
     if options.start_from:
         _refuse(options, set(given) - _KEPT, "the network is that of --start-from")
     elif options.encoder:
-        _follow_encoder(options, given)
+        _follow_encoder(options, _loaded(options.encoder), given)
     elif alone := {"rate_factor", "unfreeze_every"} & set(given):
         _refuse(options, alone, "there are no trained layers without --encoder or --start-from")
 
 
-def _follow_encoder(options: WordOptions, given: Collection[str]) -> None:
-    encoder = encoder_of(options)
+def _follow_encoder(options: WordOptions, encoder: TextEncoder, given: Collection[str]) -> None:
     recurrence = encoder.recurrence
     of_cell = {"remember": None, "layer_norm": False, "zoneout": 0.0} | recurrence["cell_options"]
     follows = {
@@ -71,7 +71,7 @@ def rates(predictor: Any, options: WordOptions, steps: int) -> Rates | None:
     """
     model = predictor.model
     if options.encoder:
-        layers = encoder_of(options).give(model, predictor.words)
+        layers = _loaded(options.encoder).give(model, predictor.words)
     elif options.start_from:
         layers = transfer.layers_from_below(model, _HEAD)
     else:

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from zoo.cells import RecurrentCell
+from zoo.errors import UserError
 from zoo.layers import Perturbation, RecurrentStack
 from zoo.networks.adversarial import AdversarialModel
 from zoo.networks.heads import layers_of
@@ -26,10 +27,10 @@ def vectors_of(model: keras.Model) -> np.ndarray | None:
     return None if embedding is None else np.array(embedding.embeddings)
 
 
-def keep_vectors(model: keras.Model, vectors: np.ndarray) -> None:
-    """Gives a network token vectors, (tokens, width), that its training does not change."""
+def keep_vectors(model: keras.Model, source: keras.Model) -> None:
+    """Gives a network the token vectors of another, which its training does not change."""
     embeddings = layers_of(model)["embedding"].embeddings
-    embeddings.assign(vectors)
+    embeddings.assign(layers_of(source)["embedding"].embeddings)
     embeddings.trainable = False
 
 
@@ -85,7 +86,7 @@ def take_over(
 
 def joined_vectors(models: Sequence[keras.Model]) -> tuple[np.ndarray, bool]:
     """The vectors of language models, (tokens, width), and whether they are the same ones."""
-    vectors = [vectors_of(model) for model in models]
+    vectors = [np.array(model.get_layer("embedding").embeddings) for model in models]
     shared = all(np.array_equal(vectors[0], other) for other in vectors[1:])
     return (vectors[0] if shared else np.concatenate(vectors, axis=1)), shared
 
@@ -109,7 +110,7 @@ def with_head(model: keras.Model, head: Mapping[str, dict[str, Any]]) -> keras.M
         model: a functional model.
         head: what is to be changed in the configuration of each of these layers, by name.
     """
-    config = model.get_config()
+    config = keras.Model(model.input, model.output, name=model.name).get_config()
     for layer in config["layers"]:
         if layer["name"] in head:
             layer["config"] |= head[layer["name"]]
@@ -127,12 +128,15 @@ def layers_from_below(model: keras.Model, head: Sequence[str]) -> list[Weights]:
     All that is read by the recurrence is one layer, each layer of recurrence is another; what
     follows it is one more.
     """
-    below, above, stack = [], [], None
-    for layer in model.layers:
-        if layer.name == "recurrence":
-            stack = layer
-        elif layer.name not in head:
-            (below if stack is None else above).extend(layer.trainable_variables)
+    names = [layer.name for layer in model.layers]
+    border = names.index("recurrence")
+    below: Weights = []
+    above: Weights = []
+    for layer in model.layers[:border]:
+        below += layer.trainable_variables
+    for layer in model.layers[border + 1 :]:
+        above += [] if layer.name in head else layer.trainable_variables
+    stack: RecurrentStack = model.layers[border]
     layers = [below, *(recurrence.trainable_variables for recurrence in stack.recurrences), above]
     return [weights for weights in layers if weights]
 
@@ -141,8 +145,10 @@ def adversarial_like(model: keras.Model, size: float) -> keras.Model:
     """The same layers as a model that trains on changed vectors, as `AdversarialModel` does.
 
     Raises:
-        ValueError: the network has no place for changes: it was built without.
+        UserError: the network has no place for changes: it was built without.
     """
     if not any(isinstance(layer, Perturbation) for layer in model.layers):
-        raise ValueError("the network has no place for changes of its vectors")
+        raise UserError(
+            "the model has no place for the changes of adversarial training: give --adversarial 0"
+        )
     return AdversarialModel(model.input, model.output, size=size, name=model.name)

@@ -32,8 +32,7 @@ class TextEncoder:
         """The encoder of saved models; a UserError says that they are not models for one."""
         models: dict[str, LanguageModel] = {}
         for name in names:
-            model = presets.load(name)
-            _check(name, model)
+            model = _checked(name)
             direction = "backward" if model.backward else "forward"
             if direction in models:
                 raise UserError(
@@ -81,8 +80,9 @@ class TextEncoder:
             ids.setdefault(word, index)
         ids |= {word: index for index, word in enumerate(self.vocabulary.tokens)}
         rows = np.array([ids.get(word, UNKNOWN_ID) for word in words.tokens])
-        networks = [model and model.model for model in (self.forward, self.backward)]
-        return transfer.take_over(model, *networks, rows)
+        forward = self.forward and self.forward.model
+        backward = self.backward and self.backward.model
+        return transfer.take_over(model, forward, backward, rows)
 
 
 def _recurrence(model: LanguageModel) -> dict[str, Any]:
@@ -90,7 +90,8 @@ def _recurrence(model: LanguageModel) -> dict[str, Any]:
     return {name: config[name] for name in ("cell", "units", "layers", "cell_options")}
 
 
-def _check(name: str, model: Any) -> None:
+def _checked(name: str) -> LanguageModel:
+    model = presets.load(name)
     if not isinstance(model, LanguageModel):
         raise UserError(f"--encoder: {name} is no language model: train one on text without labels")
     if model.level != "word":
@@ -99,6 +100,7 @@ def _check(name: str, model: Any) -> None:
         raise UserError(f"--encoder: {name} has no word vectors (--embedding-dim 0)")
     if model.model.get_layer("recurrence").residual:
         raise UserError(f"--encoder: {name} has residual layers, which two directions cannot share")
+    return model
 
 
 def _check_alike(names: Sequence[str], one: LanguageModel, other: LanguageModel) -> None:
