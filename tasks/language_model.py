@@ -225,12 +225,16 @@ class LanguageModelling(Task):
     def follow(self, options: Options, given: Collection[str]) -> None:
         if not options.encoder:
             return
-        for name in ("start_from", "vocabulary_size", "embedding_dim"):
-            if name in given:
+        saved = self._saved(options)
+        vectors = zoo.networks.transfer.vectors_of(saved.model)
+        follows = {"start_from": None, "embedding_dim": 0 if vectors is None else vectors.shape[1]}
+        if options.level == "word":
+            follows["vocabulary_size"] = len(saved.tokenizer.vocabulary) - 3
+        for name in sorted(follows.keys() & set(given)):
+            if getattr(options, name) != follows[name]:
                 flag = name.replace("_", "-")
                 raise UserError(f"tokens and vectors are those of --encoder: leave --{flag} out")
-        vectors = zoo.networks.transfer.vectors_of(self._saved(options).model)
-        options.embedding_dim = 0 if vectors is None else vectors.shape[1]
+        vars(options).update(follows)
 
     def build(self, data: Any, options: Options) -> Any:
         if options.start_from:

@@ -42,8 +42,9 @@ class TestLanguageModelling(TaskTests):
         "generate --seed=4294967296": "'--seed': 4294967296 is not in the range",
         "train --data={data} --level=word --start-from=nowhere": "unknown model",
         "train --data={data} --encoder=nowhere": "unknown model",
-        "train --data={data} --encoder=nowhere --embedding-dim=3": "leave --embedding-dim out",
         "train --data={data} --encoder=language_model_lstm_shakespeare_word": "give --level word",
+        "train --data={data} --encoder=language_model_lstm_shakespeare_character "
+        "--embedding-dim=3": "leave --embedding-dim out",
         "train --data={data} --embedding-dim=0 --tie-weights": "give --no-tie-weights",
     }
 
