@@ -40,7 +40,12 @@ def train(data, size, seed, encoder, folder):
         write(split, order if name == "test" else order[:size], files[name])
     batch, epochs = SETTINGS[size]
     words = [f"--{name}={path}" for name, path in files.items()]
-    words += [f"--batch-size={batch}", f"--epochs={epochs}", f"--seed={seed}", *SHARED]
+    words += [
+        f"--batch-size={batch}",
+        f"--epochs={epochs}",
+        f"--seed={seed}",
+        *SHARED,
+    ]
     words += [f"--encoder={encoder}", *OF_ENCODER] if encoder else []
     command = [sys.executable, "-m", "tasks.sentiment", "train", *words]
     made = subprocess.run(
@@ -55,12 +60,12 @@ def results():
     return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
 
 
-def run(encoder):
+def run(encoder, sizes):
     """Trains for every size and seed; what is there already is kept."""
     import zoo
 
     data = zoo.datasets.text_classification.load("movie_snippets")
-    for size in SETTINGS:
+    for size in sizes:
         for seed in SEEDS:
             key = f"{'encoder' if encoder else 'none'}/{size}/{seed}"
             if key in results():
@@ -105,5 +110,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("verb", choices=("run", "draw"))
     parser.add_argument("--encoder")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[*SETTINGS])
     arguments = parser.parse_args()
-    draw() if arguments.verb == "draw" else run(arguments.encoder)
+    draw() if arguments.verb == "draw" else run(arguments.encoder, arguments.sizes)
