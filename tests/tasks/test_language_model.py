@@ -103,7 +103,7 @@ class TestLanguageModelling(TaskTests):
         again = verb("generate", "--length=30", "--seed", seed)
         assert (again.code, again.out, again.err) == (0, first.out, "")
 
-    def test_reads_backward_with_the_vectors_of_another(self, trained, built, call, tmp_path):
+    def test_reads_backward_with_the_vectors_of_another(self, trained, call, tmp_path):
         """They are kept in training; what it has learnt is saved with how it reads."""
         out, name = tmp_path / "model", f"--encoder={trained.model}"
         tiny = [o for o in self.case.tiny if not o.startswith("--embedding")]
