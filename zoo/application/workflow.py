@@ -276,7 +276,7 @@ def load(task: Task, model: str | Path | None = None) -> Any:
 
 
 def _optimizer(
-    options: Any, steps: int, rates: training.optimizer.Rates | None
+    options: Any, steps: int, rates: training.optimizer.Rates | None = None
 ) -> keras.optimizers.Optimizer:
     """Adam with clipped gradients; `steps` is the length of the whole training."""
     rate, order = options.learning_rate, int(options.clip_order)
