@@ -113,6 +113,8 @@ class Sentiment(ClassificationTask):
                 Published("BiLSTM, Keras code example", "0.843"),
                 Published("LSTM (Dai & Le 2015)", "0.865"),
                 Published("one-hot BiLSTM with pooling (Johnson & Zhang 2016)", "0.919"),
+                Published("SA-LSTM, pretrained (Dai & Le 2015)", "0.928"),
+                Published("three-layer LSTM, pretrained (Howard & Ruder 2018)", "0.954"),
             ),
         },
     )
