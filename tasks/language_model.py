@@ -9,6 +9,7 @@ python -m tasks.language_model --help
 import functools
 import math
 import textwrap
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,12 @@ class Options(TrainingOptions):
     )
     tie_weights: bool = by_level(_LEVELS, (False, True), "Use the token vectors for logits too.")
     variational_dropout: bool = option(False, "Draw dropout once for all steps of a piece.")
+    backward: bool = option(
+        False, "Read from right to left: to score texts, and for --encoder.", flag=True
+    )
+    encoder: str | None = option(
+        None, "A saved model whose tokens and vectors are taken, and kept.", what="model"
+    )
     start_from: str | None = option(
         None, "Go on from a saved model, its tokens and its network.", what="model"
     )
@@ -215,6 +222,20 @@ class LanguageModelling(Task):
     def model_name(self, options: Options) -> str:
         return f"{super().model_name(options)}_{options.level}"
 
+    def follow(self, options: Options, given: Collection[str]) -> None:
+        if not options.encoder:
+            return
+        saved = self._saved(options)
+        vectors = zoo.networks.transfer.vectors_of(saved.model)
+        follows = {"start_from": None, "embedding_dim": 0 if vectors is None else vectors.shape[1]}
+        if options.level == "word":
+            follows["vocabulary_size"] = len(saved.tokenizer.vocabulary) - 3
+        for name in sorted(follows.keys() & set(given)):
+            if getattr(options, name) != follows[name]:
+                flag = name.replace("_", "-")
+                raise UserError(f"tokens and vectors are those of --encoder: leave --{flag} out")
+        vars(options).update(follows)
+
     def build(self, data: Any, options: Options) -> Any:
         if options.start_from:
             return self._saved(options)
@@ -229,24 +250,34 @@ class LanguageModelling(Task):
             variational=options.variational_dropout,
             name=self.name,
         )
+        if options.encoder and options.embedding_dim:
+            zoo.networks.transfer.keep_vectors(model, self._saved(options).model)
         return zoo.predictors.LanguageModel(model, tokenizer)
 
     def _saved(self, options: Options) -> Any:
-        """The model to start from."""
-        predictor = zoo.application.workflow.load(self, options.start_from)
+        """The model to start from, or to take tokens and vectors of."""
+        flag, name = "--start-from", options.start_from
+        if options.encoder:
+            flag, name = "--encoder", options.encoder
+        predictor = zoo.application.workflow.load(self, name)
         if predictor.level != options.level:
             raise UserError(
-                f"{options.start_from} is a model of {predictor.level}s: give --level "
-                f"{predictor.level} or another --start-from"
+                f"{name} is a model of {predictor.level}s: give --level {predictor.level} or "
+                f"another {flag}"
             )
+        if options.start_from and predictor.backward != options.backward:
+            how = "from right to left" if predictor.backward else "forward"
+            raise UserError(f"{name} reads {how}: give or leave out --backward to go on with it")
         return predictor
 
     def _tokenizer(self, data: Any, options: Options) -> Any:
-        if options.start_from:
-            return self._saved(options).tokenizer
         kind = zoo.predictors.language_model.TOKENIZERS[options.level]
+        if options.start_from or options.encoder:
+            saved = self._saved(options).tokenizer
+            config = saved.get_config() | {"backward": options.backward}
+            return kind.from_config(config, saved.vocabulary)
         size = (options.vocabulary_size,) if options.level == "word" else ()
-        return kind.from_documents(data.train.texts, *size)
+        return kind.from_documents(data.train.texts, *size, backward=options.backward)
 
     def compile(self, predictor: Any, optimizer: Any, options: Options) -> Any:
         return predictor.compile(optimizer, options.batch_size)
@@ -258,9 +289,14 @@ class LanguageModelling(Task):
         return predictor.evaluate(examples.texts)
 
     def training_metadata(self, predictor: Any) -> dict[str, Any]:
+        if predictor.backward:
+            return {"backward": True}
         prompts = [prompt for prompt in _SAMPLED if not predictor.unknown_characters(prompt)]
         sampled = predictor.generate(prompts, length=_SAMPLE_LENGTH[predictor.level], seed=1)
         return {"samples": [sample["text"] for sample in sampled]}
+
+    def examples_for(self, metrics: dict[str, Any]) -> Sequence[str]:
+        return () if metrics.get("backward") else super().examples_for(metrics)
 
     def fit_baseline(self, data: Any, options: Options) -> Any:
         tokenizer = self._tokenizer(data, options)
@@ -286,6 +322,8 @@ class LanguageModelling(Task):
                 f"The baseline, {metrics['baseline_order']}-grams with interpolated modified "
                 f"Kneser-Ney smoothing, has {metrics['baseline_bits_per_token']:.4f}."
             )
+        if metrics.get("backward"):
+            lines.append("It reads from right to left: it scores texts, and writes none.")
         if "samples" in metrics:
             lines.append("What it writes (`generate`, temperature 1):")
             lines += [textwrap.indent(sample, "    ") for sample in metrics["samples"]]

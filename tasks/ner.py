@@ -5,7 +5,7 @@ python -m tasks.ner predict "Theodore Roosevelt was a great President"
 python -m tasks.ner --help
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,9 +103,16 @@ class NamedEntities(Task):
             )
 
     def build(self, data: Any, options: Options) -> Any:
+        if options.start_from:
+            saved = zoo.application.workflow.load(self, options.start_from)
+            return saved.relabelled(data.tag_names)
         vectors = zoo.text.word_vectors.read(options.vectors) if options.vectors else None
+        pretrained = zoo.application.transfer.encoder_of(options)
+        more_words: Sequence[str] = vectors.words if vectors else ()
+        if pretrained:
+            more_words = zoo.text.token_features.normalized(pretrained.vocabulary.tokens[3:])
         encoder = zoo.text.token_features.TokenEncoder.from_sentences(
-            data.train.tokens, more_words=vectors.words if vectors else ()
+            data.train.tokens, more_words=more_words
         )
         characters = options.characters != "none"
         model = zoo.networks.many_to_many(

@@ -37,7 +37,13 @@ class Options(WordOptions):
         0.05, "Size of the changes of word vectors in adversarial training, 0 for none.", least=0
     )
     pooling: str = option(
-        "max", "How the steps become one vector.", choices=("max", "mean", "last")
+        "max", "How the steps become one vector.", choices=("max", "mean", "mean-max", "last")
+    )
+    embedding_dropout: float | None = option(
+        None,
+        "Fraction of the features of words set to 0 in training.  [default: as --dropout]",
+        least=0,
+        below=1,
     )
 
 
@@ -107,15 +113,26 @@ class Sentiment(ClassificationTask):
                 Published("BiLSTM, Keras code example", "0.843"),
                 Published("LSTM (Dai & Le 2015)", "0.865"),
                 Published("one-hot BiLSTM with pooling (Johnson & Zhang 2016)", "0.919"),
+                Published("SA-LSTM, pretrained (Dai & Le 2015)", "0.928"),
+                Published("three-layer LSTM, pretrained (Howard & Ruder 2018)", "0.954"),
             ),
         },
     )
 
     def build(self, data: Any, options: Options) -> Any:
+        if options.start_from:
+            saved = zoo.application.workflow.load(self, options.start_from)
+            return saved.relabelled(data.label_names, options.adversarial)
         vectors = zoo.text.word_vectors.read(options.vectors) if options.vectors else None
-        tokenizer = zoo.text.words.WordTokenizer.from_texts(
-            data.train.texts, options.vocabulary_size, max_length=options.max_length
-        )
+        words, longest = zoo.text.words.WordTokenizer, options.max_length
+        if encoder := zoo.application.transfer.encoder_of(options):
+            tokenizer = words(encoder.vocabulary, encoder.lowercase, longest)
+        else:
+            tokenizer = words.from_texts(
+                data.train.texts, options.vocabulary_size, max_length=longest
+            )
+        dropout = options.embedding_dropout
+        dropout = options.dropout if dropout is None else dropout
         model = zoo.networks.many_to_one(
             len(tokenizer.vocabulary),
             len(data.label_names),
@@ -125,7 +142,7 @@ class Sentiment(ClassificationTask):
             pooling=options.pooling,
             word_dropout=options.word_dropout,
             adversarial=options.adversarial,
-            embedding_dropout=options.dropout,
+            embedding_dropout=dropout,
             dropout=options.dropout,
             name=self.name,
         )

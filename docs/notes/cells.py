@@ -254,7 +254,7 @@ pairs = zip(vectors, a_before, strict=True)
 forget = np.array([lstm_gates(x_t, a, of_gates)["forget"] for x_t, a in pairs])  # (T, units)
 
 # %% [markdown]
-# Two kinds of units stand out among its 256: those that keep their memory through the whole line,
+# Two kinds of units stand out among its 640: those that keep their memory through the whole line,
 # and those that forget it where a word ends. Nobody told the network what a word is.
 
 # %%

@@ -82,6 +82,24 @@ def test_scores_are_the_products_of_the_factors(predictor):
     assert any(token["token"] == "<UNK>" for token in scores[2]["tokens"])
 
 
+def test_backward_a_text_scores_as_its_reverse_does_forward(predictor):
+    """With the same weights; what goes on with a text is refused, and is not exported."""
+    level = predictor.level
+    backward = predictor_of(level, backward=True, **({"cell": "gru"} if level[0] == "c" else {}))
+    given, reverse = "The king loves Ann", "Ann loves king The"
+    reverse = given[::-1] if level == "character" else reverse
+    (found,), (expected,) = backward.score([given]), predictor.score([reverse])
+    assert found["tokens"] == expected["tokens"]
+    documents = [text(20), "The sea.\n"]
+    ids = backward.tokenizer.stream(documents)
+    loss = -expected_factors(predictor, ids).mean()
+    assert backward.evaluate(documents)["loss"] == pytest.approx(loss, rel=1e-5)
+    for call in (backward.generate, backward.predict, lambda texts: [*backward.stream(*texts)]):
+        refused("from right to left.*without --backward", call, ["A"])
+    names = {endpoint.name for endpoint in backward.endpoints()}
+    assert names == {endpoint.name for endpoint in predictor.endpoints()} - {"generate"}
+
+
 def test_probabilities_that_no_float_holds(characters):
     (score,) = characters.score(["The sea? " * 200])
     assert score["probability"] == 0

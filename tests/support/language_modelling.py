@@ -43,9 +43,9 @@ def write_text(path, parts):
     return path
 
 
-def predictor_of(level="character", scale=1.5, seed=3, **options):
+def predictor_of(level="character", scale=1.5, seed=3, backward=False, **options):
     """An untrained predictor, whose probabilities differ from token to token."""
-    tokenizer = TOKENIZERS[level].from_documents([text()])
+    tokenizer = TOKENIZERS[level].from_documents([text()], backward=backward)
     options = {"embedding_dim": 5, "units": 4} | options
     model = language_model(len(tokenizer.vocabulary), **options)
     randomize(model, seed, scale)

@@ -41,6 +41,10 @@ class TestLanguageModelling(TaskTests):
         "generate --top-p=nan": "nan is no finite number",
         "generate --seed=4294967296": "'--seed': 4294967296 is not in the range",
         "train --data={data} --level=word --start-from=nowhere": "unknown model",
+        "train --data={data} --encoder=nowhere": "unknown model",
+        "train --data={data} --encoder=language_model_lstm_shakespeare_word": "give --level word",
+        "train --data={data} --encoder=language_model_lstm_shakespeare_character "
+        "--embedding-dim=3": "leave --embedding-dim out",
         "train --data={data} --embedding-dim=0 --tie-weights": "give --no-tie-weights",
     }
 
@@ -98,6 +102,27 @@ class TestLanguageModelling(TaskTests):
         seed = int(re.fullmatch(r"seed (\d+)\n", first.err).group(1))
         again = verb("generate", "--length=30", "--seed", seed)
         assert (again.code, again.out, again.err) == (0, first.out, "")
+
+    def test_reads_backward_with_the_vectors_of_another(self, trained, call, tmp_path):
+        """They are kept in training; what it has learnt is saved with how it reads."""
+        out, name = tmp_path / "model", f"--encoder={trained.model}"
+        tiny = [o for o in self.case.tiny if not o.startswith("--embedding")]
+        result = call(LanguageModelling, *trained.given, *tiny, "--backward", name, "--out", out)
+        assert result.code == 0, result
+        assert "It reads from right to left" in (out / "README.md").read_text()
+        found, source = zoo.load(out), zoo.load(trained.model)
+        assert found.backward
+        assert found.tokenizer.vocabulary == source.tokenizer.vocabulary
+        vectors = [zoo.networks.transfer.vectors_of(one.model) for one in (found, source)]
+        np.testing.assert_array_equal(*vectors)
+        kernels = [
+            np.array(one.model.get_layer("recurrence").weights[0]) for one in (found, source)
+        ]
+        assert not np.array_equal(*kernels)
+        assert_refused(call(LanguageModelling, "generate", "--model", out), "right to left")
+        assert call(LanguageModelling, "score", "--model", out, "A pear").code == 0
+        start = [*trained.given, "--start-from", out, "--out", tmp_path / "other"]
+        assert_refused(call(LanguageModelling, *start), "from right to left", "--backward")
 
     def test_goes_on_from_a_saved_model(self, trained, built, tmp_path):
         """With another text, of characters that the model does not know."""

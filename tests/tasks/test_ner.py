@@ -15,6 +15,7 @@ from support.task_case import CASES, TaskTests
 
 import zoo
 from tasks.ner import NamedEntities
+from zoo.application import workflow
 
 TEXTS = ("Ann Lee met Bob in Rome, and Bob met Ann.", "", "<b>Köln & Bonn</b> e\u0301", "Bob")
 
@@ -47,6 +48,25 @@ class TestNamedEntities(TaskTests):
         monkeypatch.setattr(corpus, "load", lambda name, limit: data)
         result = verb("evaluate", "--dataset=x")
         assert_refused(result, "has the tags B-ORG, I-ORG", "only O, B-LOC", "another --dataset")
+
+    def test_goes_on_with_other_tags(self, trained, tmp_path):
+        """The network and its words are kept but for a new head, whose chains are well formed."""
+        other = write_sentences(tmp_path / "other.txt", sentences(40, ["LOC", "ORG"]))
+        task, words = NamedEntities(), ("--data", other, "--start-from", trained.model)
+        options = options_of(NamedEntities, *words)
+        data = task.load_data(options)
+        found, model, batches = workflow._build(task, data, options)
+        saved = zoo.load(trained.model)
+        assert found.tag_names == data.tag_names
+        assert found.encoder.words == saved.encoder.words
+        for new, old in zip(found.model.layers, saved.model.layers, strict=True):
+            pairs = list(zip(new.get_weights(), old.get_weights(), strict=True))
+            same = all(np.array_equal(one, another) for one, another in pairs)
+            assert same != (new.name in ("logits", "crf")), new.name
+        _, follow, _ = zoo.text.tags.allowed_transitions(data.tag_names)
+        np.testing.assert_array_equal(model.get_layer("crf").allowed[1], follow)
+        turns = {first for _, first in model.optimizer.rates}
+        assert turns == {0, len(batches), 2 * len(batches)}
 
     def test_colours_in_a_terminal(self, verb, found, monkeypatch):
         with terminal(monkeypatch) as (screen, read):

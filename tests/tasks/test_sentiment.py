@@ -1,5 +1,6 @@
 """The sentiment task: its labels, its word vectors, and what it shows."""
 
+import dataclasses
 import shutil
 from typing import ClassVar
 
@@ -7,14 +8,17 @@ import keras
 import numpy as np
 import pytest
 from support.command_lines import assert_refused, options_of
+from support.language_modelling import predictor_of
+from support.refusals import refused
 from support.review_texts import TINY, reviews, write_reviews
-from support.task_case import CASES, TaskTests
+from support.task_case import CASES, TaskTests, train
 
 import zoo
 from tasks.sentiment import Sentiment
 from zoo.application import workflow
 from zoo.datasets import text_classification
 from zoo.predictors import presets
+from zoo.training import checkpoints
 
 
 class TestSentiment(TaskTests):
@@ -26,6 +30,13 @@ class TestSentiment(TaskTests):
         "vectors --data={data} --least=999 --out=a.vec": "no word occurs 999 times",
         "train --data={data} --vectors=a.vec": "a.vec: cannot read word vectors",
         "train --data={data} --limit=1 --out=a.vec": "all of one class",
+        "train --data={data} --rate-factor=2": "leave --rate-factor out",
+        "train --data={data} --start-from=nowhere": "unknown model 'nowhere'",
+        "train --data={data} --start-from=nowhere --units=3": "leave --units out",
+        "train --data={data} --start-from=nowhere --encoder=x": "leave --encoder out",
+        "train --data={data} --encoder=nowhere": "unknown model 'nowhere'",
+        "train --data={data} --encoder=sentiment_bilstm_movie_snippets": "no language model",
+        "train --data={data} --encoder=language_model_lstm_shakespeare_character": "not words",
     }
 
     def test_a_baseline_need_not_be_there(self, trained, call, tmp_path):
@@ -42,6 +53,64 @@ class TestSentiment(TaskTests):
         assert_refused(result, other, "line 4 has the label 'none'", "'neg', 'pos'")
         result = verb("evaluate", "--dataset", "three")
         assert_refused(result, "three.tsv has the labels neg, none, pos", "another --dataset")
+
+    def test_goes_on_with_other_labels(self, trained, corpora):
+        """The network is kept but for a new head; the same labels keep that too."""
+        saved = zoo.load(trained.model)
+        start = f"--start-from={trained.model}"
+        task, options = Sentiment(), options_of(Sentiment, "--dataset=three", start)
+        refused("give --adversarial 0", task.build, task.load_data(options), options)
+        options.adversarial = 0.0
+        found, model, _ = workflow._build(task, task.load_data(options), options)
+        assert found.label_names == ("neg", "none", "pos")
+        assert (found.model.output_shape, found.words) == ((None, 3), saved.words)
+        for new, old in zip(found.model.layers, saved.model.layers, strict=True):
+            pairs = zip(new.get_weights(), old.get_weights(), strict=True)
+            same = all(np.array_equal(one, another) for one, another in pairs)
+            assert same != (new.name == "logits"), new.name
+        rates = {rate for rate, _ in model.optimizer.rates}
+        assert rates == {1.0, 2.6**-1, 2.6**-2}  # of the head, the recurrence and the vectors
+        same = saved.relabelled(saved.label_names).model
+        for new, old in zip(same.get_weights(), saved.model.get_weights(), strict=True):
+            np.testing.assert_array_equal(new, old)
+
+    def test_begins_with_language_models(self, encoders, call, tmp_path):
+        """Sizes follow; each layer waits for its turn; resumed it ends as the unbroken run."""
+        words = [f"--encoder={','.join(map(str, encoders))}", "--adversarial=0.1", "--epochs=2"]
+        tiny = [o for o in TINY if o.startswith(("--batch", "--learning", "--dropout"))]
+        (tmp_path / "trained").mkdir()
+        self.case = dataclasses.replace(self.case, tiny=[*tiny, *words])
+        trained = train(self.case, tmp_path / "trained")
+        states = [checkpoints.load(f / "run") for f in (trained.killed, trained.model)]
+        settings = trained.metrics["settings"]
+        sizes = [settings[name] for name in ("cell", "units", "layers", "embedding_dim")]
+        assert sizes == ["lstm", 4, 2, 5]
+        forward, model = zoo.load(encoders[0]), zoo.load(trained.model)
+        assert model.words == forward.tokenizer.vocabulary
+        table, *lower = (np.array(w) for w in forward.model.trainable_variables[:4])
+        for state in states:  # the turn of these would be the third epoch, and the fourth
+            for kept in (table, *lower):
+                assert any(np.array_equal(kept, value) for value in state.variables)
+        upper = np.array(forward.model.get_layer("recurrence").recurrences[1].cell.recurrent_kernel)
+        kept = [any(np.array_equal(upper, v) for v in state.variables) for state in states]
+        assert kept == [True, False]  # its turn is the second epoch
+        self.test_resumed_after_a_kill_it_ends_as_the_unbroken_run(trained, call, tmp_path)
+        given = [*trained.given, "--out", tmp_path / "other", words[0]]
+        assert_refused(call(Sentiment, *given, "--units=3"), "leave --units out")
+        assert_refused(call(Sentiment, *given, "--no-bidirectional"), "leave --bidirectional out")
+
+
+@pytest.fixture(scope="session")
+def encoders(tmp_path_factory):
+    """Language models that read forward and backward, with the same vectors."""
+    folder, models = tmp_path_factory.mktemp("encoders"), []
+    for direction in ("forward", "backward"):
+        made = predictor_of("word", layers=2, backward=direction == "backward")
+        if models:
+            zoo.networks.transfer.keep_vectors(made.model, zoo.load(models[0]).model)
+        models.append(folder / direction)
+        presets.save(made, models[-1], {})
+    return models
 
 
 @pytest.fixture

@@ -133,6 +133,21 @@ def test_a_stream_is_all_sentences_of_all_documents_in_order(sentences):
     np.testing.assert_array_equal(ids[1::2], END_ID)
 
 
+@pytest.mark.parametrize("kind", [CharacterTokenizer, SentenceTokenizer])
+def test_read_backward_all_stands_in_reverse_but_the_end(kind):
+    texts = ["A day. Another\n day", "", "Who's there?"]
+    forward, backward = (kind.from_documents(texts, backward=b) for b in (False, True))
+    assert backward.vocabulary == forward.vocabulary
+    rows = [row[::-1] for row in forward.ragged(texts).to_list()]
+    assert backward.ragged(texts).to_list() == rows
+    end = [END_ID] if kind is SentenceTokenizer else []
+    assert backward.ragged(texts, end=True).to_list() == [[*row, *end] for row in rows]
+    stream, expected = backward.stream(texts), forward.stream(texts)
+    np.testing.assert_array_equal(stream, [*expected[:-1][::-1], END_ID])
+    again = kind.from_config(backward.get_config(), backward.vocabulary)
+    np.testing.assert_array_equal(again.stream(texts), stream)
+
+
 def test_end_ends_the_last_sentence_alone(sentences):
     a, day, stop = sentences.vocabulary.ids(["a", "day", "."])
     texts = ["a day", "a day. a", "a day.", "", "  "]

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from zoo.training import ClippedAdam, clip_by_global_norm
+from zoo.training.optimizer import layer_rates
 
 GRADIENTS = [np.array([[3.0, -1.0], [2.0, 0.5]], "float32"), np.array([-4.0, 1.5], "float32")]
 REPEATED_ROWS = tf.IndexedSlices(
@@ -86,6 +87,26 @@ def test_sparse_and_dense_gradients_train_alike(clip_norm, order):
         results.append([v.numpy() for v in optimizer.variables])
     for one, other in zip(*results, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_each_layer_has_its_rate_and_waits_for_its_turn():
+    """Adam's first step is as long as its rate, whatever the gradient; see its definition."""
+    lowest, middle, new = variables_like([*GRADIENTS, GRADIENTS[0]])
+    rates = layer_rates([lowest, middle, new], [[lowest], [middle]], factor=2.5, wait=1)
+    assert rates == [(pytest.approx(0.16), 2), (pytest.approx(0.4), 1), (1, 0)]
+    optimizer = ClippedAdam(0.1, clip_norm=None, rates=rates)
+    again = ClippedAdam.from_config(optimizer.get_config())
+    assert [[*rate] for rate in again.rates] == [[*rate] for rate in rates]
+    gradients = [tf.constant(g) for g in (*GRADIENTS, GRADIENTS[0])]
+    for steps in range(1, 4):
+        optimizer.apply(gradients, [lowest, middle, new])
+        for variable, gradient, (factor, first) in zip(
+            (lowest, middle, new), gradients, rates, strict=True
+        ):
+            moved = -0.1 * factor * max(steps - first, 0) * np.sign(gradient)
+            np.testing.assert_allclose(variable, 1 + moved, rtol=1e-4)
+    with pytest.raises(ValueError, match="1 rates for 2"):
+        ClippedAdam(0.1, rates=rates[:1]).build([lowest, middle])
 
 
 def test_loss_scaling_is_undone_before_clipping():

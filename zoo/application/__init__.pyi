@@ -12,6 +12,7 @@ from . import (
     runs,
     sampling,
     task,
+    transfer,
     verbs,
     workflow,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "runs",
     "sampling",
     "task",
+    "transfer",
     "verbs",
     "workflow",
 ]

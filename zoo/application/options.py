@@ -216,6 +216,21 @@ class WordOptions(TrainingOptions):
     word_dropout: float = option(
         0.3, "Fraction of words replaced by <UNK> in training.", least=0, below=1
     )
+    encoder: str | None = option(
+        None,
+        "Begin with the words, vectors and recurrence of a language model; MODEL,MODEL for both "
+        "directions.",
+        what="model",
+    )
+    start_from: str | None = option(
+        None, "Go on from a saved model of the task; other labels get a new head.", what="model"
+    )
+    rate_factor: float = option(
+        2.6, "How much slower each trained layer learns than the one above it.", least=1
+    )
+    unfreeze_every: int = option(
+        1, "Epochs until one more trained layer learns, from the top; 0 for all at once.", least=0
+    )
 
 
 OF_THE_CALL = frozenset({"hosts", "host_index", "out", "resume", "overwrite"})

@@ -3,12 +3,12 @@
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import zoo
-from zoo.application.options import ModelOptions, TrainingOptions
+from zoo.application.options import ModelOptions, TrainingOptions, WordOptions
 
 
 class Metric(NamedTuple):
@@ -223,6 +223,23 @@ class Task(Application):
 
     def check_labels(self, predictor: Any, data: Any) -> None:
         """Refuses a corpus with labels that the model does not know."""
+
+    def follow(self, options: Any, given: Collection[str]) -> None:
+        """Fills in options that follow from saved models which others name.
+
+        `given` are the names of those that the user gave; a UserError refuses a contradiction.
+        """
+        if isinstance(options, WordOptions):
+            zoo.application.transfer.follow(options, given)
+
+    def rates(self, predictor: Any, options: Any, steps: int) -> Any:
+        """Gives a new network what it begins with, and tells how fast each weight learns.
+
+        See `ClippedAdam`; None for one rate. `steps` are those of an epoch.
+        """
+        if isinstance(options, WordOptions):
+            return zoo.application.transfer.rates(predictor, options, steps)
+        return None
 
     def build(self, data: Any, options: Any) -> Any:
         """An untrained predictor for this data; its `compile(optimizer)` chooses the loss."""

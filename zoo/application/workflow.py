@@ -49,6 +49,7 @@ def train(task: Task, options: Any, given: Collection[str], console: Console) ->
             options = hosts.from_first(lambda: runs.restored(options, given))
         options.require_one_corpus()
         options.resolve()
+        task.follow(options, () if options.resume else given)
         scope = hosts.data_parallel(options.batch_size)
         output_folder = runs.output_folder(task, options)
         folder = hosts.from_first(lambda: stack.enter_context(output_folder))
@@ -134,7 +135,8 @@ def _build(task: Task, data: Any, options: Any) -> tuple[Any, keras.Model, Any]:
         keras.utils.set_random_seed(options.seed)
         predictor = task.build(data, options)
         batches = task.batches(predictor, data.train, options, shuffle=True)
-        optimizer = _optimizer(options, options.epochs * len(batches))
+        rates = task.rates(predictor, options, len(batches))
+        optimizer = _optimizer(options, options.epochs * len(batches), rates)
         model = task.compile(predictor, optimizer, options)
     return predictor, model, batches
 
@@ -273,7 +275,9 @@ def load(task: Task, model: str | Path | None = None) -> Any:
     return predictor
 
 
-def _optimizer(options: Any, steps: int) -> keras.optimizers.Optimizer:
+def _optimizer(
+    options: Any, steps: int, rates: training.optimizer.Rates | None = None
+) -> keras.optimizers.Optimizer:
     """Adam with clipped gradients; `steps` is the length of the whole training."""
     rate, order = options.learning_rate, int(options.clip_order)
     decay = keras.optimizers.schedules.CosineDecay
@@ -283,7 +287,7 @@ def _optimizer(options: Any, steps: int) -> keras.optimizers.Optimizer:
         rate = decay(0.0, steps - rising, end, warmup_target=rate, warmup_steps=rising)
     elif options.schedule == "cosine":
         rate = decay(rate, steps)
-    return training.ClippedAdam(rate, clip_norm=options.clip_norm, norm_order=order)
+    return training.ClippedAdam(rate, clip_norm=options.clip_norm, norm_order=order, rates=rates)
 
 
 def _strategy(task: Task) -> tf.distribute.Strategy:

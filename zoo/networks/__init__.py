@@ -1,5 +1,6 @@
 """Networks, one file per shape of sequence problem."""
 
+from zoo.networks import transfer
 from zoo.networks.adversarial import AdversarialModel
 from zoo.networks.chord_model import chord_model
 from zoo.networks.chord_rules import ChordRules
@@ -36,4 +37,5 @@ __all__ = [
     "step_model",
     "stream_model",
     "transcriber",
+    "transfer",
 ]

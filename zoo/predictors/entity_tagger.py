@@ -14,6 +14,7 @@ from zoo import evaluation
 from zoo.cells.typing import Tensor
 from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.layers.crf import first_best, marginals, viterbi
+from zoo.networks.transfer import with_head
 from zoo.predictors.base import (
     Predictor,
     list_of,
@@ -28,9 +29,10 @@ from zoo.predictors.entities import entities
 from zoo.predictors.graphs import for_keras, for_tensorflow, graph, padded_rows, with_a_step
 from zoo.text.normalization import cut, normalize, places
 from zoo.text.special_tokens import PADDING_ID, UNKNOWN_ID
-from zoo.text.tags import spans
+from zoo.text.tags import allowed_transitions, spans
 from zoo.text.token_features import TokenEncoder, ragged_tokens
 from zoo.text.token_spans import Tokens, tokenize
+from zoo.text.vocabularies import Vocabulary
 from zoo.training import ChainCrossentropy, SequenceCrossentropy, SpanF1
 
 if TYPE_CHECKING:  # which loads TensorFlow Datasets
@@ -74,6 +76,21 @@ class EntityTagger(Predictor):
         self._best = graph(self._best_tags, *sentences)
         self._judged = graph(self._judged_tags, *sentences)
         self._found = graph(self._found_in_texts, tf.TensorSpec([None], tf.string))
+
+    @property
+    def words(self) -> Vocabulary:
+        """The words that have a vector."""
+        return self.encoder.words
+
+    def relabelled(self, tag_names: Sequence[str]) -> Self:
+        """The same network and words for tags: with a new head, if they are others."""
+        model = self.model
+        if tuple(tag_names) != self.tag_names:
+            head: dict[str, dict[str, Any]] = {"logits": {"units": len(tag_names)}}
+            if self.has_crf:
+                head["crf"] = {"allowed": allowed_transitions(tag_names)}
+            model = with_head(model, head)
+        return type(self)(model, self.encoder, tag_names)
 
     @property
     def has_crf(self) -> bool:

@@ -63,6 +63,18 @@ class LanguageModel(Predictor):
         self._continue = graph(self.continuation, strings, ids, ids)
 
     @property
+    def backward(self) -> bool:
+        """Whether it reads from right to left: it then scores texts, but cannot go on with one."""
+        return self.tokenizer.backward
+
+    def _require_forward(self) -> None:
+        if self.backward:
+            raise UserError(
+                "this model reads from right to left, for scores and encoders: to go on with a "
+                "text, give one that was trained without --backward"
+            )
+
+    @property
     def level(self) -> str:
         """What a token is: "character" or "word"."""
         return self.tokenizer.level
@@ -85,7 +97,10 @@ class LanguageModel(Predictor):
         Returns:
             One dict per text, in order: `next`, the most probable next tokens, a list of dicts of
             `token` and `probability`, given that it is a token of the vocabulary.
+
+        A model that reads from right to left is a UserError, here and to `generate` and `stream`.
         """
+        self._require_forward()
         return map_by_length(self._likeliest, texts_of(texts, self.longest), _BATCH_SIZE)
 
     def _likeliest(self, texts: list[str]) -> Iterator[dict[str, Any]]:
@@ -106,7 +121,7 @@ class LanguageModel(Predictor):
         Returns:
             One dict per text, in order: `log_probability` (natural logarithm), `probability` (0
             where it is less than a float can hold), `perplexity`, and `tokens`, the factors: a list
-            of dicts of `token`, `log_probability` and `probability`.
+            of dicts of `token`, `log_probability` and `probability`, as they are read.
 
         A text that is empty, or longer than `longest`, is a UserError; `evaluate` takes any.
         """
@@ -293,6 +308,7 @@ class LanguageModel(Predictor):
 
     def _beginning(self, prompts: list[str]) -> tuple[Tensor, State]:
         """What `read` says of prompts that have no unknown character."""
+        self._require_forward()
         last, before, unknown = self._read(prompts)
         if self.level == "character" and unknown.numpy().any():
             item = int(unknown.numpy().argmax())

@@ -44,12 +44,14 @@ def endpoints(predictor: Any) -> tuple[Endpoint, ...]:
       and `max_length` (at most `LONGEST`) -> `text`, what follows the prompt, its `token_count` and
       `log_probability`. The same seed gives the same text, whoever else asks at the same time.
       Characters of a prompt that the training text has not are read as `<UNK>`.
+      A model that reads from right to left has none.
     - `decode_step`: `token_ids` (batch,) and the states `state_0`, ... (batch, units), zeros at
       first -> `log_probabilities` (batch, vocabulary) of the next token, and `next_state_0`, ...
     """
     score = _score(predictor)
     default = dataclasses.replace(score, name="serving_default")
-    return (default, score, _generate(predictor), _decode_step(predictor))
+    generate = () if predictor.backward else (_generate(predictor),)
+    return (default, score, *generate, _decode_step(predictor))
 
 
 def _score(predictor: Any) -> Endpoint:

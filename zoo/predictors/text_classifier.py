@@ -9,11 +9,13 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.datasets.batches.by_length import BucketedBatches
+from zoo.networks.transfer import adversarial_like, with_head
 from zoo.predictors.base import load_vocabulary, texts_of, unknown_share
 from zoo.predictors.classifier import Classifier
 from zoo.predictors.endpoints import Arrays, Endpoint, request, require_between, text_endpoint
 from zoo.predictors.graphs import with_a_step
 from zoo.text.special_tokens import PADDING_ID
+from zoo.text.vocabularies import Vocabulary
 from zoo.text.words import WordTokenizer
 
 VOCABULARY_NAME = "vocabulary.txt"
@@ -46,6 +48,25 @@ class TextClassifier(Classifier):
         self._ids = tf.function(
             lambda texts: self.tokenizer(texts), [tf.TensorSpec([None], tf.string)], autograph=False
         )
+
+    @property
+    def words(self) -> Vocabulary:
+        """The words that have a vector."""
+        return self.tokenizer.vocabulary
+
+    def relabelled(self, label_names: Sequence[str], adversarial: float = 0.0) -> Self:
+        """The same network and words for labels: with a new head, if they are others.
+
+        `adversarial` is the size of the changes that it trains on (`AdversarialModel`); a UserError
+        says that the network has no place for them.
+        """
+        model = self.model
+        if tuple(label_names) != self.label_names:
+            classes = len(label_names)
+            model = with_head(model, {"logits": {"units": 1 if classes == 2 else classes}})
+        if adversarial:
+            model = adversarial_like(model, adversarial)
+        return type(self)(model, self.tokenizer, label_names)
 
     def batches(
         self,

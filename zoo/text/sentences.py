@@ -7,7 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.text.special_tokens import END, PADDING
-from zoo.text.tokenizer import Place, Texts, append_end, map_batches
+from zoo.text.tokenizer import (
+    Place,
+    Texts,
+    append_end,
+    map_batches,
+    reversed_rows,
+    reversed_stream,
+)
 from zoo.text.vocabularies import Vocabulary
 from zoo.text.words import WordTokenizer
 
@@ -37,23 +44,33 @@ class SentenceTokenizer(WordTokenizer):
         vocabulary: the words that have an id; all others are `<UNK>`.
         lowercase: whether to convert text to lower case first.
         vocabulary_file: the file of the vocabulary, if an export is to keep it as an asset.
+        backward: whether texts are read from their last word to their first.
     """
 
     level = "word"
     printed: ClassVar = {PADDING: "", END: ""}
 
     def __init__(
-        self, vocabulary: Vocabulary, lowercase: bool = True, vocabulary_file: Place = None
+        self,
+        vocabulary: Vocabulary,
+        lowercase: bool = True,
+        vocabulary_file: Place = None,
+        backward: bool = False,
     ):
         super().__init__(vocabulary, lowercase, vocabulary_file=vocabulary_file)
+        self.backward = backward
 
     @classmethod
     def from_documents(
-        cls, documents: Sequence[str], vocabulary_size: int | None = 10_000, lowercase: bool = True
+        cls,
+        documents: Sequence[str],
+        vocabulary_size: int | None = 10_000,
+        lowercase: bool = True,
+        backward: bool = False,
     ) -> "SentenceTokenizer":
         """A tokenizer of the most frequent words of `documents`, the training split."""
         words = WordTokenizer.from_texts(_sentences_of(documents), vocabulary_size, lowercase)
-        return cls(words.vocabulary, lowercase)
+        return cls(words.vocabulary, lowercase, backward=backward)
 
     def ragged(self, texts: Texts, end: bool = False) -> tf.RaggedTensor:
         """The ids of texts, (batch,) strings, as (batch, None) int32 without padding.
@@ -67,6 +84,7 @@ class SentenceTokenizer(WordTokenizer):
         ids = sentences.with_values(super().ragged(sentences.values))  # (batch, None, None)
         ids = tf.ragged.boolean_mask(ids, ids.row_lengths(axis=2) > 1)  # those that have words
         ids = ids.merge_dims(1, 2)[:, :-1]
+        ids = reversed_rows(ids) if self.backward else ids
         return append_end(ids) if end else ids
 
     def words(self, texts: Texts) -> tf.RaggedTensor:
@@ -81,7 +99,8 @@ class SentenceTokenizer(WordTokenizer):
             return tf.ragged.boolean_mask(ids, ids.row_lengths() > 1).flat_values
 
         ids = map_batches(flat, _sentences_of(documents))
-        return np.concatenate([np.empty(0, np.int32), *ids])
+        stream = np.concatenate([np.empty(0, np.int32), *ids])
+        return reversed_stream(stream) if self.backward else stream
 
     def join(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
         """The texts, (batch,) strings, of ids, (batch, steps) integers.
@@ -96,7 +115,7 @@ class SentenceTokenizer(WordTokenizer):
         return texts
 
     def get_config(self) -> dict[str, Any]:
-        return {"lowercase": self.lowercase}
+        return {"lowercase": self.lowercase, "backward": self.backward}
 
 
 def _sentences(texts: tf.Tensor) -> tf.RaggedTensor:

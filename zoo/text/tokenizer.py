@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeAlias
 
+import numpy as np
 import tensorflow as tf
 
 from zoo.text.special_tokens import END, END_ID, PADDING, PADDING_ID, UNKNOWN, UNKNOWN_ID
@@ -62,6 +63,16 @@ class Tokenizer(tf.Module):
             ids = ids.to_tensor(PADDING_ID)
         printed = [self.printed.get(token, token) for token in self.vocabulary.tokens]
         return tf.gather(tf.constant(printed), ids)
+
+
+def reversed_rows(ids: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Ids, (batch, None), from the last of each row to its first."""
+    return ids[:, ::-1]
+
+
+def reversed_stream(ids: np.ndarray) -> np.ndarray:
+    """A stream, (tokens,) ids, from its end to its beginning; what `<EOS>` ended it ends again."""
+    return np.roll(ids[::-1], -1)
 
 
 def as_utf8(texts: Texts) -> tf.Tensor:

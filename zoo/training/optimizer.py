@@ -9,13 +9,15 @@ for ‖·‖₁ or ‖·‖₂: the direction is kept, the length is bounded. So
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 from keras import ops
 
 from zoo.cells.typing import Tensor, Tensors
 from zoo.training.replicas import replica_count, sum_over_replicas
+
+Rates: TypeAlias = Sequence[tuple[float, int]]
 
 
 def global_norm(gradients: Tensors, order: int = 2) -> Tensor:
@@ -64,6 +66,28 @@ def _dense(gradient: Tensor) -> Tensor:
     return tf.convert_to_tensor(gradient) if isinstance(gradient, tf.IndexedSlices) else gradient
 
 
+def layer_rates(
+    weights: Sequence[keras.Variable],
+    layers: Sequence[Sequence[keras.Variable]],
+    factor: float,
+    wait: int,
+) -> list[tuple[float, int]]:
+    """Rates for layers that are trained already, below those that are new: see `ClippedAdam`.
+
+    A layer learns `factor` times more slowly than the one above it, and begins `wait` steps later,
+    the topmost `wait` steps after the new ones, which begin at once (Howard & Ruder 2018,
+    "Universal language model fine-tuning for text classification", sections 3.2 and 3.3).
+
+    Args:
+        weights: of the whole network, in the order of the optimizer.
+        layers: the weights of each trained layer, from the lowest up.
+        factor, wait: see above.
+    """
+    depths = {id(w): depth for depth, layer in enumerate(reversed(layers), 1) for w in layer}
+    found = (depths.get(id(weight), 0) for weight in weights)
+    return [(factor**-depth, depth * wait) for depth in found]
+
+
 @keras.saving.register_keras_serializable(package="zoo")
 class ClippedAdam(keras.optimizers.Adam):
     """Adam on gradients clipped by their global norm.
@@ -81,6 +105,9 @@ class ClippedAdam(keras.optimizers.Adam):
         learning_rate: a float, or a `keras.optimizers.schedules.LearningRateSchedule`.
         clip_norm: the largest norm left as it is; None leaves every gradient as it is.
         norm_order: 1 for ‖g‖₁, 2 for ‖g‖₂.
+        rates: for each weight, in their order, by what the learning rate is multiplied, and the
+            step, counted from 0, before which it does not change; None for all at the same rate.
+            Adam's moments follow the gradients from the first step on. See `layer_rates`.
         **kwargs: further arguments of `keras.optimizers.Adam`.
 
     Raises:
@@ -93,6 +120,7 @@ class ClippedAdam(keras.optimizers.Adam):
         learning_rate: Any = 0.001,
         clip_norm: float | None = 1.0,
         norm_order: int = 2,
+        rates: Rates | None = None,
         **kwargs: Any,
     ) -> None:
         if clip_norm is not None:
@@ -104,6 +132,12 @@ class ClippedAdam(keras.optimizers.Adam):
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.clip_norm = clip_norm
         self.norm_order = norm_order
+        self.rates = rates
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        if self.rates is not None and len(self.rates) != len(variables):
+            raise ValueError(f"{len(self.rates)} rates for {len(variables)} weights")
+        super().build(variables)
 
     def apply(
         self, grads: Tensors, trainable_variables: Sequence[keras.Variable] | None = None
@@ -129,6 +163,10 @@ class ClippedAdam(keras.optimizers.Adam):
         It computes 1 - beta_2 in the weight's precision, 5e-5 away from 0.001 in float32.
         """
         index = self._get_variable_index(variable)
+        if self.rates is not None:
+            factor, first = self.rates[index]
+            factor = ops.where(self.iterations >= first, factor, 0.0)
+            learning_rate = learning_rate * ops.cast(factor, learning_rate.dtype)
         handles = _handles(variable, self._momentums[index], self._velocities[index])
         if handles is None or self.amsgrad:
             super().update_step(gradient, variable, learning_rate)
@@ -151,7 +189,8 @@ class ClippedAdam(keras.optimizers.Adam):
         )
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "clip_norm": self.clip_norm, "norm_order": self.norm_order}
+        own = {name: getattr(self, name) for name in ("clip_norm", "norm_order", "rates")}
+        return {**super().get_config(), **own}
 
 
 def _handles(*variables: Any) -> list[Tensor] | None:

@@ -202,6 +202,8 @@ def _of_states(predictor: LanguageModel) -> dict[str, str]:
     return {
         "states": ", ".join(f"`{name}`" for name in predictor.model.input if name != "token_ids"),
         "start": str(predictor.tokenizer.start_id),
+        "direction": " It reads texts from right to left." if predictor.tokenizer.backward else "",
+        "tokens": "tokens[::-1]" if predictor.tokenizer.backward else "tokens",
         "between": '""' if predictor.level == "character" else '" "',
     }
 
