@@ -203,8 +203,7 @@ class Music(Task):
     def load_data(self, options: Options) -> Any:
         corpus, more = zoo.datasets.music, {"limit": options.limit, "voices": options.voices}
         if options.data:
-            files = (options.data, options.validation, options.test)
-            data = corpus.from_files(*files, **more)
+            data = corpus.from_files(options.data, options.validation, options.test, **more)
         else:
             data = corpus.load(options.dataset or self.dataset, **more)
         _say_what_is_missing(data.train, data.validation, data.test)
