@@ -46,8 +46,9 @@ def chord_model(
 
     so that the voices of a chord depend on each other, as those of an independent softmax or
     sigmoid for each would not, and the probabilities of all chords sum to 1. A factor is a softmax
-    after one hidden layer over a<t>, the symbols of the voices above and the chord before, by which
-    it sees how they move; `ChordRules` leaves out what the voice may not have.
+    after one hidden layer over a<t>, the symbols of the voices above and the chord before, and the
+    intervals between them, by which it sees how they move. `VoiceLeading` adds to its logits what
+    intervals alone tell, and `ChordRules` leaves out what the voice may not have.
 
     Args:
         voices: number of voices.
@@ -55,6 +56,8 @@ def chord_model(
         positions: number of positions in a bar; 0 for music without a metre.
         keys: number of keys, such as G major; 0 leaves them out.
         embedding_dim: size of the vector of a symbol.
+        interval_dim: size of the vector of an interval; 0 for a network without intervals, as
+            models saved before there were any have it.
         cell, units, layers, residual, cell_options: see `RecurrentStack`.
         voice_units: units of a voice's hidden layer.
         dropout: fraction of values set to 0 in training: of the vectors that the recurrence reads,
@@ -174,11 +177,9 @@ def _logits(
     above = [chord[..., u] for u in range(v)]
     past = [before[..., u] for u in range(before.shape[-1])]
     vectors = [parts["embedding"](symbols) for symbols in (*past, *above)]
-    if "intervals" in parts:  # what the voice leaves against all it hears, and how these moved
-        others = [*past[:v], *past[v + 1 :], *above]
-        if others:
-            moved = [*others, *above], [past[v]] * len(others) + past[:v]
-            vectors.append(parts["intervals"](moved[1], moved[0]))
+    others = [*past[:v], *past[v + 1 :], *above]
+    if "intervals" in parts and others:  # from its last note to theirs, and how they moved
+        vectors.append(parts["intervals"]([past[v]] * len(others) + past[:v], [*others, *above]))
     hidden = dropped(v, parts[f"hidden_{v}"](keras.ops.concatenate([a, *vectors], axis=-1)))
     logits = parts[f"logits_{v}"](hidden)
     if "intervals" in parts:
