@@ -44,6 +44,13 @@ class Options(TrainingOptions):
 
     limit: int | None = option(None, "Use so many pieces of each split.")
     bidirectional: bool = fixed(False)
+    voices: int | None = option(
+        None,
+        "Voices of a piece: of more the upper ones are kept, of fewer the lower ones rest.  "
+        "[default: what most pieces have]",
+        least=1,
+        most=4,
+    )
     units: int = 400
     monitor: str = option("loss", choices=("loss", "perplexity"))
     batch_size: int = 32
@@ -52,6 +59,9 @@ class Options(TrainingOptions):
         6, "Train in other keys too, so many semitones up and down.", least=0, most=12
     )
     embedding_dim: int = option(32, "Size of the vector of a note.", least=1)
+    interval_dim: int = option(
+        16, "Size of the vector of an interval; 0 for a network without intervals.", least=0
+    )
     voice_units: int = option(256, "Units of the hidden layer of each voice.", least=1)
 
 
@@ -83,6 +93,11 @@ class GenerateOptions(SamplingOptions, ModelOptions):
     melody: str | None = option(
         None, "MIDI or MusicXML file whose highest voice is harmonised.", what="file"
     )
+    rules: bool = option(
+        False,
+        "Draw no parallel fifths and octaves, and no notes outside the ranges of four voices.",
+        flag=True,
+    )
     candidates: int | None = option(
         None,
         "Harmonies to draw, of which the one that the melody suits best is kept.  "
@@ -105,6 +120,7 @@ def generate(task: Task, options: GenerateOptions, output: Output) -> dict[str, 
     pieces = predictor.generate(
         pieces=(options.candidates or _CANDIDATES) if options.melody else 1,
         **_wanted(predictor, options),
+        rules=options.rules,
         **settings,
     )
     piece = max(pieces, key=lambda piece: piece.get("melody_log_probability", 0.0))
@@ -185,12 +201,22 @@ class Music(Task):
         return super().model_name(options).replace("-", "_")
 
     def load_data(self, options: Options) -> Any:
-        data = super().load_data(options)
+        corpus, more = zoo.datasets.music, {"limit": options.limit, "voices": options.voices}
+        if options.data:
+            data = corpus.from_files(options.data, options.validation, options.test, **more)
+        else:
+            data = corpus.load(options.dataset or self.dataset, **more)
         _say_what_is_missing(data.train, data.validation, data.test)
         return data
 
     def load_test(self, predictor: Any, options: Any, metrics: dict[str, Any]) -> tuple[Any, str]:
-        scores, name = super().load_test(predictor, options, metrics)
+        corpus = zoo.datasets.music
+        more = {"limit": options.limit, "voices": predictor.encoder.voices}
+        if options.data:
+            scores, name = corpus.from_file(options.data, **more), options.data
+        else:
+            name = options.dataset or metrics.get("dataset", self.dataset)
+            scores = corpus.load(name, **more).test
         _say_what_is_missing(scores)
         return scores, name
 
@@ -203,6 +229,7 @@ class Music(Task):
             positions=encoder.bar,
             keys=len(zoo.music.notes.KEYS) if has_keys else 0,
             embedding_dim=options.embedding_dim,
+            interval_dim=options.interval_dim,
             **options.recurrence(),
             voice_units=options.voice_units,
             dropout=options.dropout,
@@ -282,8 +309,8 @@ def _say_what_is_missing(*splits: Any) -> None:
     """Tells, on standard error, how many notes of files were left out."""
     if missing := sum(scores.reduced for scores in splits):
         print(
-            f"{missing:,} notes are left out: where more than four sound at once, the highest "
-            "three and the lowest stay",
+            f"{missing:,} notes are left out, of lower voices or where more than four sound at "
+            "once, of which the highest three and the lowest stay",
             file=sys.stderr,
         )
 

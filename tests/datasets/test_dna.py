@@ -70,7 +70,7 @@ def test_a_table_has_the_columns_sequence_and_label(write):
         ("a.csv", "text,label\nACG,x\nACG,y\n", "no column 'sequence'"),
         ("a.fa", ">a x\nACG\n>b y\n>c x\nA\n", "line 3: there is no nucleotide in it"),
         ("a.fa", ">a x\nACG\n>b y\nAC9\n", "line 3: '9', character 3, is no nucleotide"),
-        ("a.fa", ">a label=\nACG\n>b y\nAC\n", "line 1 has no label"),
+        ("a.fa", ">a label=\nACG\n>b y\nAC\n", "line 1: the record 'a' has no label"),
         ("a.fa", ">a x\nACG\n>b x\nAC\n", "every row has the label 'x'"),
         ("a.txt", "ACG x\n", "line 1 begins neither FASTA nor FASTQ"),
         (".csv", "ACG x\n", "line 1 begins neither FASTA nor FASTQ"),

@@ -94,17 +94,36 @@ def test_a_folder_is_read_whole_by_path(folder):
     refused(r"00\.mid: too few examples to set a test split aside", from_files, folder / "00.mid")
 
 
-def test_pieces_of_different_kinds_are_not_mixed_and_damaged_ones_named(folder, write_json, caplog):
+def test_chords_are_not_mixed_with_parts_and_damaged_files_are_named(folder, write_json, caplog):
     other = write_json([CHORDS])
-    refused("json.* has unordered notes, at most 4, with 1 steps", from_files, folder, test=other)
-    midi.write(random_score(24, voices=1), folder / "more" / "b.mid")
-    refused(r"00 has voices: 4, .* and b has voices: 1, .*one of", from_file, folder)
-    (folder / "more" / "b.mid").write_bytes(b"MThd")
-    found = len(from_file(folder))
-    assert "b.mid: the MIDI file is damaged" in caplog.text
-    for i in range(found + 2):  # most of them
+    refused("json.* has unordered notes, with 1 steps", from_files, folder, test=other)
+    for i in range(7):
         (folder / f"damaged{i}.mid").write_bytes(b"MThd")
-    refused(r"damaged.*\.mid: the MIDI file is damaged", from_file, folder)
+    assert len(from_file(folder)) == 12
+    named = [record.getMessage() for record in caplog.records]
+    assert "damaged0.mid: the MIDI file is damaged" in named[0]
+    assert (len(named), named[-1]) == (6, "left out: 2 more files")
+    for i in range(7, 13):  # most of them
+        (folder / f"damaged{i}.mid").write_bytes(b"MThd")
+    refused(r"damaged0\.mid: .* \(and so on: 13 of the 25 files\)", from_file, folder)
+
+
+def test_pieces_of_a_folder_get_the_same_voices(folder):
+    """By default those of most files: upper ones first, rests below, and lost notes are counted."""
+    midi.write(random_score(24, voices=2, seed=7), folder / "00.mid")
+    whole = random_score(24, seed=1)
+    for voices, given in ((4, {}), (2, {"voices": 2}), (4, {"voices": 4})):
+        data = from_file(folder, **given)
+        assert {piece.voices for piece in data.pieces} == {voices}
+        assert len(data) == 12
+        two, four = data.pieces[:2]
+        np.testing.assert_array_equal(four.pitches, whole.pitches[:, :voices])
+        assert two.pitches[:, :2].any(axis=0).all()
+        assert not two.pitches[:, 2:].any()
+        lost = sum(len(whole.notes(voice)) for voice in range(voices, 4))
+        assert (two.reduced, four.reduced) == (0, lost)
+    few = from_files(folder / "00.mid", folder, folder)
+    assert {piece.voices for piece in (*few.train.pieces, *few.test.pieces)} == {2}
 
 
 def test_paths_without_music(tmp_path, write):

@@ -32,6 +32,13 @@ def test_a_file_that_is_no_pairs(write):
         refused(rf"a\.tsv: .*{message}", from_file, write("a.tsv", content))
 
 
+def test_few_wrong_lines_are_named_and_left_out(write, caplog):
+    path = write("a.tsv", 20 * "a\tb\n" + "no tab\n\tno source\n" + "c\td\n")
+    assert rows(from_file(path)) == [*20 * [("a", "b")], ("c", "d")]
+    for reason in ("line 21 has no tabs", "line 22 has no source"):
+        assert f"left out: {path}: {reason}" in caplog.text
+
+
 def test_a_source_is_in_one_split_only_and_groups_go_along(tmp_path):
     many = [(f"source {i % 50}", f"target {i}") for i in range(200)]
     data = from_files(CASES["parallel_text"].write(tmp_path, many))

@@ -162,14 +162,16 @@ def test_memory_does_not_grow_with_the_file(tmp_path, kind):
     assert peak < size / 5, (peak, size)
 
 
-def test_a_quote_that_is_never_closed_is_refused_and_empty_files_are_named(tmp_path):
-    """All rows behind the quote would be lost; an empty file among others costs nothing."""
+def test_a_quote_that_is_never_closed_is_refused_and_broken_files_are_named(tmp_path, caplog):
+    """All rows behind the quote would be lost; a broken file among others costs nothing."""
     (tmp_path / "a.csv").write_text('id,text\n1,fine\n2,"open\n' + "3,more\n" * 9)
     with pytest.raises(UserError, match="never closed, in one of the last 10 lines"):
         pieces.Reader("text").plan([tmp_path / "a.csv"], 100)
     (tmp_path / "b.txt").write_text("")
     (tmp_path / "c.txt").write_text("fine\n")
     reader = pieces.Reader("text")
-    found, _ = reader.plan([tmp_path / "b.txt", tmp_path / "c.txt"], 100)
+    found, _ = reader.plan([tmp_path / f"{name}" for name in ("b.txt", "c.txt")], 100)
     assert [piece.rows for piece in found] == [1]
-    assert reader.empty == [str(tmp_path / "b.txt")]
+    assert "b.txt: the file is empty" in caplog.text
+    some = [tmp_path / name for name in ("a.csv", "b.txt", "c.txt")]
+    refused(r"never closed.*: 2 of the 3 files\)", reader.plan, some, 100)

@@ -97,6 +97,33 @@ def test_what_is_wrong_in_a_table_is_said_in_one_line(write, name, content, hint
     refused(rf"^{re.escape(str(path))}: .*{re.escape(hint)}", read_table, path, COLUMNS)
 
 
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("a.csv", "fine,pos\n", {"well, well,pos\n": "3 fields", '"b"b,neg\n': "not valid CSV"}),
+        ("a.tsv", "fine\tpos\n", {"no label\n": "1 fields"}),
+        ("a.jsonl", '{"text": "fine", "label": "pos"}\n', {"{\n": "not JSON", "[]\n": "object"}),
+    ],
+)
+def test_few_wrong_rows_are_named_and_left_out(write, caplog, name, good, bad):
+    head = {".csv": "text,label\n", ".tsv": "text\tlabel\n"}.get(name[1:], "")
+    path = write(name, head + 20 * good + "".join(bad) + 10 * good)
+    assert fields(path) == 30 * [("fine", "pos")]
+    named = [record.getMessage() for record in caplog.records]
+    assert len(named) == len(bad)
+    for number, (message, reason) in enumerate(zip(named, bad.values(), strict=True), 21):
+        assert message.startswith(f"left out: {path}: ")
+        assert f"line {number + bool(head)}" in message
+        assert reason in message
+    refused(reason, read_table, write(name, head + 3 * good + [*bad][-1]), COLUMNS)
+
+
+def test_a_wrong_row_that_may_have_swallowed_others_is_refused(write):
+    swallowed = 'so"so,"and\n' + 30 * "fine,pos\n" + '",pos\n'
+    path = write("a.csv", "text,label\n" + 60 * "fine,pos\n" + "a," + swallowed)
+    refused("line 62 has 4 fields", read_table, path, COLUMNS)
+
+
 SCHEMES = {
     "IOB1": "I-PER I-PER B-PER O I-LOC I-PER I-PER I-PER",
     "IOB2": "B-PER I-PER B-PER O B-LOC B-PER I-PER I-PER",
@@ -181,3 +208,12 @@ def test_only_space_and_tab_part_columns_and_characters_stay_as_they_are(write):
 def test_what_is_wrong_in_columns_is_said_in_one_line(write, content, hints):
     path = write("a.txt", content)
     refused(rf"^{re.escape(str(path))}: .*{re.escape(hints)}", read_columns, path)
+
+
+def test_few_wrong_sentences_are_named_and_left_out(write, caplog):
+    good = "Ann B-PER\nran O\n\n"
+    wrong = ("New York B-LOC\n\n", "Ann\n\n", "a I-PER\n\n")
+    found = sentences(write("a.txt", 20 * good + "".join(wrong) + 20 * good))
+    assert found == 40 * [("Ann ran", "B-PER O")]
+    for reason in ("line 61 has 3 columns", "line 63 has no tag", "line 65: I-PER at the begin"):
+        assert reason in caplog.text

@@ -203,7 +203,7 @@ CASES = {
     "encoder_decoder of frames": encoder_decoder_of_frames(2),
     "transcriber": transcriber(3, bidirectional=False),
     "transcriber, both directions": transcriber(residual=True),
-    "chord_model, ranked": chord_model(True, layers=2, residual=True),
+    "chord_model, ranked": chord_model(True, layers=2, residual=True, interval_dim=0),
     "chord_model, parts": chord_model(False, cell="peephole_lstm"),
 }
 # Compiling is slow on JAX: one of each kind.

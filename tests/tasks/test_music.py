@@ -110,9 +110,10 @@ def composer(monkeypatch):
 def test_every_form_of_a_piece(call, composer, tmp_path):
     names = ("a.mid", "a.MIDI", "a.musicxml", "a.xml", "a.mxl", "a.wav", "a.png")
     out = [f"--out={tmp_path / name}" for name in names]
-    found = call(Music, "generate", *out, "--seed=3", "--bars=2", "--tempo=60", "--json").json
+    words = ("--seed=3", "--bars=2", "--tempo=60", "--rules", "--json")
+    found = call(Music, "generate", *out, *words).json
     (asked,) = composer.asked
-    drawn = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 3}
+    drawn = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 3, "rules": True}
     assert asked == {"pieces": 1, "key": None, "seed_chord": "", "length": 2 * 16, **drawn}
     assert found["files"] == [str(tmp_path / name) for name in names]
     piece = piece_of("parts", steps=16, first=0, seed=0)
@@ -141,7 +142,7 @@ def test_without_a_file_the_chords_are_shown(call, composer):
     assert result.err == f"seed {asked['seed']}\n"
     drawn = {name: asked[name] for name in ("temperature", "top_k", "top_p")}
     assert drawn == {"temperature": 0.9, "top_k": 20, "top_p": 0.8}
-    assert (asked["seed_chord"], asked["length"]) == ("C5", 16 * 16)
+    assert (asked["seed_chord"], asked["length"], asked["rules"]) == ("C5", 16 * 16, False)
     assert asked["key"] == zoo.music.parse_key("F# minor")
 
 
@@ -173,14 +174,27 @@ def test_only_training_is_in_other_keys():
         assert asked == {"shuffle": shuffle, "seed": 4, "transpose": transpose}
 
 
-def test_a_folder_of_tunes(tmp_path):
-    """Of notes with their metres and keys; an example of the card has a note for each voice."""
-    for i in range(6):
+def test_a_folder_of_tunes(tmp_path, caplog):
+    """Of notes with their metres and keys, in one voice or two, some of them broken.
+
+    An example of the card has a note for each voice.
+    """
+    for i in range(8):
         write = midi.write if i % 2 else musicxml.write
-        piece = piece_of(seed=i, steps=32, first=0, voices=1)
+        piece = piece_of(seed=i, steps=32, first=0, voices=1 + (i > 5))
         write(piece, tmp_path / f"{i}{'.mid' if i % 2 else '.mxl'}")
+    drums = mido.MidiFile(tracks=[mido.MidiTrack()])
+    drums.tracks[0].append(mido.Message("note_on", channel=9, note=36))
+    drums.save(tmp_path / "drums.mid")
+    (tmp_path / "broken.mxl").write_bytes(b"PK")
+    data = Music().load_data(options_of(Music, "--data", tmp_path, *TINY, "--voices=3"))
+    assert {piece.voices for piece in (*data.train.pieces, *data.test.pieces)} == {3}
     options, task = options_of(Music, "--data", tmp_path, *TINY), Music()
+    caplog.clear()
     predictor, _, _ = workflow._build(task, task.load_data(options), options)
+    for reason in ("drums.mid: there is no note", "broken.mxl: "):
+        assert caplog.text.count(reason) == 1
+    assert predictor.encoder.voices == 1
     assert set(predictor.model.input) == {"chords", "positions", "keys"}
     examples = task.examples_for({"voices": 1})
     assert examples == ("C5", "G4 | A4")

@@ -51,8 +51,6 @@ def run(
     size = many.part_rows or _CHUNKS * task.predicted_together
     reader = pieces.Reader(column, rows.sequences, rows.whole)
     planned, types = reader.plan(paths, size)
-    if reader.empty:
-        output.line(f"left out, for they are empty: {', '.join(reader.empty)}")
     form = many_parts.Form(str(out.resolve()), many.file_format, types, rows.answer)
     job = Job(task, rows, answer, options, column, form, os.getcwd())
     answer(task, job.predictor, [], options)  # refuses options that do not fit

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from zoo import genomics
 from zoo.datasets import corpora
 from zoo.datasets.corpus import Corpus, Examples
 from zoo.datasets.labelled import LabelledKind
+from zoo.datasets.readers.left_out import ROWS, LeftOut
 from zoo.datasets.readers.tables import SUFFIXES, Row, read_table
 from zoo.errors import UserError
 
@@ -84,32 +85,47 @@ class _Dna(LabelledKind[LabelledSequences, DnaData]):
         path = Path(path)
         stem = path.with_suffix("") if path.suffix.lower() == ".gz" else path
         if stem.suffix.lower() in SUFFIXES:
-            return read_table(path, ("sequence", "label"))
+            return _checked(path, read_table(path, ("sequence", "label")))
         records = genomics.read(path)
         table = stem.with_suffix(".labels.tsv")
         label_of = _by_name(table) if table.is_file() else None
+        known = f"give it one in {table.name}, which has the columns name and label"
+        if label_of is None:
+            known = f"end the line with {_LABEL}NAME, or {known}"
         rows = []
         for record in records:
             label = _in_header(record.header) if label_of is None else label_of.get(record.name)
-            if label is None:
-                known = f"give it one in {table.name}, which has the columns name and label"
-                in_header = f"end the line with {_LABEL}NAME, or " if label_of is None else ""
-                raise UserError(
-                    f"{path}: line {record.line}: the record '{record.name}' has no label: "
-                    f"{in_header}{known}"
-                )
-            fields = {"name": record.name, "sequence": record.sequence, "label": label}
+            fields = {"name": record.name, "sequence": record.sequence, "label": label or ""}
             rows.append(Row(record.line, fields))
-        return rows
+        return _checked(path, rows, known)
 
     def _of_rows(self, path: str | Path, rows: list[Row], labels: np.ndarray) -> LabelledSequences:
-        sequences = [
-            genomics.normalized(row.fields["sequence"], f"{path}: line {row.line}") for row in rows
-        ]
+        sequences = [row.fields["sequence"] for row in rows]
         named = all("name" in row.fields for row in rows)
         return LabelledSequences(
             sequences, labels, [row.fields["name"] for row in rows] if named else None
         )
+
+
+def _checked(path: Path, rows: list[Row], known: str = "") -> list[Row]:
+    """The rows with their sequences normalised; those of use, the others being named.
+
+    Of records without labels the remedy is `known`.
+    """
+    left_out, kept = LeftOut("sequences", len(rows), ROWS), []
+    for row in rows:
+        place = f"{path}: line {row.line}"
+        try:
+            if known and not row.fields["label"]:
+                name = row.fields["name"]
+                raise UserError(f"{place}: the record '{name}' has no label: {known}")
+            sequence = genomics.normalized(row.fields["sequence"], place)
+        except UserError as error:
+            left_out.add(error)
+        else:
+            kept.append(replace(row, fields=row.fields | {"sequence": sequence}))
+    left_out.tell()
+    return kept
 
 
 def _in_header(header: str) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo.datasets import corpora
 from zoo.datasets.corpus import Builder, C, E, Kind, lowest_tenth, parted
-from zoo.datasets.labels import keys_of_labelled, label_indices, label_names
+from zoo.datasets.labels import keys_of_labelled, label_indices, label_names, with_labels
 from zoo.datasets.readers.tables import Row
 
 
@@ -87,11 +87,11 @@ class LabelledKind(Kind[E, C]):
         return corpora.tensorflow_datasets.decode(strings)
 
     def _read_file(self, path: str | Path, labels: Sequence[str] | None) -> E:
-        rows = self._rows(path)
+        rows = with_labels(path, self._rows(path))
         names = label_names(path, rows) if labels is None else labels
         return self._of_rows(path, rows, label_indices(path, rows, names))
 
     def _read_training_file(self, path: str | Path) -> tuple[E, tuple[str, ...]]:
-        rows = self._rows(path)
+        rows = with_labels(path, self._rows(path))
         names = label_names(path, rows)
         return self._of_rows(path, rows, label_indices(path, rows, names)), names

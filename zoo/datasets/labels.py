@@ -9,6 +9,7 @@ import numpy as np
 
 from zoo.datasets import corpora
 from zoo.datasets.corpus import Builder, lowest_tenth
+from zoo.datasets.readers.left_out import ROWS, LeftOut
 from zoo.datasets.readers.tables import Row, quoted
 from zoo.errors import UserError
 
@@ -28,17 +29,25 @@ def label_names(path: str | Path, rows: Iterable[Row]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def with_labels(path: str | Path, rows: Sequence[Row]) -> list[Row]:
+    """The rows whose label is not blank; the others are left out, which is logged (`LeftOut`)."""
+    left_out = LeftOut("rows", len(rows), ROWS)
+    for row in rows:
+        if not row.fields["label"].strip():
+            left_out.add(f"{path}: line {row.line} has no label")
+    left_out.tell()
+    return [row for row in rows if row.fields["label"].strip()]
+
+
 def label_indices(path: str | Path, rows: Iterable[Row], names: Sequence[str]) -> np.ndarray:
     """The index of the label of each row: (rows,) int32.
 
-    UserError if a label is blank or none of the names; the message tells its line.
+    UserError if a label is none of the names; the message tells its line.
     """
     index = {name: i for i, name in enumerate(names)}
     labels = []
     for row in rows:
         label = row.fields["label"].strip()
-        if not label:
-            raise UserError(f"{path}: line {row.line} has no label")
         if label not in index:
             raise UserError(
                 f"{path}: line {row.line} has the label '{label}', which is not one of "

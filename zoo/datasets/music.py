@@ -1,5 +1,6 @@
 """Scores to learn composing from: a packaged corpus, or users' files of MIDI, MusicXML or JSON."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,17 +45,28 @@ class Scores(Examples):
 MusicData = Corpus[Scores]
 
 
-class _Music(Kind[Scores, MusicData]):
+class Music(Kind[Scores, MusicData]):
     """Packaged corpora of scores; no other corpus of TensorFlow Datasets holds any.
 
     A path may be a file of one piece: MIDI (.mid, .midi) or MusicXML (.musicxml, .xml, .mxl); a
     folder, of which all such files are read that can be, those of its folders too, by their paths;
     or a JSON file of pieces (`readers.chord_lists`). The splits of a JSON file are used where no
-    other file is given for them. All pieces must be of one kind: see `Scores`.
+    other file is given for them. Files that cannot be read are left out, which is logged
+    (`readers.folders.read_most`).
+
+    All pieces get the same number of voices: a piece with more keeps the upper ones, and one with
+    fewer rests in the lower ones. Chords of JSON are not mixed with the parts of other files.
+
+    Args:
+        voices: their number; by default that which most of the training pieces have, the greater of
+            two that are equally frequent, and of JSON the most notes at once.
     """
 
     name = "music"
     corpus = MusicData
+
+    def __init__(self, voices: int | None = None) -> None:
+        self.voices = voices
 
     def carve(self, data: Scores) -> tuple[Scores, Scores]:
         """Sets a tenth aside: the distinct pieces whose CRC-32 is lowest, rounded up.
@@ -86,11 +98,12 @@ class _Music(Kind[Scores, MusicData]):
         pieces = []
         for e in builder.as_dataset(split=split).as_numpy_iterator():
             key, name = e["key"].decode(), e["name"].decode()
-            pieces.append(Score(e["pitches"], e["onsets"], 4, e["positions"], key, name))
+            score = Score(e["pitches"], e["onsets"], 4, e["positions"], key, name)
+            pieces.append(score.in_voices(self.voices or score.voices))
         return Scores(tuple(pieces))
 
     def _read_file(self, path: str | Path, labels: Sequence[str] | None) -> Scores:
-        return _of_one_kind({"test": _one_split(Path(path), "test")})["test"]
+        return _of_one_kind({"test": _one_split(Path(path), "test")}, self.voices)["test"]
 
     def _read_files(
         self, train: str | Path, others: Mapping[str, str | Path]
@@ -99,7 +112,7 @@ class _Music(Kind[Scores, MusicData]):
         if "train" not in given:
             raise UserError(f"{train}: there is no split 'train'; it has {quoted(given)}")
         given |= {split: _one_split(Path(path), split) for split, path in others.items()}
-        return _of_one_kind(given), None
+        return _of_one_kind(given, self.voices), None
 
 
 def _one_split(path: Path, split: str) -> Scores:
@@ -147,28 +160,60 @@ def _read_folder(folder: Path) -> Scores:
     return Scores(tuple(piece for _, piece in read_most(paths, read_score)))
 
 
-def _of_one_kind(given: dict[str, Scores]) -> dict[str, Scores]:
-    """The splits, ranked pieces having as many voices as that with the most."""
+def _of_one_kind(given: dict[str, Scores], voices: int | None) -> dict[str, Scores]:
+    """The splits, the first being the one to learn from, with as many voices in each piece."""
     pieces = [piece for scores in given.values() for piece in scores.pieces]
-    most = max((piece.voices for piece in pieces if piece.ranked), default=0)
-    given = {
-        split: Scores(tuple(p.padded(most) if p.ranked else p for p in scores.pieces))
-        for split, scores in given.items()
-    }
-    first, *others = (piece for scores in given.values() for piece in scores.pieces)
-    for other in others:
-        if _kind(other) != _kind(first):
+    for other in pieces[1:]:
+        if _kind(other) != _kind(pieces[0]):
             raise UserError(
-                f"the pieces must be of one kind, but {first.name} has {_kind(first)} "
+                f"the pieces must be of one kind, but {pieces[0].name} has {_kind(pieces[0])} "
                 f"and {other.name} has {_kind(other)}: give one of the kinds only"
             )
-    return given
+    if voices is None:
+        first = next(iter(given.values())).pieces
+        counts = Counter(piece.voices for piece in first)
+        voices = max(counts, key=lambda number: (counts[number], number))
+        if pieces[0].ranked:
+            voices = max(piece.voices for piece in pieces)
+    return {
+        split: Scores(tuple(piece.in_voices(voices) for piece in scores.pieces))
+        for split, scores in given.items()
+    }
 
 
 def _kind(score: Score) -> str:
-    what = "unordered notes, at most" if score.ranked else "voices:"
-    return f"{what} {score.voices}, with {score.steps_per_quarter} steps to a quarter note"
+    what = "unordered notes" if score.ranked else "voices"
+    return f"{what}, with {score.steps_per_quarter} steps to a quarter note"
 
 
-_KIND = _Music()
-load, from_files, from_file, carve = _KIND.load, _KIND.from_files, _KIND.from_file, _KIND.carve
+def load(
+    name: str | None = None, *, limit: int | None = None, voices: int | None = None
+) -> MusicData:
+    """Loads a corpus by name: see `Kind.load`, and `voices` of `Music`."""
+    return Music(voices).load(name, limit=limit)
+
+
+def from_files(
+    train: str | Path,
+    validation: str | Path | None = None,
+    test: str | Path | None = None,
+    *,
+    limit: int | None = None,
+    voices: int | None = None,
+) -> MusicData:
+    """Reads users' files: see `Kind.from_files` and `Music`."""
+    return Music(voices).from_files(train, validation, test, limit=limit)
+
+
+def from_file(
+    path: str | Path,
+    labels: Sequence[str] | None = None,
+    *,
+    limit: int | None = None,
+    voices: int | None = None,
+) -> Scores:
+    """Reads one path: see `Kind.from_file` and `Music`; nothing has labels here."""
+    return Music(voices).from_file(path, labels, limit=limit)
+
+
+carve = Music().carve

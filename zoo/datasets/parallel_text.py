@@ -6,6 +6,7 @@ from pathlib import Path
 
 from zoo.datasets import corpora
 from zoo.datasets.corpus import Builder, Corpus, Examples, Kind, lowest_tenth, parted
+from zoo.datasets.readers.left_out import ROWS, LeftOut
 from zoo.datasets.readers.tables import numbered_lines, read_text
 from zoo.errors import UserError
 from zoo.text.normalization import tidy
@@ -35,7 +36,8 @@ class _ParallelText(Kind[Pairs, ParallelData]):
     The direction is that of the supervised pair. A pair with a blank side is passed over, for
     nobody can mend a published corpus. Files have on each line a source text, a tab, and its target
     text: UTF-8 without a header, gzipped if their name ends in `.gz`; lines may end as on any
-    system, and blank ones are passed over. All texts are made `tidy`.
+    system, and blank ones are passed over. A line that is no pair
+    is left out, which is logged (`readers.left_out`). All texts are made `tidy`.
     """
 
     name = "parallel_text"
@@ -90,27 +92,33 @@ class _ParallelText(Kind[Pairs, ParallelData]):
         return Pairs(*zip(*rows, strict=True))
 
     def _read_file(self, path: str | Path, labels: Sequence[str] | None) -> Pairs:
-        pairs: list[tuple[str, str]] = []
-        for number, line in numbered_lines(read_text(path)):
-            if not line.strip():
-                continue
-            columns = line.split("\t")
-            if len(columns) != 2:
-                hint = "keep these two (cut -f 1,2)" if columns[2:] else "put a tab between them"
-                raise UserError(
-                    f"{path}: line {number} has {len(columns) - 1 or 'no'} tabs where one stands "
-                    f"between the source text and the target text: {hint}"
-                )
-            source, target = map(tidy, columns)
-            if not source or not target:
-                side = "target" if source else "source"
-                raise UserError(
-                    f"{path}: line {number} has no {side} text: give it one, or drop it"
-                )
-            pairs.append((source, target))
-        if not pairs:
+        lines = [(n, line) for n, line in numbered_lines(read_text(path)) if line.strip()]
+        if not lines:
             raise UserError(f"{path}: there is no pair, only white space")
+        left_out, pairs = LeftOut("lines", len(lines), ROWS), []
+        for number, line in lines:
+            try:
+                pairs.append(_pair(f"{path}: line {number}", line))
+            except UserError as error:
+                left_out.add(error)
+        left_out.tell()
         return Pairs(*zip(*pairs, strict=True))
+
+
+def _pair(place: str, line: str) -> tuple[str, str]:
+    """The source and the target of a line; a UserError, if it has not both."""
+    columns = line.split("\t")
+    if len(columns) != 2:
+        hint = "keep these two (cut -f 1,2)" if columns[2:] else "put a tab between them"
+        raise UserError(
+            f"{place} has {len(columns) - 1 or 'no'} tabs where one stands between the source "
+            f"text and the target text: {hint}"
+        )
+    source, target = map(tidy, columns)
+    if not source or not target:
+        side = "target" if source else "source"
+        raise UserError(f"{place} has no {side} text: give it one, or drop it")
+    return source, target
 
 
 _KIND = _ParallelText()

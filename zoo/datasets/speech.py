@@ -4,7 +4,6 @@ A recording is a waveform, (samples,) int16 at the rate of the corpus, or featur
 (frames, size) float32, where a corpus has nothing else.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,14 +14,13 @@ import numpy as np
 from zoo.audio import files
 from zoo.datasets import corpora
 from zoo.datasets.corpus import Builder, Corpus, Examples, Kind, lowest_tenth, parted
+from zoo.datasets.readers.left_out import FILES, LeftOut
 from zoo.datasets.readers.tables import Row, read_table
 from zoo.errors import MissingPackageError, UserError
 from zoo.text.normalization import tidy
 
 COLUMNS = ("audio", "text")
 
-_LOG = logging.getLogger(__name__)
-_SHOWN = 5  # recordings that are left out and named
 _THREADS = 4  # that read recordings; the library lets go of Python meanwhile
 
 
@@ -98,23 +96,17 @@ class Speech(Kind[Utterances, SpeechData]):
         rows = read_table(path, COLUMNS)
         folder = Path(path).absolute().parent
         _refuse_swapped(path, rows, folder)
-        utterances, left_out = Utterances([], [], []), []
+        utterances = Utterances([], [], [])
+        hint = ": mend the column 'audio', whose paths begin at the folder of the table"
+        left_out = LeftOut("recordings", len(rows), FILES, hint)
         for row, found in zip(rows, self._recordings(rows, folder), strict=True):
             if isinstance(found, UserError):
-                left_out.append(f"line {row.line}: {found}")
+                left_out.add(f"{path}: line {row.line}: {found}")
                 continue
             utterances.recordings.append(found)
             utterances.texts.append(_said(row.fields["text"]))
             utterances.speakers.append(row.fields.get("speaker", "").strip())
-        for reason in left_out[:_SHOWN]:
-            _LOG.warning("left out: %s", reason)
-        if len(left_out) > len(rows) / 2:
-            raise UserError(
-                f"{path}: {len(left_out):,} of {len(rows):,} recordings cannot be read: mend the "
-                f"column 'audio', whose paths begin at the folder of the table ({left_out[0]})"
-            )
-        if left_out[_SHOWN:]:
-            _LOG.warning("left out: %s more recordings", f"{len(left_out) - _SHOWN:,}")
+        left_out.tell()
         return utterances
 
     def _recordings(self, rows: Sequence[Row], folder: Path) -> Iterator[np.ndarray | UserError]:

@@ -10,7 +10,13 @@ import numpy as np
 
 from zoo.datasets import corpora
 from zoo.datasets.corpus import Builder, Corpus, Examples, Kind, parted
-from zoo.datasets.labels import keys_of_labelled, label_indices, label_names, tenth_of_each
+from zoo.datasets.labels import (
+    keys_of_labelled,
+    label_indices,
+    label_names,
+    tenth_of_each,
+    with_labels,
+)
 from zoo.datasets.readers.folders import find_files, read_most
 from zoo.datasets.readers.tables import SUFFIXES as TABLES
 from zoo.datasets.readers.tables import Row, quoted, read_table
@@ -108,7 +114,7 @@ class _Video(Kind[LabelledClips, VideoData]):
         self, path: Path, names: Sequence[str] | None
     ) -> tuple[LabelledClips, tuple[str, ...]]:
         """The videos of a folder or table, with the names of their labels."""
-        rows = _listed(path, names)
+        rows = with_labels(path, _listed(path, names))
         label_indices(path, rows, names or label_names(path, rows))  # before hours of decoding
         folder = path if path.is_dir() else path.parent
         read = list(read_most(rows, lambda row: self._frames(folder / row.fields["file"])))

@@ -167,7 +167,8 @@ class ChordEncoder:
         if not self.bar:
             return np.zeros(len(score) + 1, "int32")
         known = np.asarray(score.positions, dtype="int32")
-        return 1 + np.append(known, known[-1] + 1) % self.bar
+        end = known[-1] + 1 if len(known) else 0
+        return 1 + np.append(known, end) % self.bar
 
     @staticmethod
     def key_id(key: str | None) -> int:

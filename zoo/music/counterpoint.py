@@ -17,7 +17,7 @@ RANGES = {
     "Bass": (parse_pitch("E2"), parse_pitch("D4")),
 }
 
-_FIFTH, _OCTAVE = 7, 0  # semitones, octaves taken off
+PERFECT = (7, 0)  # the intervals that must not be parallel: semitones, octaves taken off
 _NONE = np.zeros((0, len(VOICE_NAMES)), int)  # chords
 _STEP = 2  # semitones of the widest step; more is a leap
 
@@ -60,7 +60,7 @@ def statistics(scores: Sequence[Score]) -> dict:
         for name, some in lines.items()
         for note in itertools.chain(*some)
     )
-    fifths, octaves = (sum(_parallels(c, apart) for c in chords) for apart in (_FIFTH, _OCTAVE))
+    fifths, octaves = (sum(_parallels(c, apart) for c in chords) for apart in PERFECT)
     every, together = np.concatenate(list(intervals.values())), np.concatenate([_NONE, *chords])
     upper, lower = together[:, :-1], together[:, 1:]
     crossed = ((upper < lower) & (upper != SILENCE)).any(axis=1)

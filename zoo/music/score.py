@@ -146,6 +146,13 @@ class Score:
         pitches, onsets = self.pitches[steps], self.onsets[steps]
         return replace(self, pitches=pitches, onsets=onsets, positions=self.positions[steps])
 
+    def in_voices(self, voices: int) -> "Score":
+        """With so many voices: the upper ones, or silent ones below; the lost notes are counted."""
+        lost = sum(len(self.notes(voice)) for voice in range(voices, self.voices))
+        pitches, onsets = self.pitches[:, :voices], self.onsets[:, :voices]
+        kept = replace(self, pitches=pitches, onsets=onsets, reduced=self.reduced + lost)
+        return kept.padded(voices)
+
     def padded(self, voices: int) -> "Score":
         """With silent voices below, until it has so many."""
         columns = ((0, 0), (0, voices - self.voices))

@@ -1,5 +1,6 @@
 """One-to-many: chords over time, each voice given the voices above it and all that came before."""
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -11,6 +12,7 @@ from zoo.music.chords import symbols_of
 from zoo.networks.chord_rules import ChordRules
 from zoo.networks.heads import as_given, layers_of, state_inputs
 from zoo.networks.seeds import seeded
+from zoo.networks.voice_leading import Intervals, VoiceLeading
 from zoo.text.special_tokens import PADDING_ID
 
 _Parts: TypeAlias = dict[str, Any]
@@ -24,6 +26,7 @@ def chord_model(
     positions: int = 0,
     keys: int = 0,
     embedding_dim: int = 32,
+    interval_dim: int = 16,
     cell: str = "lstm",
     units: int = 256,
     layers: int = 1,
@@ -43,8 +46,9 @@ def chord_model(
 
     so that the voices of a chord depend on each other, as those of an independent softmax or
     sigmoid for each would not, and the probabilities of all chords sum to 1. A factor is a softmax
-    after one hidden layer over a<t>, the symbols of the voices above and the chord before, by which
-    it sees how they move; `ChordRules` leaves out what the voice may not have.
+    after one hidden layer over a<t>, the symbols of the voices above and the chord before, and the
+    intervals between them, by which it sees how they move. `VoiceLeading` adds to its logits what
+    intervals alone tell, and `ChordRules` leaves out what the voice may not have.
 
     Args:
         voices: number of voices.
@@ -52,6 +56,8 @@ def chord_model(
         positions: number of positions in a bar; 0 for music without a metre.
         keys: number of keys, such as G major; 0 leaves them out.
         embedding_dim: size of the vector of a symbol.
+        interval_dim: size of the vector of an interval; 0 for a network without intervals, as
+            models saved before there were any have it.
         cell, units, layers, residual, cell_options: see `RecurrentStack`.
         voice_units: units of a voice's hidden layer.
         dropout: fraction of values set to 0 in training: of the vectors that the recurrence reads,
@@ -87,7 +93,11 @@ def chord_model(
         if size:
             inputs[extra] = keras.Input((None,), dtype="int32", name=extra)
             parts[extra] = keras.layers.Embedding(size + 1, embedding_dim, name=f"{extra}_vectors")
+    if interval_dim:
+        parts["intervals"] = Intervals(interval_dim, name="intervals")
     for v in range(voices):
+        if interval_dim:
+            parts[f"leading_{v}"] = VoiceLeading(ranked, v, name=f"leading_{v}")
         parts[f"hidden_{v}"] = keras.layers.Dense(voice_units, "relu", name=f"hidden_{v}")
         parts[f"logits_{v}"] = keras.layers.Dense(symbols, dtype="float32", name=f"logits_{v}")
 
@@ -146,8 +156,12 @@ def step_models(model: keras.Model) -> tuple[keras.Model, list[keras.Model]]:
 
 def _vectors(parts: _Parts, before: Tensor, extra: Mapping[str, Tensor]) -> Tensor:
     """What the recurrence reads: the vectors of a chord's symbols, of the position and key."""
-    vectors = [parts["embedding"](before[..., v]) for v in range(before.shape[-1])]
+    past = [before[..., v] for v in range(before.shape[-1])]
+    vectors = [parts["embedding"](symbols) for symbols in past]
     vectors += [parts[name](ids) for name, ids in extra.items()]
+    if "intervals" in parts and len(past) > 1:
+        upper, lower = zip(*itertools.combinations(past, 2), strict=True)
+        vectors.append(parts["intervals"]([*lower], [*upper]))
     return keras.ops.concatenate(vectors, axis=-1)
 
 
@@ -163,6 +177,13 @@ def _logits(
     above = [chord[..., u] for u in range(v)]
     past = [before[..., u] for u in range(before.shape[-1])]
     vectors = [parts["embedding"](symbols) for symbols in (*past, *above)]
-    hidden = parts[f"hidden_{v}"](keras.ops.concatenate([a, *vectors], axis=-1))
-    logits = parts[f"logits_{v}"](dropped(v, hidden))
+    others = [*past[:v], *past[v + 1 :], *above]
+    if "intervals" in parts and others:  # from its last note to theirs, and how they moved
+        vectors.append(parts["intervals"]([past[v]] * len(others) + past[:v], [*others, *above]))
+    hidden = dropped(v, parts[f"hidden_{v}"](keras.ops.concatenate([a, *vectors], axis=-1)))
+    logits = parts[f"logits_{v}"](hidden)
+    if "intervals" in parts:
+        logits = parts[f"leading_{v}"](
+            logits, hidden=hidden, before=past[v], past=past[:v], above=above
+        )
     return parts["rules"](logits, before=before[..., v], above=above)

@@ -12,8 +12,9 @@ from keras import ops
 from zoo import generation
 from zoo.cells.typing import Tensor
 from zoo.generation.states import State
+from zoo.music.chords import symbols_of
 from zoo.networks.chord_model import step_models
-from zoo.networks.chord_rules import IMPOSSIBLE
+from zoo.networks.chord_rules import IMPOSSIBLE, against_counterpoint
 from zoo.predictors.graphs import graph
 from zoo.text.special_tokens import PADDING_ID
 
@@ -37,6 +38,7 @@ class ChordSequences:
     def __init__(self, model: keras.Model, bar: int):
         self._model = model
         self._bar = bar
+        self._ranked = model.output.shape[-1] == symbols_of(ranked=True)
         self._step, self._heads = step_models(model)
         self.voices = len(self._heads)
         inputs, state = self._specs()
@@ -44,6 +46,8 @@ class ChordSequences:
         uniforms = tf.TensorSpec((None, None), tf.float32)
         self.log_probabilities = graph(self._log_probabilities, inputs)
         self.write = graph(self._write, _rows(), state, uniforms, settings)
+        by_rules = functools.partial(self._write, rules=True)
+        self.write_by_rules = graph(by_rules, _rows(), state, uniforms, settings)
         self.likeliest = graph(self._likeliest, _rows(), state)
 
     def _specs(self) -> tuple[dict[str, tf.TensorSpec], dict[str, tf.TensorSpec]]:
@@ -105,27 +109,34 @@ class ChordSequences:
             **zeros,
         }
 
-    def next_logits(self, symbols: Tensor, state: State) -> tuple[Tensor, State]:
+    def next_logits(
+        self, symbols: Tensor, state: State, rules: bool = False
+    ) -> tuple[Tensor, State]:
         """The logits of the next voice's symbol, given that of the last voice.
 
         Args:
             symbols: (batch,) int32, of the voice before; 0 at first.
             state: what `beginning` returned, or the last call. All rows are at the same voice.
+            rules: whether symbols that are not given keep the rules of counterpoint
+                (`zoo.networks.chord_rules.against_counterpoint`).
 
         Returns:
             (batch, symbols) float32, and the new state.
         """
         time = state["time"]
-        branches = [functools.partial(self._of_voice, v) for v in range(self.voices)]
+        branches = [functools.partial(self._of_voice, v, rules) for v in range(self.voices)]
         logits, changed = ops.switch(ops.max(time) % self.voices, branches, symbols, state)
         given = ops.take_along_axis(state["given"], time[:, None], axis=1)  # (batch, 1)
         other = ops.not_equal(np.arange(logits.shape[-1]), given)
-        fixed = ops.logical_and(ops.not_equal(given, PADDING_ID), other)
-        logits = ops.where(fixed, IMPOSSIBLE, logits)
+        wrong = ops.logical_and(ops.not_equal(given, PADDING_ID), other)
+        if rules:
+            free = ops.equal(given, PADDING_ID)
+            wrong = ops.logical_or(wrong, ops.logical_and(free, changed.pop("wrong")))
+        logits = ops.where(wrong, IMPOSSIBLE, logits)
         return logits, state | changed | {"time": time + 1}
 
-    def _of_voice(self, v: int, symbols: Tensor, state: State) -> tuple[Tensor, State]:
-        """The logits of voice v, and what of the state changes."""
+    def _of_voice(self, v: int, rules: bool, symbols: Tensor, state: State) -> tuple[Tensor, State]:
+        """The logits of voice v, and what of the state changes; where they break `rules`, if so."""
         last = np.arange(self.voices) == (v - 1) % self.voices
         chord, before = ops.where(last, symbols[:, None], state["chord"]), state["before"]
         changed = {name: state[name] for name in state if name.startswith("state_")}
@@ -136,7 +147,10 @@ class ChordSequences:
             changed = self._step({name: inputs[name] for name in self._step.input}, training=False)
         inputs = {"hidden": changed["hidden"], "before": before, "chord": chord}
         logits = self._heads[v](inputs, training=False)
-        return logits, {**changed, "before": before, "chord": chord}
+        changed |= {"before": before, "chord": chord}
+        if rules:
+            changed["wrong"] = against_counterpoint(v, before, chord, self._ranked)
+        return logits, changed
 
     def _conditions(self, state: State) -> State:
         """The ids of position and key at the step that begins."""
@@ -151,13 +165,19 @@ class ChordSequences:
         return search(self.next_logits, symbols, state, beams=_BEAMS, length=self.voices)
 
     def _write(
-        self, symbols: Tensor, state: State, uniforms: Tensor, settings: dict[str, Any]
+        self,
+        symbols: Tensor,
+        state: State,
+        uniforms: Tensor,
+        settings: dict[str, Any],
+        rules: bool = False,
     ) -> generation.Generation:
         """Goes on with pieces, for so many symbols as there are uniforms in a row.
 
         Given are the last symbol of each, 0 at first, and the `state` of the last call's result.
         """
-        return generation.generate(self.next_logits, symbols, state, uniforms=uniforms, **settings)
+        step = functools.partial(self.next_logits, rules=rules)
+        return generation.generate(step, symbols, state, uniforms=uniforms, **settings)
 
 
 def _rows(dtype: str = "int32") -> tf.TensorSpec:

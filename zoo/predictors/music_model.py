@@ -200,6 +200,7 @@ class MusicModel(Predictor):
         length: int | None = None,
         pieces: int = 1,
         melody: Score | None = None,
+        rules: bool = False,
         temperature: float = 1.0,
         top_k: int = 0,
         top_p: float = 1.0,
@@ -215,6 +216,10 @@ class MusicModel(Predictor):
             pieces: how many.
             melody: a `Score` whose highest voice is that of the pieces, or None. The other voices
                 are drawn given what came before and the note above, not what the melody does later.
+            rules: whether what is drawn keeps the rules of counterpoint: no parallel fifths and
+                octaves, and of four parts no note outside the range of its voice. What breaks them
+                has probability 0, and the rest is drawn as the model has it; `seed_chord` and
+                `melody` stay as they are.
             temperature, top_k, top_p: see `zoo.generation.truncated`.
             seed: integer; piece i draws with `seed + i`. The same seed gives the same piece.
 
@@ -239,22 +244,23 @@ class MusicModel(Predictor):
             key = key or melody.key
         given = np.repeat(given, pieces, axis=0)
         state = self._beginning(given, key, first, metre)
-        symbols = self._write(given, state, seed, settings)
+        symbols = self._write(given, state, seed, settings, rules)
         return [self._piece(row, key, first, metre, melody is not None) for row in symbols]
 
     def _write(
-        self, given: np.ndarray, state: State, seed: int, settings: dict[str, Any]
+        self, given: np.ndarray, state: State, seed: int, settings: dict[str, Any], rules: bool
     ) -> np.ndarray:
         """The symbols of pieces, (pieces, steps, voices), some of which are given."""
         pieces, steps, voices = given.shape
         symbols = ops.zeros((pieces,), dtype="int32")
+        write = self.sequences.write_by_rules if rules else self.sequences.write
         rows = for_rows(settings, pieces)
         seeds, found = seed + np.arange(pieces, dtype="int64"), []
         for start in range(0, steps, _AT_ONCE):
             number = voices * min(_AT_ONCE, steps - start)
             uniforms = generation.uniforms(seeds, voices * start, number).numpy()
             uniforms = ops.convert_to_tensor(uniforms)
-            written = self.sequences.write(symbols, state, uniforms, rows)
+            written = write(symbols, state, uniforms, rows)
             symbols, state = written.token_ids, written.state
             found.append(ops.convert_to_numpy(written.tokens))
             if (found[-1][:, -1] == END_ID).all():

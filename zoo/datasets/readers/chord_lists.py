@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.datasets.readers.left_out import ROWS, LeftOut
 from zoo.datasets.readers.tables import read_text
 from zoo.errors import UserError
 from zoo.music.notes import HIGHEST, LOWEST
@@ -21,8 +22,10 @@ def read(path: str | Path) -> dict[str, list[Score]]:
     polyphonic models are compared on (Boulanger-Lewandowski, Bengio and Vincent, 2012). The scores
     are `ranked`, with as many voices as the most notes at once. Pieces without splits are "train".
 
+    A piece that holds what is no note is left out, which is logged (`LeftOut`).
+
     Raises:
-        UserError: the file is missing, of another form, or holds what is no note.
+        UserError: the file is missing or of another form, or more than a tenth of the pieces are.
     """
     try:
         content = json.loads(read_text(path))
@@ -35,13 +38,19 @@ def read(path: str | Path) -> dict[str, list[Score]]:
             f"{path}: expected a list of pieces, or an object of such lists by split: "
             '{"train": [...], "valid": [...], "test": [...]}'
         )
-    found = {}
+    found: dict[str, list[Score]] = {}
     for own, pieces in content.items():
         if own in _SPLITS:
             if not (isinstance(pieces, list) and pieces):
                 raise UserError(f"{path}: {own}: expected a list of pieces that is not empty")
-            numbered = enumerate(pieces, 1)
-            found[_SPLITS[own]] = [_piece(p, f"{path}: {own}, piece {i}") for i, p in numbered]
+            left_out = LeftOut("pieces", len(pieces), ROWS)
+            found[_SPLITS[own]] = kept = []
+            for number, piece in enumerate(pieces, 1):
+                try:
+                    kept.append(_piece(piece, f"{path}: {own}, piece {number}"))
+                except UserError as error:
+                    left_out.add(error)
+            left_out.tell()
     return found
 
 

@@ -7,6 +7,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
+from zoo.datasets.readers.left_out import ROWS, LeftOut
 from zoo.datasets.readers.tables import numbered_lines, read_text
 from zoo.errors import UserError
 from zoo.text.tags import OUTSIDE, may_follow, repair
@@ -35,19 +36,28 @@ def read_columns(path: str | Path) -> list[Sentence]:
     as CoNLL-U does, the token is in the second. A blank line ends a sentence. The tags are all
     IOB1, IOB2 or BIOES, whichever fits, and become IOB2.
 
+    A sentence where a line has no tag, one that is none, or another number of columns than the
+    lines before it, or whose tags do not fit the scheme of the others, is left out, which is logged
+    (`readers.left_out`).
+
     Raises:
-        UserError: the file is missing, empty, binary or not UTF-8; a line has no tag, one that is
-            none, or another number of columns than the lines before it; the tags fit no scheme. The
-            message names the line.
+        UserError: the file is missing, empty, binary or not UTF-8, or more than a tenth of its
+            sentences are wrong. The message names the line.
     """
     return parse(path, read_text(path))
 
 
 def parse(source: str | Path, text: str) -> list[Sentence]:
     """The sentences of a text in columns: see `read_columns`; `source` is for messages."""
-    found: list[list[Any]] = [
+    every: list[list[Any]] = [
         [*rows] for inside, rows in groupby(_rows(source, text), key=bool) if inside
     ]
+    left_out, found = LeftOut("sentences", len(every), ROWS), []
+    for rows in every:
+        if wrong := next((of for _, of in rows if isinstance(of, UserError)), None):
+            left_out.add(wrong)
+        else:
+            found.append(rows)
     counted = _without_counts(source, found)
     found, column = counted or found, int(counted is not None)
     sentences = []
@@ -56,7 +66,8 @@ def parse(source: str | Path, text: str) -> list[Sentence]:
         sentences.append(Sentence([*lines], [f[column] for f in fields], [f[-1] for f in fields]))
     if not sentences:
         raise UserError(f"{source}: there is no sentence, only comments or borders of documents")
-    _check_scheme(source, sentences)
+    sentences = _of_one_scheme(source, sentences, left_out)
+    left_out.tell()
     return [replace(sentence, tags=repair(sentence.tags)) for sentence in sentences]
 
 
@@ -96,8 +107,8 @@ def _break(rows: list[Any]) -> int | None:
     return None
 
 
-def _rows(source: str | Path, text: str) -> Iterator[tuple[int, list[str]] | None]:
-    """Yields the line and the fields of each token; None where a sentence ends."""
+def _rows(source: str | Path, text: str) -> Iterator[tuple[int, list[str] | UserError] | None]:
+    """Yields the line and the fields of each token, or what is wrong; None after a sentence."""
     first, inside = 0, False
     width: int | None = None
     for number, line in numbered_lines(text):
@@ -112,11 +123,12 @@ def _rows(source: str | Path, text: str) -> Iterator[tuple[int, list[str]] | Non
         elif inside or not _is_comment(fields, width):
             if width is None:
                 first, width = number, len(fields)
-            if begun and len(fields) == 1 and is_tag(line):
-                raise UserError(f"{source}: line {number} has the tag {line} and no token")
-            _check(source, number, fields, first, width)
             inside = True
-            yield number, fields
+            if begun and len(fields) == 1 and is_tag(line):
+                wrong = UserError(f"{source}: line {number} has the tag {line} and no token")
+                yield number, wrong
+            else:
+                yield number, _wrong(source, number, fields, first, width) or fields
 
 
 def _is_comment(fields: list[str], width: int | None) -> bool:
@@ -125,48 +137,58 @@ def _is_comment(fields: list[str], width: int | None) -> bool:
     return fields[0].startswith("#") and not (has_tag and width in (None, len(fields)))
 
 
-def _check(source: str | Path, number: int, fields: list[str], first: int, width: int) -> None:
-    """Refuses a line without a tag, or with another number of columns than line `first` has."""
+def _wrong(
+    source: str | Path, number: int, fields: list[str], first: int, width: int
+) -> UserError | None:
+    """What is wrong in a line: no tag, or another number of columns than line `first` has."""
     place, tag = f"{source}: line {number}", fields[-1]
     if len(fields) == 1:
-        raise UserError(
+        return UserError(
             f"{place} has no tag: give each token a line, with the token first and its tag last, "
             "separated by spaces or tabs"
         )
     if len(fields) != width:
-        raise UserError(
+        return UserError(
             f"{place} has {len(fields)} columns where line {first} has {width}: "
             "only spaces and tabs separate columns, and no token may hold one"
         )
     if not is_tag(tag):
         header = "; take a header away" if number == first else ""
-        raise UserError(
+        return UserError(
             f"{place}: '{tag:.40}' is no tag: give O, or B-, I-, E- or S- before a type, "
             f"as in B-PER{header}"
         )
+    return None
 
 
-def _check_scheme(source: str | Path, sentences: list[Sentence]) -> None:
-    """Refuses tags that no scheme explains; without an entity they fit any."""
+def _of_one_scheme(
+    source: str | Path, sentences: list[Sentence], left_out: LeftOut
+) -> list[Sentence]:
+    """The sentences whose tags fit the scheme that fits most; without an entity they fit any.
+
+    A UserError refuses tags that no scheme explains.
+    """
     prefixes = {tag[0] for sentence in sentences for tag in sentence.tags}
     schemes = ("BIOES",) if prefixes & {"E", "S"} else ("IOB2", "IOB1")
-    misfits = {scheme: _misfit(sentences, scheme) for scheme in schemes}
-    if None in misfits.values():
-        return
-    found = " nor ".join(f"{scheme} ({misfit})" for scheme, misfit in misfits.items())
-    raise UserError(
+    misfits = {scheme: [_misfit(sentence, scheme) for sentence in sentences] for scheme in schemes}
+    first = {scheme: next(filter(None, of), None) for scheme, of in misfits.items()}
+    found = " nor ".join(f"{scheme} ({misfit})" for scheme, misfit in first.items())
+    reason = (
         f"{source}: the tags fit {'neither ' if len(misfits) > 1 else 'not '}{found}: "
         "mend these lines, so that all tags are of one scheme"
     )
+    best = min(misfits.values(), key=lambda of: sum(map(bool, of)))
+    for misfit in filter(None, best):
+        left_out.add(reason if misfit in first.values() else f"{source}: {misfit}")
+    return [sentence for sentence, misfit in zip(sentences, best, strict=True) if not misfit]
 
 
-def _misfit(sentences: list[Sentence], scheme: str) -> str | None:
+def _misfit(sentence: Sentence, scheme: str) -> str | None:
     """Where a tag does not fit the one before it, in words."""
-    for sentence in sentences:
-        for offset, (previous, tag) in enumerate(pairwise([OUTSIDE, *sentence.tags, OUTSIDE])):
-            if not may_follow(previous, tag, scheme):
-                last = offset == len(sentence.tags)
-                before = f"after {previous}" if offset else "at the beginning of a sentence"
-                what = "a sentence ends" if last else tag
-                return f"line {sentence.lines[offset - last]}: {what} {before}"
+    for offset, (previous, tag) in enumerate(pairwise([OUTSIDE, *sentence.tags, OUTSIDE])):
+        if not may_follow(previous, tag, scheme):
+            last = offset == len(sentence.tags)
+            before = f"after {previous}" if offset else "at the beginning of a sentence"
+            what = "a sentence ends" if last else tag
+            return f"line {sentence.lines[offset - last]}: {what} {before}"
     return None

@@ -1,6 +1,5 @@
 """Folders of files that users bring: which there are, and reading those that can be read."""
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -8,9 +7,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import track
 
+from zoo.datasets.readers.left_out import FILES, LeftOut
 from zoo.errors import MissingPackageError, UserError
-
-_LOG = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -38,7 +36,7 @@ def read_most(
     If most cannot, or for want of a package none, it is an error.
     """
     console = Console(stderr=True)
-    refused: list[str] = []
+    left_out = LeftOut("files", len(items), FILES)
     bar = track(items, task, console=console, transient=True, disable=not console.is_terminal)
     for item in bar:
         try:
@@ -46,10 +44,7 @@ def read_most(
         except MissingPackageError:
             raise
         except UserError as error:
-            refused.append(str(error))
-            if len(refused) > len(items) / 2:
-                raise
+            left_out.add(error)
         else:
             yield item, result
-    for reason in refused:
-        _LOG.warning("left out: %s", reason)
+    left_out.tell()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow
 
 from zoo.datasets.readers.folders import find_files
+from zoo.datasets.readers.left_out import FILES, LeftOut
 from zoo.datasets.readers.row_files import KINDS, InputRow, Piece, RowFile, Sequences, form_of
 from zoo.datasets.readers.tables import quoted
 from zoo.errors import UserError
@@ -68,33 +69,47 @@ class Reader:
         self._kinds = KINDS | dict.fromkeys(sequences, Sequences)
         self._whole = whole
         self._open: RowFile | None = None
-        self.empty: list[str] = []  # files of several that `plan` left out
 
     def plan(
         self, paths: Sequence[Path], most_rows: int
     ) -> tuple[list[Piece], dict[str, pyarrow.DataType]]:
         """Cuts files into pieces, reading each once; and the types of their other columns.
 
+        One of several that is empty, damaged or without the column is left out, which is logged
+        (`LeftOut`).
+
         Raises:
-            UserError: a file is missing, empty, damaged, or has no such column.
+            UserError: a file, or most of several, are so, or a column has two types.
         """
         names = [str(path) for path in paths if form_of(path) in self._whole]
         pieces = [Piece("", 1, len(some), names=some) for some in _batched(names, most_rows)]
         types: dict[str, pyarrow.DataType] = {}
-        self.empty = [str(path) for path in paths if len(paths) > 1 and not path.stat().st_size]
+        left_out = LeftOut("files", len(paths), FILES if len(paths) > 1 else 0)
         for path in paths:
-            if form_of(path) in self._whole or str(path) in self.empty:
+            if form_of(path) in self._whole:
                 continue
-            with self._damage_told(path):
-                file = self._file(str(path))
-                own = [*file.pieces(most_rows)]
-            if not own:
-                raise UserError(f"{path}: there is no row in it")
+            try:
+                own, columns = self._planned(path, most_rows)
+            except UserError as error:
+                left_out.add(error)
+                continue
             pieces += own
-            for name, kind in file.columns.items():
+            for name, kind in columns.items():
                 if types.setdefault(name, kind) != kind:
                     raise UserError(f"{path}: the column '{name}' is {kind}, before {types[name]}")
+        left_out.tell()
         return pieces, types
+
+    def _planned(
+        self, path: Path, most_rows: int
+    ) -> tuple[list[Piece], dict[str, pyarrow.DataType]]:
+        """The pieces of a file of several rows, and the types of its other columns."""
+        with self._damage_told(path):
+            file = self._file(str(path))
+            pieces = [*file.pieces(most_rows)]
+        if not pieces:
+            raise UserError(f"{path}: there is no row in it")
+        return pieces, file.columns
 
     def rows(self, piece: Piece) -> Iterator[InputRow]:
         """The rows of a piece, whose file is as it was planned."""

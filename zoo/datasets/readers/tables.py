@@ -8,7 +8,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
+from zoo.datasets.readers.left_out import ROWS, LeftOut
 from zoo.errors import UserError
 from zoo.music.files import read_bytes, unpack
 from zoo.text.normalization import normalize
@@ -34,11 +36,13 @@ def read_table(path: str | Path, columns: Iterable[str]) -> list[Row]:
     - `.jsonl`: one JSON object a line; numbers and truth values become text.
 
     Blank lines are passed over, and so is the header where it comes again. Those `columns` must be
-    there; others are kept as they are.
+    there; others are kept as they are. A malformed record of one line is left out, which is logged
+    (`LeftOut`); one of several lines may have swallowed good ones.
 
     Raises:
         UserError: the file is missing, empty, of another format, binary, not UTF-8, or damaged;
-            a column is missing; a record is malformed. The message names the line where it can.
+            a column is missing; a record of several lines, or more than a tenth of all, are
+            malformed. The message names the line where it can.
     """
     path = Path(path)
     suffixes = [suffix.lower() for suffix in path.suffixes]
@@ -50,10 +54,15 @@ def read_table(path: str | Path, columns: Iterable[str]) -> list[Row]:
             f"{path}: the name must end in {', '.join(SUFFIXES)} (or one of these and .gz), "
             "for it tells the format"
         )
-    rows = list(parse(path, read_text(path), tuple(columns)))
-    if not rows:
+    found = list(parse(path, read_text(path), tuple(columns)))
+    if not found:
         raise UserError(f"{path}: there is a header but no row below it")
-    return rows
+    left_out = LeftOut("rows", len(found), ROWS)
+    for row in found:
+        if isinstance(row, UserError):
+            left_out.add(row)
+    left_out.tell()
+    return [row for row in found if isinstance(row, Row)]
 
 
 def read_text(path: str | Path) -> str:
@@ -96,21 +105,33 @@ def quoted(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
 
-def _read_csv(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
+# The line where a record starts, its fields or what is wrong, and how many more lines it has.
+_Record: TypeAlias = tuple[int, list[str] | UserError, int]
+_Found: TypeAlias = Iterator[Row | UserError]
+
+
+def _read_csv(path: Path, text: str, columns: tuple[str, ...]) -> _Found:
     # A long document is no error, so the module's limit on a field gives way for this file.
     limit = csv.field_size_limit(max(len(text), csv.field_size_limit()))
     text, separator = without_hint(text, columns)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
-    records, start = [], 1
+    records: list[_Record] = []
+    start, more = 1, True
     try:
-        for fields in reader:
-            records.append((start, fields))
+        while more:
+            try:
+                fields = next(reader, None)
+                more = fields is not None
+                found: list[str] | UserError = fields or []
+            except csv.Error as error:
+                found = UserError(
+                    f"{path}: the record that starts on line {start} is not valid CSV ({error}): "
+                    'quote the field and double the " within it'
+                )
+                if reader.line_num > start or "end of data" in str(error):
+                    raise found from error
+            records.append((start, found, reader.line_num - start))
             start = reader.line_num + 1
-    except csv.Error as error:
-        raise UserError(
-            f"{path}: the record that starts on line {start} is not valid CSV ({error}): "
-            'quote the field and double the " within it'
-        ) from error
     finally:
         csv.field_size_limit(limit)
     hint = f"quote a field that holds '{separator}'"
@@ -132,23 +153,26 @@ def without_hint(text: str, columns: tuple[str, ...]) -> tuple[str, str]:
     return text, ","
 
 
-def _read_tsv(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
-    records = [(number, line.split("\t")) for number, line in numbered_lines(text)]
+def _read_tsv(path: Path, text: str, columns: tuple[str, ...]) -> _Found:
+    records: list[_Record] = [(n, line.split("\t"), 0) for n, line in numbered_lines(text)]
     return _with_header(path, records, columns, hint="replace a tab or line break within a field")
 
 
-def _with_header(
-    path: Path, records: list[tuple[int, list[str]]], columns: tuple[str, ...], hint: str
-) -> Iterator[Row]:
-    """Yields the rows below the first record, which names the columns."""
-    filled = ((line, fields) for line, fields in records if any(map(str.strip, fields)))
-    _, header = next(filled, (1, []))
-    header = [name.strip() for name in header]
+def _with_header(path: Path, records: list[_Record], columns: tuple[str, ...], hint: str) -> _Found:
+    """Yields the rows below the first record, which names the columns, and what is wrong."""
+    filled = (r for r in records if isinstance(r[1], UserError) or any(map(str.strip, r[1])))
+    _, first, _ = next(filled, (1, [], 0))
+    if isinstance(first, UserError):
+        raise first
+    header = [name.strip() for name in first]
     require(path, columns, header)
     if repeated := [name for name in columns if header.count(name) > 1]:
         times = header.count(repeated[0])
         raise UserError(f"{path}: the column '{repeated[0]}' is there {times} times")
-    for line, fields in filled:
+    for line, fields, more in filled:
+        if isinstance(fields, UserError):
+            yield fields
+            continue
         names = [name.strip() for name in fields]
         if names == header or [names[0].removeprefix("\ufeff"), *names[1:]] == header:
             continue
@@ -156,21 +180,30 @@ def _with_header(
             raise UserError(
                 f"{path}: line {line} is another header, {_listed(names)}: give files of one form"
             )
-        if len(fields) != len(header):
-            raise UserError(
-                f"{path}: line {line} has {len(fields)} fields where the header has "
-                f"{len(header)}: {hint}"
-            )
-        yield Row(line, dict(zip(header, fields, strict=True)))
+        if len(fields) == len(header):
+            yield Row(line, dict(zip(header, fields, strict=True)))
+            continue
+        wrong = UserError(
+            f"{path}: line {line} has {len(fields)} fields where the header has "
+            f"{len(header)}: {hint}"
+        )
+        if more:
+            raise wrong
+        yield wrong
 
 
-def _read_jsonl(path: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
+def _read_jsonl(path: Path, text: str, columns: tuple[str, ...]) -> _Found:
     for number, line in numbered_lines(text):
         if not line.strip():
             continue
         place = f"{path}: line {number}"
-        record = json_object(place, line, columns)
-        yield Row(number, {name: normalize(as_text(place, name, record[name])) for name in columns})
+        try:
+            record = json_object(place, line, columns)
+            fields = {name: normalize(as_text(place, name, record[name])) for name in columns}
+        except UserError as error:
+            yield error
+        else:
+            yield Row(number, fields)
 
 
 def json_object(place: str, line: str | bytes, columns: tuple[str, ...]) -> dict[str, object]:
@@ -226,7 +259,7 @@ def _listed(names: Sequence[str]) -> str:
     return quoted(cut) + (", ..." if len(names) > 10 else "")
 
 
-_PARSERS: dict[str, Callable[[Path, str, tuple[str, ...]], Iterator[Row]]] = {
+_PARSERS: dict[str, Callable[[Path, str, tuple[str, ...]], _Found]] = {
     ".csv": _read_csv,
     ".tsv": _read_tsv,
     ".jsonl": _read_jsonl,
