@@ -81,7 +81,8 @@ class ClippedAdam(keras.optimizers.Adam):
         learning_rate: a float, or a `keras.optimizers.schedules.LearningRateSchedule`.
         clip_norm: the largest norm left as it is; None leaves every gradient as it is.
         norm_order: 1 for ‖g‖₁, 2 for ‖g‖₂.
-        **kwargs: further arguments of `keras.optimizers.Adam`.
+        **kwargs: further arguments of `keras.optimizers.Adam`; with `use_ema` it is `zoo.training.fit`
+            that puts the moving averages into the model, not Keras at the end of each `Model.fit`.
 
     Raises:
         ValueError: for a threshold not above 0, another order, or an argument of Keras that clips,
@@ -150,8 +151,24 @@ class ClippedAdam(keras.optimizers.Adam):
             grad=ops.cast(gradient, dtype),
         )
 
+    def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
+        """Leaves the weights as they are; see `swap_averages`."""
+
+    def swap_averages(self) -> None:
+        """Exchanges the weights and their moving averages, to the last bit."""
+        pairs = zip(self._trainable_variables, self._model_variables_moving_average, strict=True)
+        for weight, average in pairs:
+            trained = ops.copy(weight)
+            weight.assign(average)
+            average.assign(trained)
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "clip_norm": self.clip_norm, "norm_order": self.norm_order}
+
+
+def inner_optimizer(model: keras.Model) -> Any:
+    """The optimizer of a compiled model, without what scales its loss in half precision."""
+    return getattr(model.optimizer, "inner_optimizer", model.optimizer)
 
 
 def _handles(*variables: Any) -> list[Tensor] | None:
