@@ -31,18 +31,38 @@ _SAMPLE_LENGTH = {"character": 400, "word": 60}
 _LONGEST_SEARCH = 10_000  # tokens
 
 
+# What suits texts of up to so many characters to train on: measured in docs/language_model.md.
+_SUITED = {
+    "character": {
+        300_000: {"batch_size": 16, "timesteps": 64, "epochs": 40, "dropout": 0.4},
+        3_000_000: {"batch_size": 32, "timesteps": 64, "epochs": 16, "dropout": 0.3},
+        math.inf: {"batch_size": 64, "timesteps": 128, "epochs": 10, "dropout": 0.1},
+    },
+    "word": {
+        300_000: {"batch_size": 8, "timesteps": 35, "epochs": 20, "dropout": 0.6},
+        3_000_000: {"batch_size": 16, "timesteps": 35, "epochs": 12, "dropout": 0.5},
+        math.inf: {"batch_size": 32, "timesteps": 35, "epochs": 8, "dropout": 0.4},
+    },
+}
+
+
+def _by_size(help: str | None = None, **about: Any) -> Any:
+    """An option whose default follows the size of the text."""
+    return option(None, help, shown="by the size of the text", **about)
+
+
 @dataclass
 class Options(TrainingOptions):
-    """What `train` takes; it suits a few million characters, or a million words, on two cores."""
+    """What `train` takes; on two cores it suits texts of 100 kB to 10 MB."""
 
     limit: int | None = option(None, "Use so many characters of each split.")
     bidirectional: bool = fixed(False)
     units: int = 256
     layers: int = by_level(_LEVELS, (2, 1))
-    dropout: float = by_level(_LEVELS, (0.1, 0.4))
-    epochs: int = by_level(_LEVELS, (10, 8))
+    dropout: float = _by_size()
+    epochs: int = _by_size()
     monitor: str = option("loss", choices=("loss", "perplexity"))
-    batch_size: int = by_level(_LEVELS, (64, 32))
+    batch_size: int = _by_size("Lanes of text that are read side by side.")
     learning_rate: float = by_level(_LEVELS, (0.003, 0.001))
     level: str = option("character", "What a token is.", choices=_LEVELS)
     vocabulary_size: int = option(
@@ -56,9 +76,7 @@ class Options(TrainingOptions):
     start_from: str | None = option(
         None, "Go on from a saved model, its tokens and its network.", what="model"
     )
-    timesteps: int = by_level(
-        _LEVELS, (128, 35), "Steps that gradients flow through; the state goes on.", least=1
-    )
+    timesteps: int = _by_size("Steps that gradients flow through; the state goes on.", least=1)
 
     def resolve(self) -> None:
         self.fill_in(self.level)
@@ -67,6 +85,11 @@ class Options(TrainingOptions):
                 "one-hot vectors (--embedding-dim 0) have no weights to tie: give --no-tie-weights "
                 "or another --embedding-dim"
             )
+
+    def suit(self, data: Any) -> dict[str, Any]:
+        suited = _SUITED[self.level].items()
+        characters = data.train.characters
+        return self.fill(next(chosen for most, chosen in suited if characters <= most))
 
 
 @dataclass

@@ -228,7 +228,9 @@ def test_averages_are_validated_and_kept_and_training_goes_on_without_them(tmp_p
     plain, trained, model = Trained(), Trained(), averaging()
     monitor = "val_loss" if validation else "loss"
     common = {"epochs": 3, "validation": validation, "monitor": monitor}
-    train(tmp_path / "plain", tiny.network(optimizer=ClippedAdam(0.05)), callbacks=[plain], **common)
+    train(
+        tmp_path / "plain", tiny.network(optimizer=ClippedAdam(0.05)), callbacks=[plain], **common
+    )
     history = train(tmp_path / "averaged", model, callbacks=[trained], **common)
     averages, steps = [trained.weights[0]], len(tiny.Batches())
     for one, other in zip(plain.weights, trained.weights, strict=True):

@@ -57,8 +57,8 @@ def fit(
     own callbacks (prefer a learning rate schedule to `ReduceLROnPlateau`), nor of `tf.random`
     operations inside the model (draw with `keras.random` and a `SeedGenerator`).
 
-    With `ClippedAdam(use_ema=True, ema_momentum=decay)` the moving averages of the weights are what is
-    validated and kept.
+    With `ClippedAdam(use_ema=True, ema_momentum=decay)` what is validated and kept are the moving
+    averages of the weights.
 
     Mixed precision: `keras.config.set_dtype_policy("mixed_bfloat16")` or `"mixed_float16"` before
     the model is built; losses and norms are computed in float32. Several GPUs: build and compile

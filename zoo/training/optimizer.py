@@ -81,8 +81,8 @@ class ClippedAdam(keras.optimizers.Adam):
         learning_rate: a float, or a `keras.optimizers.schedules.LearningRateSchedule`.
         clip_norm: the largest norm left as it is; None leaves every gradient as it is.
         norm_order: 1 for ‖g‖₁, 2 for ‖g‖₂.
-        **kwargs: further arguments of `keras.optimizers.Adam`; with `use_ema` it is `zoo.training.fit`
-            that puts the moving averages into the model, not Keras at the end of each `Model.fit`.
+        **kwargs: further arguments of `keras.optimizers.Adam`. With `use_ema` not Keras puts the
+            moving averages into the model, at the end of `Model.fit`, but `zoo.training.fit`.
 
     Raises:
         ValueError: for a threshold not above 0, another order, or an argument of Keras that clips,
