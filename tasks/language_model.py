@@ -31,17 +31,19 @@ _SAMPLE_LENGTH = {"character": 400, "word": 60}
 _LONGEST_SEARCH = 10_000  # tokens
 
 
-# What suits texts of up to so many characters to train on: measured in docs/language_model.md.
+_OF_NETWORK = ("units", "layers", "dropout")
+_OF_TRAINING = ("epochs", "batch_size", "timesteps")
+# What suits texts of up to so many characters to train on: see docs/language_model.md.
 _SUITED = {
     "character": {
-        300_000: {"batch_size": 16, "timesteps": 64, "epochs": 40, "dropout": 0.4},
-        3_000_000: {"batch_size": 32, "timesteps": 64, "epochs": 16, "dropout": 0.3},
-        math.inf: {"batch_size": 64, "timesteps": 128, "epochs": 10, "dropout": 0.1},
+        300_000: (256, 1, 0.4, 20, 16, 64),
+        3_000_000: (384, 1, 0.3, 16, 32, 64),
+        math.inf: (256, 2, 0.1, 10, 64, 128),
     },
     "word": {
-        300_000: {"batch_size": 8, "timesteps": 35, "epochs": 20, "dropout": 0.6},
-        3_000_000: {"batch_size": 16, "timesteps": 35, "epochs": 12, "dropout": 0.5},
-        math.inf: {"batch_size": 32, "timesteps": 35, "epochs": 8, "dropout": 0.4},
+        300_000: (256, 1, 0.6, 16, 8, 35),
+        3_000_000: (256, 1, 0.5, 12, 16, 35),
+        math.inf: (256, 1, 0.4, 8, 32, 35),
     },
 }
 
@@ -57,8 +59,8 @@ class Options(TrainingOptions):
 
     limit: int | None = option(None, "Use so many characters of each split.")
     bidirectional: bool = fixed(False)
-    units: int = 256
-    layers: int = by_level(_LEVELS, (2, 1))
+    units: int = _by_size()
+    layers: int = _by_size()
     dropout: float = _by_size()
     epochs: int = _by_size()
     monitor: str = option("loss", choices=("loss", "perplexity"))
@@ -89,7 +91,11 @@ class Options(TrainingOptions):
     def suit(self, data: Any) -> dict[str, Any]:
         suited = _SUITED[self.level].items()
         characters = data.train.characters
-        return self.fill(next(chosen for most, chosen in suited if characters <= most))
+        values = next(values for most, values in suited if characters <= most)
+        chosen = dict(zip((*_OF_NETWORK, *_OF_TRAINING), values, strict=True))
+        if self.start_from:  # the network is there
+            chosen = {name: chosen[name] for name in _OF_TRAINING}
+        return self.fill(chosen)
 
 
 @dataclass

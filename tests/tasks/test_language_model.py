@@ -245,6 +245,7 @@ def test_defaults_follow_the_size_of_the_text(level):
     given.resolve()
     given.suit(data)
     assert (given.epochs, given.batch_size) == (3, 5)
+    assert Options(start_from="a", level=level).suit(data).keys() == {*language_model._OF_TRAINING}
 
 
 def test_names_of_models():
