@@ -59,13 +59,6 @@ class Options(TrainingOptions):
     share_embeddings: bool = by_level(
         _LEVELS, (False, True, False), "One vocabulary for source and target."
     )
-    word_dropout: float = by_level(
-        _LEVELS,
-        (0.0, 0.0, 0.0),
-        "Fraction of tokens, read by encoder and decoder, replaced by <UNK> in training.",
-        least=0,
-        below=1,
-    )
     label_smoothing: float = by_level(
         _LEVELS, (0.0, 0.1, 0.1), "Share of the target spread over all tokens.", least=0, below=1
     )
@@ -185,7 +178,6 @@ class Translation(Task):
             tie_embeddings=options.tie_embeddings,
             share_embeddings=options.share_embeddings,
             dropout=options.dropout,
-            word_dropout=options.word_dropout,
             name=self.name,
         )
         return zoo.predictors.Translator(model, source, target)

@@ -6,7 +6,6 @@ import pytest
 from support.network_case import CASES, UNITS, WORDS, array
 
 from zoo.networks import decode_step_model, encode_model
-from zoo.text.special_tokens import END_ID, UNKNOWN_ID
 
 CASE = CASES["encoder_decoder"]
 SOURCES, TARGETS = CASE.inputs["source_ids"], CASE.inputs["target_ids"]
@@ -66,14 +65,3 @@ def test_a_tied_table_is_one_variable(name):
     np.testing.assert_array_equal(np.flatnonzero(differs), [10])
     layers = {layer.name for layer in model.layers}
     assert ("source_embedding" in layers) == (name == "encoder_decoder, tied")
-
-
-@pytest.mark.parametrize("name", ["encoder_decoder", "encoder_decoder, shared"])
-def test_word_dropout_leaves_padding_and_ends_and_all_of_inference(name):
-    """At a rate of nearly 1 training reads what inference reads of texts of unknown words."""
-    model = CASES[name].make(word_dropout=1 - 1e-9, dropout=0)
-    ids = {"source_ids": SOURCES % 9, "target_ids": TARGETS % 9}
-    unknown = {name: np.where(some > END_ID, UNKNOWN_ID, some) for name, some in ids.items()}
-    expected = array(model(unknown))
-    np.testing.assert_allclose(array(model(ids, training=True)), expected, atol=1e-6)
-    assert np.abs(array(model(ids)) - expected).max() > 1e-3

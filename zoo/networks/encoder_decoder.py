@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from zoo.cells.typing import Tensor, Tensors
-from zoo.layers import AttentionDecoder, MaskedPooling, RecurrentStack, WordDropout
+from zoo.layers import AttentionDecoder, MaskedPooling, RecurrentStack
 from zoo.networks.frames import LAYER, Frames
 from zoo.networks.heads import (
     as_given,
@@ -50,7 +50,6 @@ def encoder_decoder(
     tie_embeddings: bool = False,
     share_embeddings: bool = False,
     dropout: float = 0.0,
-    word_dropout: float = 0.0,
     cell_options: dict[str, Any] | None = None,
     seed: int | None = None,
     name: str = "encoder_decoder",
@@ -82,8 +81,6 @@ def encoder_decoder(
         share_embeddings: whether source and target have one vocabulary and one table of vectors.
         dropout: fraction of values set to 0 in training: of the token vectors, between layers (not
             of a decoder with `input_feeding`), and before the logits.
-        word_dropout: fraction of the tokens, of a text to translate and of what the decoder reads,
-            replaced by `<UNK>` in training (Sennrich & Zhang 2019).
         seed, name: seed of the initial weights and of dropout, and name of the model.
 
     Returns:
@@ -129,11 +126,7 @@ def encoder_decoder(
             source, embedding_dim, embeddings_initializer=source_vectors, name="source_embedding"
         )
     inputs = source.inputs() if isinstance(source, Frames) else _source_ids()
-    read = dict(inputs)
-    if word_dropout and not isinstance(source, Frames):
-        drop = WordDropout(word_dropout, name="source_word_dropout")
-        read["source_ids"] = drop(inputs["source_ids"])
-    x, source_mask = _steps(read, around)
+    x, source_mask = _steps(inputs, around)
     x = keras.layers.Dropout(dropout, name="source_dropout")(x)
     memory = encoder(x, mask=source_mask)  # (batch, source timesteps, units or 2 * units)
     sizes = decoder.recurrence.state_sizes
@@ -141,10 +134,7 @@ def encoder_decoder(
     states = _split(bridge(_ends(memory, source_mask, encoder)), sizes)
 
     target_ids = keras.Input((None,), dtype="int32", name="target_ids")
-    read_ids = target_ids
-    if word_dropout:
-        read_ids = WordDropout(word_dropout, name="target_word_dropout")(target_ids)
-    x = around[_TARGET](read_ids)
+    x = around[_TARGET](target_ids)
     x = keras.layers.Dropout(dropout, name="target_dropout")(x)
     x = decoder(
         x,
