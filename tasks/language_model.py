@@ -36,7 +36,7 @@ _OF_TRAINING = ("epochs", "batch_size", "timesteps")
 # What suits texts of up to so many characters to train on: see docs/language_model.md.
 _SUITED = {
     "character": {
-        300_000: (256, 1, 0.4, 20, 16, 64),
+        300_000: (256, 1, 0.5, 30, 8, 64),
         3_000_000: (384, 1, 0.3, 16, 32, 64),
         math.inf: (256, 2, 0.1, 10, 64, 128),
     },
