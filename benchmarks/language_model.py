@@ -85,9 +85,10 @@ class Candidate(NamedTuple):
 
 
 def task_settings(level):
-    """The defaults of the task, for tokens of this level."""
+    """The defaults of the task, for tokens of this level and the usual corpus."""
     settings = LanguageModelling.options(level=level)
     settings.resolve()
+    settings.suit(zoo.datasets.plain_text.load(LanguageModelling.dataset))
     return settings
 
 

@@ -32,18 +32,40 @@ _SAMPLE_LENGTH = {"character": 400, "word": 60}
 _LONGEST_SEARCH = 10_000  # tokens
 
 
+_OF_NETWORK = ("units", "layers", "dropout")
+_OF_TRAINING = ("epochs", "batch_size", "timesteps")
+# What suits texts of up to so many characters to train on: see docs/language_model.md.
+_SUITED = {
+    "character": {
+        300_000: (256, 1, 0.5, 30, 8, 64),
+        3_000_000: (384, 1, 0.3, 16, 32, 64),
+        math.inf: (256, 2, 0.1, 10, 64, 128),
+    },
+    "word": {
+        300_000: (256, 1, 0.6, 16, 8, 35),
+        3_000_000: (256, 1, 0.5, 12, 16, 35),
+        math.inf: (256, 1, 0.4, 8, 32, 35),
+    },
+}
+
+
+def _by_size(help: str | None = None, **about: Any) -> Any:
+    """An option whose default follows the size of the text."""
+    return option(None, help, shown="by the size of the text", **about)
+
+
 @dataclass
 class Options(TrainingOptions):
-    """What `train` takes; it suits a few million characters, or a million words, on two cores."""
+    """What `train` takes; on two cores it suits texts of 100 kB to 10 MB."""
 
     limit: int | None = option(None, "Use so many characters of each split.")
     bidirectional: bool = fixed(False)
-    units: int = 256
-    layers: int = by_level(_LEVELS, (2, 1))
-    dropout: float = by_level(_LEVELS, (0.1, 0.4))
-    epochs: int = by_level(_LEVELS, (10, 8))
+    units: int = _by_size()
+    layers: int = _by_size()
+    dropout: float = _by_size()
+    epochs: int = _by_size()
     monitor: str = option("loss", choices=("loss", "perplexity"))
-    batch_size: int = by_level(_LEVELS, (64, 32))
+    batch_size: int = _by_size("Lanes of text that are read side by side.")
     learning_rate: float = by_level(_LEVELS, (0.003, 0.001))
     level: str = option("character", "What a token is.", choices=_LEVELS)
     vocabulary_size: int = option(
@@ -63,9 +85,7 @@ class Options(TrainingOptions):
     start_from: str | None = option(
         None, "Go on from a saved model, its tokens and its network.", what="model"
     )
-    timesteps: int = by_level(
-        _LEVELS, (128, 35), "Steps that gradients flow through; the state goes on.", least=1
-    )
+    timesteps: int = _by_size("Steps that gradients flow through; the state goes on.", least=1)
 
     def resolve(self) -> None:
         self.fill_in(self.level)
@@ -74,6 +94,15 @@ class Options(TrainingOptions):
                 "one-hot vectors (--embedding-dim 0) have no weights to tie: give --no-tie-weights "
                 "or another --embedding-dim"
             )
+
+    def suit(self, data: Any) -> dict[str, Any]:
+        suited = _SUITED[self.level].items()
+        characters = data.train.characters
+        values = next(values for most, values in suited if characters <= most)
+        chosen = dict(zip((*_OF_NETWORK, *_OF_TRAINING), values, strict=True))
+        if self.start_from:  # the network is there
+            chosen = {name: chosen[name] for name in _OF_TRAINING}
+        return self.fill(chosen)
 
 
 @dataclass

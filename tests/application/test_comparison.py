@@ -68,6 +68,7 @@ def test_units_that_come_nearest(tmp_path):
     options = Options(data=str(file), cell="lstm", layers=1, embedding_dim=5)
     options.resolve()
     data = task.load_data(options)
+    options.suit(data)
     units = comparison.units_for(task, data, options, 5000)
 
     def distance(units):

@@ -11,7 +11,7 @@ from zoo.predictors.language_model import TOKENIZERS
 
 # A network and a training as small as can be.
 TINY = shlex.split(
-    "--units=6 --layers=1 --embedding-dim=5 --batch-size=8 --timesteps=16 --dropout=0 "
+    "--units=6 --layers=1 --embedding-dim=5 --batch-size=8 --timesteps=16 "
     "--learning-rate=0.02 --epochs=2"
 )
 

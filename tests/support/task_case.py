@@ -254,7 +254,9 @@ class TaskTests:
             words = (*trained.given, *self.case.tiny, *words)
             options, task = options_of(self.case.task, *words), self.case.task()
             options.resolve()
-            predictor, _, batches = workflow._build(task, task.load_data(options), options)
+            data = task.load_data(options)
+            options.suit(data)
+            predictor, _, batches = workflow._build(task, data, options)
             return predictor, batches
 
         return build
@@ -263,6 +265,7 @@ class TaskTests:
         """Those of the training."""
         options = options_of(self.case.task, *trained.given, *self.case.tiny)
         options.resolve()
+        options.suit(self.case.task().load_data(options))
         return options
 
     def test_training_leaves_a_whole_model_and_says_how_good_it_is(self, trained):
@@ -275,6 +278,7 @@ class TaskTests:
         assert metrics["settings"] == self.options(trained).recorded()
         assert f"\ntest {name:13} {metrics[name]:.4f}\n" in trained.out
         assert f"\nbaseline {name:9} {metrics[f'baseline_{name}']:.4f}\n" in trained.out
+        assert ("does not beat the simple baseline" in trained.out) == task.metric.behind(metrics)
         assert trained.out.endswith(f"\nsaved: {workflow.runs.relative_path(trained.model)}\n")
         epochs = re.findall(rf"^epoch (\d+)/{self.case.epochs} ", trained.err, re.M)
         assert epochs == [str(epoch + 1) for epoch in range(self.case.epochs)]
@@ -316,6 +320,7 @@ class TaskTests:
         assert repeated == self.options(trained)
         assert f"\n| this model | {metrics[name]:.4f} |\n" in card
         assert f"\n| simple baseline on the same data | {metrics[f'baseline_{name}']:.4f} |" in card
+        assert ("does not beat that baseline" in card) == task.metric.behind(metrics)
         for part in (task().details(metrics), *task.card.limits, "under what licence"):
             assert part in card
         assert "Licence:" not in card  # the data are a user's

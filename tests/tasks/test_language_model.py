@@ -2,6 +2,7 @@
 
 import math
 import re
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +16,8 @@ import zoo
 from tasks import language_model
 from tasks.language_model import LanguageModelling, Options
 from zoo.application import workflow
+from zoo.application.options import training_command
+from zoo.datasets.plain_text import Documents
 
 TEXTS = ("The king is dead.", "A pear sees the sea!", "Köln? %%", "dead The")
 
@@ -58,6 +61,11 @@ class TestLanguageModelling(TaskTests):
         assert metrics["level"] == "character"
         assert metrics["tokens"] == len(trained.files["test"].read_text()) + 1
         assert len(metrics["samples"]) == 2
+
+    def test_what_follows_the_size_of_the_text_is_said_and_recorded(self, trained):
+        dropout = trained.metrics["settings"]["dropout"]
+        assert dropout > 0
+        assert f"\nchosen for these data: --dropout {dropout}\n" in trained.out
 
     def test_scores_of_files(self, trained, verb, tmp_path):
         (tmp_path / "texts.txt").write_text("\n".join((*TEXTS, " ")))
@@ -235,6 +243,34 @@ def test_scores_as_lines(power, mantissa):
     assert found == pytest.approx(math.log10(mantissa) + power, abs=0.003)
     certain = language_model._in_powers({"log_probability": 0.0, "input": "A"})
     assert certain.split() == ["0.000", "1.00e+00", "A"]
+
+
+@pytest.mark.parametrize("level", ["character", "word"])
+def test_defaults_follow_the_size_of_the_text(level):
+    """Of a small text there are more passes, and more updates in each for the size."""
+    suited, updates = [], []
+    for size in (100_000, 1_000_000, 10_000_000):
+        data = SimpleNamespace(train=Documents(("a" * size,)))
+        options = Options(level=level, learning_rate=0.5, data="my.txt")
+        options.resolve()
+        chosen = options.suit(data)
+        assert chosen == {name: getattr(options, name) for name in chosen}
+        assert options.suit(data) == {}
+        command = training_command("python -m tasks.language_model", options)
+        assert f" --batch-size {options.batch_size} " in f"{command} "
+        assert options.learning_rate == 0.5
+        suited.append(options)
+        updates.append(size // (options.batch_size * options.timesteps))
+    assert updates == sorted(updates)
+    assert updates[-1] < 100 * updates[0]
+    for name in ("epochs", "dropout"):
+        values = [getattr(options, name) for options in suited]
+        assert values == sorted(values, reverse=True)
+    given = Options(level=level, epochs=3, batch_size=5)
+    given.resolve()
+    given.suit(data)
+    assert (given.epochs, given.batch_size) == (3, 5)
+    assert Options(start_from="a", level=level).suit(data).keys() == {*language_model._OF_TRAINING}
 
 
 def test_names_of_models():

@@ -209,6 +209,49 @@ def test_control_c_keeps_the_last_finished_epoch(tmp_path):
     assert (tmp_path / checkpoints.FILE_NAME).read_bytes() == before
 
 
+class Trained(keras.callbacks.Callback):
+    """Notes the weights after each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.weights.append(self.model.get_weights())
+
+
+@pytest.mark.parametrize("validation", [True, False])
+def test_averages_are_validated_and_kept_and_training_goes_on_without_them(tmp_path, validation):
+    def averaging():
+        return tiny.network(optimizer=ClippedAdam(0.05, use_ema=True, ema_momentum=0.8))
+
+    plain, trained, model = Trained(), Trained(), averaging()
+    monitor = "val_loss" if validation else "loss"
+    common = {"epochs": 3, "validation": validation, "monitor": monitor}
+    train(
+        tmp_path / "plain", tiny.network(optimizer=ClippedAdam(0.05)), callbacks=[plain], **common
+    )
+    history = train(tmp_path / "averaged", model, callbacks=[trained], **common)
+    averages, steps = [trained.weights[0]], len(tiny.Batches())
+    for one, other in zip(plain.weights, trained.weights, strict=True):
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    for weights in trained.weights[1:]:
+        pairs = zip(averages[-1], weights, strict=True)
+        averages.append([0.8 * average + 0.2 * weight for average, weight in pairs])
+    best = int(np.argmin(history.history[monitor]))
+    for weight, average in zip(model.get_weights(), averages[steps * (best + 1) - 1], strict=True):
+        np.testing.assert_allclose(weight, average, rtol=1e-4, atol=1e-6)
+    if validation:
+        loss = model.evaluate(tiny.validation(), verbose=0)
+        assert history.history["val_loss"][best] == pytest.approx(loss, rel=1e-5)
+    train(tmp_path / "resumed", averaging(), **common | {"epochs": 2})
+    resumed = averaging()
+    train(tmp_path / "resumed", resumed, resume=True, **common)
+    for weight, other in zip(model.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, other)
+
+
 def test_what_cannot_be_trained_here(tmp_path):
     with pytest.raises(ValueError, match="compile"):
         train(tmp_path, keras.Sequential([keras.layers.Dense(1)]))

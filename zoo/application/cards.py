@@ -72,6 +72,7 @@ def _results(task: Task, data: Any, metrics: Metrics) -> str:
         f"{metrics[f'validation_{metric}']:.4f}).\n\n"
         f"| | {metric} |\n|---|---|\n"
         + "\n".join(rows)
+        + ("\n\nIt does not beat that baseline." if task.metric.behind(metrics) else "")
         + (f"\n\n{details.strip()}" if details else "")
     )
 

@@ -46,6 +46,7 @@ def compare(
     options = task.options(**vars(options))
     options.resolve()
     data = task.load_data(options)
+    options.suit(data)
     networks = []  # their sizes first: one that cannot be had is known before hours of work
     for cell in dict.fromkeys(cells):
         network = dataclasses.replace(options, cell=cell, out=str(folder / cell))

@@ -9,7 +9,7 @@ import dataclasses
 import shlex
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,12 @@ class Declared:
     def flag(self) -> str:
         """The option as it is written, `--batch-size`."""
         return "--" + self.about.get("name", self.name).replace("_", "-")
+
+    def words(self, value: Any) -> list[str]:
+        """The option with a value, as words of a command line."""
+        if self.type is bool:
+            return [self.flag if value else self.flag.replace("--", "--no-", 1)]
+        return [self.flag, str(value)]
 
     @property
     def one_way(self) -> bool:
@@ -151,6 +157,12 @@ class TrainingOptions(DataOptions):
     warm_up: float = option(
         0.0, "Part of the training in which the learning rate rises from 0.", least=0, below=1
     )
+    weight_average: float = option(
+        0.0,
+        "Decay of a moving average of the weights, which is validated and saved; 0 for none.",
+        least=0,
+        below=1,
+    )
     clip_norm: float = option(1.0, "Largest global norm of the gradient.", above=0)
     clip_order: str = option("2", "Which norm: L1 or L2.", choices=("1", "2"))
     mixed_precision: bool = option(False, "Compute in bfloat16, keep weights in float32.")
@@ -170,11 +182,20 @@ class TrainingOptions(DataOptions):
     def resolve(self) -> None:
         """Fills in the options whose defaults depend on others, before a training begins."""
 
+    def suit(self, data: Any) -> dict[str, Any]:
+        """Fills in the options whose defaults depend on the data; returns these, by name."""
+        return {}
+
+    def fill(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
+        """Gives the options that were not given these defaults; returns those that it gave."""
+        filled = {name: v for name, v in defaults.items() if getattr(self, name) is None}
+        vars(self).update(filled)
+        return filled
+
     def fill_in(self, level: str) -> None:
         """Gives the options that were not given the defaults that suit a level: see `by_level`."""
-        for field in declared(type(self)):
-            if getattr(self, field.name) is None and "by_level" in field.about:
-                setattr(self, field.name, field.about["by_level"][level])
+        fields = (field for field in declared(type(self)) if "by_level" in field.about)
+        self.fill({field.name: field.about["by_level"][level] for field in fields})
 
     def require_one_corpus(self) -> None:
         super().require_one_corpus()
@@ -276,7 +297,10 @@ class ManyOptions:
 
 
 def training_command(program: str, options: TrainingOptions) -> str:
-    """The command line of `train` of a `Task.program`, with the options that are no defaults."""
+    """The command line of `train` of a `Task.program`, with the options that are no defaults.
+
+    Options whose defaults depend on the data (`TrainingOptions.suit`) are told.
+    """
     fields = list(declared(type(options)))
     # A default that is told in words is the one that goes with the other options of this run.
     told = (field.name for field in fields if field.default is None and "shown" in field.about)
@@ -287,12 +311,8 @@ def training_command(program: str, options: TrainingOptions) -> str:
     for field in fields:
         value = getattr(options, field.name)
         default = getattr(resolved, field.name) if field.name in depends else field.default
-        if field.name in OF_THE_CALL or value is None or value == default:
-            continue
-        if field.type is bool:
-            words.append(field.flag if value else field.flag.replace("--", "--no-", 1))
-        else:
-            words += [field.flag, str(value)]
+        if field.name not in OF_THE_CALL and value is not None and value != default:
+            words += field.words(value)
     return shlex.join(words)
 
 

@@ -24,6 +24,11 @@ class Metric(NamedTuple):
     lower_is_better: bool = False
     compared: tuple[str, ...] = ()
 
+    def behind(self, metrics: dict[str, Any]) -> bool:
+        """Whether a model is no better than its simple baseline, by what was measured."""
+        lead = metrics[self.name] - metrics[f"baseline_{self.name}"]
+        return (lead >= 0) if self.lower_is_better else (lead <= 0)
+
 
 class Published(NamedTuple):
     """A published figure on the same data, for model cards."""

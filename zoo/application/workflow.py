@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import logging
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Sized
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sized
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from zoo import evaluation, serving, training
 from zoo.application import cards, runs
+from zoo.application.options import declared
 from zoo.application.task import Baseline, Task
 from zoo.errors import UserError
 from zoo.predictors import catalogue, presets
@@ -26,6 +27,7 @@ from zoo.training import hosts
 _LOG = logging.getLogger(__name__)
 BASELINE_NAME = "baseline.npz"
 _RELIABILITY = "reliability.png"
+_BEHIND = "the network does not beat the simple baseline"
 
 
 def train(task: Task, options: Any, given: Collection[str], console: Console) -> dict[str, Any]:
@@ -61,12 +63,13 @@ def _train(
 ) -> dict[str, Any]:
     _LOG.info("reading the data")
     data = task.load_data(options)
+    suited = options.suit(data)
     _LOG.info("measuring the simple baseline, building the network")
     # First, because it takes seconds and may refuse the data.
     baseline = hosts.on_first(lambda: task.fit_baseline(data, options))
     with runs.resume_guard(task, folder):
         with scope:
-            predictor, history = _fit(task, data, options, folder, console)
+            predictor, history = _fit(task, data, options, suited, folder, console)
         if not hosts.is_first():
             console.print("trained; the first host tests and saves the model")
             return {"epochs": len(history.epoch)}
@@ -93,9 +96,14 @@ def _train(
 
 
 def _fit(
-    task: Task, data: Any, options: Any, folder: Path, console: Console
+    task: Task,
+    data: Any,
+    options: Any,
+    suited: Mapping[str, Any],
+    folder: Path,
+    console: Console,
 ) -> tuple[Any, keras.callbacks.History]:
-    """A trained predictor, and how the training went."""
+    """A trained predictor, and how the training went; `suited` are options chosen for the data."""
     predictor, model, batches = _build(task, data, options)
     splits = ("train", "validation", "test")
     sizes = {name: len(getattr(data, name)) for name in splits}
@@ -111,6 +119,10 @@ def _fit(
         told = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
         console.print(printable(f"{data.name}: {told}"))
         console.print(f"{predictor.model.name}: {parameters:,} parameters")
+        if suited:
+            fields = (field for field in declared(type(options)) if field.name in suited)
+            words = itertools.chain.from_iterable(f.words(suited[f.name]) for f in fields)
+            console.print(f"chosen for these data: {' '.join(words)}")
     lower = options.monitor == "loss" or task.metric.lower_is_better
     if not options.resume:
         hosts.on_first(lambda: runs.begin(folder, options))
@@ -287,7 +299,11 @@ def _optimizer(
         rate = decay(0.0, steps - rising, end, warmup_target=rate, warmup_steps=rising)
     elif options.schedule == "cosine":
         rate = decay(rate, steps)
-    return training.ClippedAdam(rate, clip_norm=options.clip_norm, norm_order=order, rates=rates)
+    average = options.weight_average
+    averaging = {"use_ema": True, "ema_momentum": average} if average else {}
+    return training.ClippedAdam(
+        rate, clip_norm=options.clip_norm, norm_order=order, rates=rates, **averaging
+    )
 
 
 def _strategy(task: Task) -> tf.distribute.Strategy:
@@ -316,5 +332,7 @@ def _report(task: Task, metrics: dict[str, Any], console: Console) -> None:
     console.print(f"test {metric:13} {metrics[metric]:.4f}")
     if f"baseline_{metric}" in metrics:
         console.print(f"baseline {metric:9} {metrics[f'baseline_{metric}']:.4f}")
+        if task.metric.behind(metrics):
+            console.print(f"{_BEHIND}: give it more data, more --epochs or another --learning-rate")
     if details := task.details(metrics):
         console.print(printable(details))

@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo.errors import UserError
 from zoo.training.checkpoints import TrainingState
+from zoo.training.optimizer import inner_optimizer
 
 
 class RunCallbacks(keras.callbacks.CallbackList):
@@ -53,6 +54,34 @@ class EpochSeed(keras.callbacks.Callback):
             import torch
 
             torch.manual_seed(seed)
+
+
+class AveragedWeights(keras.callbacks.Callback):
+    """Has the moving averages of the weights in the model from an epoch's validation to the next.
+
+    So they are what is validated and kept, and training goes on from the weights themselves.
+
+    Args:
+        in_model: whether they are in the model already, as in one that was restored.
+    """
+
+    def __init__(self, in_model: bool) -> None:
+        super().__init__()
+        self._in_model = in_model
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._put(False)
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._put(True)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._put(True)  # where nothing was validated
+
+    def _put(self, in_model: bool) -> None:
+        if in_model != self._in_model:
+            inner_optimizer(self.model).swap_averages()
+            self._in_model = in_model
 
 
 class FiniteLoss(keras.callbacks.Callback):

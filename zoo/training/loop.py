@@ -11,7 +11,14 @@ import keras
 from zoo import evaluation  # whose pictures load matplotlib, when one is drawn
 from zoo.errors import UserError
 from zoo.training import checkpoints, hosts, logs
-from zoo.training.callbacks import EarlyStopping, EpochSeed, FiniteLoss, RunCallbacks
+from zoo.training.callbacks import (
+    AveragedWeights,
+    EarlyStopping,
+    EpochSeed,
+    FiniteLoss,
+    RunCallbacks,
+)
+from zoo.training.optimizer import ClippedAdam, inner_optimizer
 from zoo.training.progress import Progress
 from zoo.training.replicas import uneven_batches_allowed
 
@@ -49,6 +56,9 @@ def fit(
     Python, NumPy and PyTorch from (seed, epoch). It cannot restore the state of the caller's
     own callbacks (prefer a learning rate schedule to `ReduceLROnPlateau`), nor of `tf.random`
     operations inside the model (draw with `keras.random` and a `SeedGenerator`).
+
+    With `ClippedAdam(use_ema=True, ema_momentum=decay)` what is validated and kept are the moving
+    averages of the weights.
 
     Mixed precision: `keras.config.set_dtype_policy("mixed_bfloat16")` or `"mixed_float16"` before
     the model is built; losses and norms are computed in float32. Several GPUs: build and compile
@@ -106,6 +116,8 @@ def fit(
     else:
         hosts.on_first(lambda: _make_fresh_folder(run_folder))
     early_stopping = EarlyStopping(monitor, mode, patience)
+    if inner_optimizer(model).use_ema:
+        callbacks = (*callbacks, AveragedWeights(in_model=state is not None))
     run = _Run(model, run_folder, settings, epochs, train_batches, early_stopping, callbacks)
     try:
         run.begin(state)
@@ -126,9 +138,10 @@ def fit(
 def _check_model(model: keras.Model, resume: bool) -> None:
     if not model.compiled:
         raise ValueError("compile the model before fit")
-    if getattr(model.optimizer, "inner_optimizer", model.optimizer).use_ema:
+    optimizer = inner_optimizer(model)
+    if optimizer.use_ema and not isinstance(optimizer, ClippedAdam):
         # Model.fit puts the averages into the model when it ends: here, after every epoch.
-        raise ValueError("use_ema is not supported: the averages would replace the weights")
+        raise ValueError("use_ema needs ClippedAdam: else the averages would replace the weights")
     if resume and not model.built:
         raise ValueError("build the model before resuming, for example by calling it on a batch")
 

@@ -108,7 +108,8 @@ class ClippedAdam(keras.optimizers.Adam):
         rates: for each weight, in their order, by what the learning rate is multiplied, and the
             step, counted from 0, before which it does not change; None for all at the same rate.
             Adam's moments follow the gradients from the first step on. See `layer_rates`.
-        **kwargs: further arguments of `keras.optimizers.Adam`.
+        **kwargs: further arguments of `keras.optimizers.Adam`. With `use_ema` not Keras puts the
+            moving averages into the model, at the end of `Model.fit`, but `zoo.training.fit`.
 
     Raises:
         ValueError: for a threshold not above 0, another order, or an argument of Keras that clips,
@@ -188,9 +189,25 @@ class ClippedAdam(keras.optimizers.Adam):
             grad=ops.cast(gradient, dtype),
         )
 
+    def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
+        """Leaves the weights as they are; see `swap_averages`."""
+
+    def swap_averages(self) -> None:
+        """Exchanges the weights and their moving averages, to the last bit."""
+        pairs = zip(self._trainable_variables, self._model_variables_moving_average, strict=True)
+        for weight, average in pairs:
+            trained = ops.copy(weight)
+            weight.assign(average)
+            average.assign(trained)
+
     def get_config(self) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in ("clip_norm", "norm_order", "rates")}
         return {**super().get_config(), **own}
+
+
+def inner_optimizer(model: keras.Model) -> Any:
+    """The optimizer of a compiled model, without what scales its loss in half precision."""
+    return getattr(model.optimizer, "inner_optimizer", model.optimizer)
 
 
 def _handles(*variables: Any) -> list[Tensor] | None:
