@@ -168,7 +168,7 @@ class ChordEncoder:
             return np.zeros(len(score) + 1, "int32")
         known = np.asarray(score.positions, dtype="int32")
         end = known[-1] + 1 if len(known) else 0
-        return 1 + np.append(known, end) % self.bar
+        return (1 + np.append(known, end) % self.bar).astype("int32")
 
     @staticmethod
     def key_id(key: str | None) -> int:
