@@ -20,7 +20,7 @@ from zoo.demo.panels import panel_of
 from zoo.demo.panels.panel import guarded
 
 MELODY = "C5 D5:2 - E5"
-HOW = ("C major", 100, 1.0, "7")  # key, tempo, temperature, seed
+HOW = ("C major", 100, 1.0, "7", True)  # key, tempo, temperature, seed, rules
 
 
 class Kept:
@@ -152,7 +152,7 @@ def test_wrong_notes_are_one_line(panels):
     }.items():
         assert message in refusal(panel.harmonise, "tiny", melody, *HOW)
     for seed in ("x", "-1", "4294967296", "1" * 100_000, "½"):
-        how = (*HOW[:3], seed)
+        how = (*HOW[:3], seed, False)
         assert "is no seed" in refusal(panel.compose, "tiny", "C5", 1, *how)
 
 

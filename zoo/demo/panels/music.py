@@ -37,7 +37,8 @@ class MusicPanel(Panel):
             tempo = gr.Slider(40, 200, 90, step=1, label="Quarter notes a minute")
             temperature = gr.Slider(0.1, 2.0, 1.0, step=0.05, label="Temperature")
             seed = seed_input()
-        how = [key, tempo, temperature, seed]
+        rules = gr.Checkbox(label="Keep the rules: no parallel fifths or octaves, notes in range")
+        how = [key, tempo, temperature, seed, rules]
         with gr.Tab("Compose"):
             beginning = self.text_input(
                 "First notes: one, a chord from the top, or chords with | between; or none",
@@ -98,13 +99,14 @@ class MusicPanel(Panel):
         tempo: float,
         temperature: float,
         seed: str | None,
+        rules: bool,
     ) -> str:
         """A piece from its first notes, as HTML."""
         if beginning:
             beginning = require_text(beginning, "beginning", _MOST_TEXT).strip()
         predictor = self.models.load(model)
         length = 4 * predictor.encoder.steps_per_quarter * int(bars)
-        settings = _settings(temperature, seed)
+        settings = _settings(temperature, seed, rules)
         (piece,) = predictor.generate(beginning or "", key=_key(key), length=length, **settings)
         return _answer(piece, tempo, settings["seed"])
 
@@ -116,6 +118,7 @@ class MusicPanel(Panel):
         tempo: float,
         temperature: float,
         seed: str | None,
+        rules: bool,
     ) -> str:
         """The best of some harmonies of a melody, as HTML."""
         text = require_text(melody, "melody", _MOST_TEXT)
@@ -126,7 +129,7 @@ class MusicPanel(Panel):
                 f"the melody lasts {soprano.quarters:g} quarters, and {4 * _MOST_BARS} are the "
                 "most on this page: cut it"
             )
-        settings = _settings(temperature, seed)
+        settings = _settings(temperature, seed, rules)
         pieces = predictor.generate(key=_key(key), melody=soprano, pieces=_CANDIDATES, **settings)
         best = max(pieces, key=lambda piece: piece["melody_log_probability"])
         return _answer(best, tempo, settings["seed"])
@@ -136,8 +139,8 @@ def _key(name: str) -> str | None:
     return None if name == _ANY else music.parse_key(name)
 
 
-def _settings(temperature: float, seed: str | None) -> dict[str, Any]:
-    return SamplingOptions(temperature, seed=parse_seed(seed)).settings()
+def _settings(temperature: float, seed: str | None, rules: bool) -> dict[str, Any]:
+    return {**SamplingOptions(temperature, seed=parse_seed(seed)).settings(), "rules": bool(rules)}
 
 
 def _answer(piece: dict[str, Any], tempo: float, seed: int) -> str:
