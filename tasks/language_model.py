@@ -263,6 +263,8 @@ class LanguageModelling(Task):
             if getattr(options, name) != follows[name]:
                 flag = name.replace("_", "-")
                 raise UserError(f"tokens and vectors are those of --encoder: leave --{flag} out")
+        stack = saved.model.get_layer("recurrence").get_config()  # two of one size are an encoder
+        follows |= {n: stack[n] for n in ("cell", "units", "layers") if n not in given}
         vars(options).update(follows)
 
     def build(self, data: Any, options: Options) -> Any:

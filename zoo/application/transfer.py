@@ -1,6 +1,6 @@
 """What `--encoder` and `--start-from` of tasks that read words mean for a training."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from typing import Any
 
 from zoo.application.options import TrainingOptions, WordOptions, declared
@@ -58,9 +58,9 @@ def _follow_encoder(options: WordOptions, encoder: TextEncoder, given: Collectio
     vars(options).update(follows)
 
 
-def _refuse(options: WordOptions, names: Collection[str], reason: str) -> None:
+def _refuse(options: WordOptions, names: Set[str], reason: str) -> None:
     flags = {field.name: field.flag for field in declared(type(options))}
-    for name in sorted(names):
+    for name in sorted(flags.keys() & names):
         raise UserError(f"{reason}: leave {flags[name]} out")
 
 

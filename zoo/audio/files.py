@@ -46,10 +46,11 @@ def read(path: str | Path, rate: int = RATE) -> np.ndarray:
         return _waveform(file, str(path), rate)
 
 
-def decode(content: bytes, name: str, rate: int = RATE, longest: float = LONGEST) -> np.ndarray:
+def decode(content: bytes, name: str, rate: int = RATE, longest: float | None = None) -> np.ndarray:
     """Reads the content of a file: see `read`.
 
-    `name` is that of the file, for errors; `longest` are the most seconds that it may last.
+    `name` is that of the file, for errors; `longest` are the most seconds that it may last, by
+    default `LONGEST`.
     """
     if not content:
         raise UserError(f"{name}: the file is empty")
@@ -76,7 +77,8 @@ def write(waveform: np.ndarray, path: str | Path, rate: int = RATE) -> None:
         file.writeframes(samples.tobytes())
 
 
-def _waveform(file: BinaryIO, name: str, rate: int, longest: float = LONGEST) -> np.ndarray:
+def _waveform(file: BinaryIO, name: str, rate: int, longest: float | None = None) -> np.ndarray:
+    longest = LONGEST if longest is None else longest
     if rate <= 0:
         raise ValueError(f"`rate` must be positive. Received: {rate!r}")
     _check_whole(file, name)
