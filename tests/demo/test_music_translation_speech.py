@@ -108,7 +108,7 @@ def test_a_piece_is_seen_heard_and_saved(panels, tmp_path):
 
 
 def test_a_piece_needs_no_beginning_key_or_seed(panels):
-    page = panels("music").compose("tiny", None, 1, "any", 200, 0.5, "")
+    page = panels("music").compose("tiny", None, 1, "any", 200, 0.5, "", False)
     assert re.search(r"Seed \d+\.", text_of(page))
 
 
