@@ -55,6 +55,11 @@ def note(message: str) -> str:
     return f'<p class="note">{html.escape(message)}</p>'
 
 
+def unlike_training(answer: Mapping[str, Any], why: str) -> str:
+    """A remark beside an answer to what is not `familiar`, else nothing; `why` goes on with it."""
+    return "" if answer["familiar"] else note(f"Unlike the training data{why}.")
+
+
 def box(*parts: str, text: bool = False) -> str:
     """A frame around pieces of HTML; of a text, its spaces and lines count."""
     return f'<div class="marks{" text" if text else ""}">{"".join(parts)}</div>'

@@ -107,7 +107,7 @@ def launch(models: Iterable[str] = (), host: str = "127.0.0.1", port: int = 7860
     """Starts the page's server in threads of its own; returns its `gradio.routes.App`.
 
     Raises:
-        UserError: a model cannot be found.
+        UserError: a model cannot be found, or is damaged.
         OSError: the address cannot be listened on.
     """
     theme = gr.themes.Base(font=_FONTS[0], font_mono=_FONTS[1]).set(**_COLOURS)

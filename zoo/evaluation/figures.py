@@ -207,7 +207,7 @@ def reliability(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
 
 
 def alignment(
-    source: Sequence[str], target: Sequence[str], weights: np.ndarray, path: str | Path | BinaryIO
+    source: Sequence[str], target: Sequence[str], weights: np.ndarray, path: Destination
 ) -> None:
     """Draws the weights of attention, (target tokens, source tokens): 0 is white, 1 is black."""
     width, height = (

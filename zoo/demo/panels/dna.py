@@ -32,11 +32,7 @@ class DnaClassifierPanel(Panel):
         (answer,), (row,) = predictor.predict([sequence]), predictor.probabilities([sequence])
         shares = dict(zip(predictor.label_names, map(float, row), strict=True))
         label = answer["label"]
-        unlike = (
-            ""
-            if answer["familiar"]
-            else marks.note(f"Unlike the training data{_lengths(predictor)}.")
-        )
+        unlike = marks.unlike_training(answer, _lengths(predictor))
         caption = f"{label}, with probability {answer['probability']:.3f}"
         told = marks.box(marks.bars(shares, caption), marks.note(read), unlike)
         yield told

@@ -6,6 +6,8 @@ from zoo.demo import marks
 from zoo.demo.panels.panel import Panel, require_text
 from zoo.evaluation import highlights
 
+_UNLIKE = ": more of its words are unknown than of 99 of 100 texts"
+
 
 class EntityPanel(Panel):
     """A text in; its entities as marks and as a table."""
@@ -23,13 +25,7 @@ class EntityPanel(Panel):
         (found,) = self.models.load(model).predict([text])
         entities = found["entities"]
         rows = [(e["text"], e["type"], e["probability"]) for e in entities]
-        unlike = (
-            ""
-            if found["familiar"]
-            else marks.note(
-                "Unlike the training data: more of its words are unknown than of 99 of 100 texts."
-            )
-        )
+        unlike = marks.unlike_training(found, _UNLIKE)
         told = (
             marks.table(rows, ("entity", "type", "probability"), f"{len(rows):,} found")
             if rows

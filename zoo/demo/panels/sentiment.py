@@ -7,6 +7,7 @@ from zoo.demo import marks
 from zoo.demo.panels.panel import Panel, require_text
 
 _STRONGEST = 8  # words told apart
+_UNLIKE = ": more of its words are unknown than of 99 of 100 texts"
 
 
 class TextClassifierPanel(Panel):
@@ -33,13 +34,7 @@ class TextClassifierPanel(Panel):
         )[:_STRONGEST]
         scale = float(np.abs(words.gradient).max(initial=0)) or 1.0
         titles = [f"{value:+.3f}" for value in words.gradient]
-        unlike = (
-            ""
-            if answer["familiar"]
-            else marks.note(
-                "Unlike the training data: more of its words are unknown than of 99 of 100 texts."
-            )
-        )
+        unlike = marks.unlike_training(answer, _UNLIKE)
         label = words.label
         return marks.box(
             marks.bars(shares, f"{label}, with probability {answer['probability']:.3f}"), unlike

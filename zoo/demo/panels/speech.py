@@ -48,13 +48,8 @@ class SpeechPanel(Panel):
         ]
         others = [(h["text"], math.exp(min(h["log_probability"], 0))) for h in answer["hypotheses"]]
         table = marks.table(others, ("text", "probability"), f"The best {len(others)}")
-        unlike = (
-            ""
-            if answer["familiar"]
-            else marks.note(
-                "Unlike the training data: its letters are less probable than of 99 of 100 "
-                "recordings."
-            )
+        unlike = marks.unlike_training(
+            answer, ": its letters are less probable than of 99 of 100 recordings"
         )
         said = marks.html.escape(answer["text"]) or "Nothing was heard."
         return (

@@ -49,14 +49,8 @@ class TranslatorPanel(Panel):
         )
         best, found = answer["translation"], answer["hypotheses"]
         rows = [(h["text"], math.exp(min(h["log_probability"], 0)), h["score"]) for h in found]
-        unlike = (
-            ""
-            if answer["familiar"]
-            else marks.note(
-                "Unlike the training data: its tokens, or those of its translation, are less usual "
-                "than of 99 of 100 texts."
-            )
-        )
+        why = ": its tokens, or those of its translation, are less usual than of 99 of 100 texts"
+        unlike = marks.unlike_training(answer, why)
         return (
             marks.box(f"<p><b>{marks.html.escape(best)}</b></p>", text=True)
             + marks.note(f"Exactly right with probability {answer['probability']:.3f}.")

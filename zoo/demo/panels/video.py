@@ -105,11 +105,7 @@ class VideoClassifierPanel(Panel):
             if first
             else f"{label} is the most probable label from the first frame on"
         )
-        unlike = (
-            ""
-            if answer["familiar"]
-            else marks.note(f"Unlike the training data: a clip of {len(clip):,} frames.")
-        )
+        unlike = marks.unlike_training(answer, f": a clip of {len(clip):,} frames")
         places = np.unique(np.linspace(0, len(frames) - 1, _SHOWN).round().astype(int))
         numbers = ", ".join(str(place + 1) for place in places)
         return marks.box(
