@@ -194,44 +194,32 @@ long panels(const Job& j, bool) {
 
 inline void wait_for(Team& t) { if (t.size > 1) wait(t.barrier); }
 
-// Which team a thread is of, and which of its units are the thread's.
+// Which units and inputs of a team are a thread's, in blocks.
 struct Share {
-  Team& team;
-  int member;
-  long from, to;           // blocks of units
-  long first_x, last_x;    // blocks of inputs
-  Share(Plan& p, int thread) : team(team_of(p, thread)) {
-    const Sizes s(p.job);
+  long from, to, first_x, last_x;
+  Share(const Job& j, const Team& team, int member) {
+    const Sizes s(j);
     from = s.blocks * member / team.size, to = s.blocks * (member + 1) / team.size;
     first_x = s.inputs * member / team.size, last_x = s.inputs * (member + 1) / team.size;
-  }
- private:
-  Team& team_of(Plan& p, int thread) {
-    int i = 0;
-    while (thread >= p.team[i].size) thread -= p.team[i++].size;
-    member = thread;
-    return p.team[i];
   }
 };
 
 // ---- Forward -------------------------------------------------------------------------------
 
-// Panels of kernel and recurrent kernel, gate by gate and block by block; rows of the bias behind.
-void pack(Plan& p, int thread) {
+// A panel of kernel and recurrent kernel, of a gate and a block; the rows of the bias are behind all.
+void pack(Plan& p, long i) {
   const Job& j = p.job;
   const Sizes s(j);
   const long N = s.G * s.U;
   float* bias = p.panels + (s.I + s.U) * s.G * s.blocks * W;
-  for (long i = thread; i < s.G * s.blocks; i += p.threads) {
-    const long g = i / s.blocks, u = i % s.blocks * W, w = s.U - u, column = g * s.U + u;
-    for (int n = 0; n < 2; n++)
-      store(bias + i * W + n * V, j.bias ? load(j.bias + column + n * V, w - n * V) : (vf){});
-    float* to = p.panels + i * (s.I + s.U) * W;
-    for (long k = 0; k < s.I + s.U; k++, to += W) {
-      const float* row = (k < s.I ? j.kernel + k * N : j.recurrent + (k - s.I) * N) + column;
-      store(to, load(row, w));
-      store(to + V, load(row + V, w - V));
-    }
+  const long g = i / s.blocks, u = i % s.blocks * W, w = s.U - u, column = g * s.U + u;
+  for (int n = 0; n < 2; n++)
+    store(bias + i * W + n * V, j.bias ? load(j.bias + column + n * V, w - n * V) : (vf){});
+  float* to = p.panels + i * (s.I + s.U) * W;
+  for (long k = 0; k < s.I + s.U; k++, to += W) {
+    const float* row = (k < s.I ? j.kernel + k * N : j.recurrent + (k - s.I) * N) + column;
+    store(to, load(row, w));
+    store(to + V, load(row + V, w - V));
   }
 }
 
@@ -279,21 +267,19 @@ void recur(Plan& p, const Memory& m, const Pointers& rows, const float* states, 
   }
 }
 
-void forward(Plan& p, int thread) {
+void forward_team(Plan& p, Team& team, int member) {
   Job& j = p.job;
   const Sizes s(j);
   const Kind kind = j.kind;
-  Share share(p, thread);
-  Team& team = share.team;
+  const Share share(j, team, member);
   Memory m(j, team, team.memory);
-  Pointers rows(m, team, share.member);
+  Pointers rows(m, team, member);
   const long U = s.U, up = s.up, kept_row = KEPT[kind] * up;
-  pack(p, thread);
-  for (long i = share.member; i < team.rows; i += team.size) {
+  for (long i = member; i < team.rows; i += team.size) {
     std::memcpy(m.h[0] + i * s.row(), j.h0 + team.row[i] * U, U * 4);
     if (kind == LSTM) std::memcpy(m.c + i * s.row(), j.c0 + team.row[i] * U, U * 4);
   }
-  if (p.threads > 1) wait(p.barrier);
+  wait_for(team);
   const long at_once = steps_at_once(team.rows);
   for (long k0 = 0; k0 < team.steps; k0 += at_once) {
     const long k1 = least(team.steps, k0 + at_once);
@@ -359,7 +345,7 @@ void forward(Plan& p, int thread) {
       wait_for(team);
     }
   }
-  for (long i = share.member; i < team.rows; i += team.size) {  // final states, masked outputs
+  for (long i = member; i < team.rows; i += team.size) {  // final states, masked outputs
     const long b = team.row[i];
     const float* last = nullptr;  // the output of the last step that counted
     for (long n = 0; n < j.T; n++) {
@@ -373,11 +359,19 @@ void forward(Plan& p, int thread) {
   }
 }
 
+void forward(Plan& p, int thread) {
+  const Sizes s(p.job);
+  const long panels = s.G * s.blocks;
+  p.packing.share(panels, [&](long i) { pack(p, i); });
+  p.packing.wait(panels);
+  with_teams(p, thread, forward_team);
+}
+
 #include "gradient.inc"
 
-long memory(const Job& j, const Team& t, bool backward) {
+long memory(const Job& j, const Team& t) {
   static float anywhere;
-  return Memory(j, t, &anywhere).total + (backward ? t.size * weights_memory(j) : 0);
+  return Memory(j, t, &anywhere).total;
 }
 
 bool runs_here() {
@@ -394,5 +388,5 @@ bool runs_here() {
 #define NAME_OF(x) #x
 #define NAME(x) NAME_OF(x)
 extern const Kernels kernels;
-const Kernels kernels = {NAME(INSTRUCTIONS), W, runs_here, panels, memory, forward, backward};
+const Kernels kernels = {NAME(INSTRUCTIONS), W, runs_here, panels, memory, columns, forward, backward};
 }  // namespace INSTRUCTIONS

@@ -42,7 +42,19 @@ struct Barrier {
 };
 void wait(Barrier& barrier);
 
-// Sequences that some threads run together: each has units of its own, and all the sequences.
+// Parts of work that threads take as they come, so that one that comes late delays none.
+struct Parts {
+  std::atomic<long> next{0}, done{0};
+  template <class Work> void share(long n, Work work) {
+    for (long i; (i = next.fetch_add(1, std::memory_order_relaxed)) < n;) {
+      work(i);
+      done.fetch_add(1, std::memory_order_release);
+    }
+  }
+  void wait(long n) const;  // until all are done
+};
+
+// Sequences that are run together, by one thread, or by some that have units of their own each.
 struct Team {
   int size;            // threads
   long rows, steps;    // sequences, and the most steps that count of one
@@ -53,25 +65,32 @@ struct Team {
   float* memory;
 };
 
-// A thread's share. An entry is a step of a sequence that counts; a team's come step by step.
+// An entry is a step of a sequence that counts; a team's come step by step.
 struct Plan {
   Job job;
-  int threads, teams;
+  int threads;          // at most
+  int size;             // of a team, at most
+  long teams;
   Team* team;
   long entries;
   const long* at;       // of each entry: its place
   const float** h_row;  // of each entry: the state before it
   const int* held;      // of each entry: how many masked steps repeat it; null where none does
-  float *panels, *gradients, *relevant;
-  Barrier barrier;
+  float *panels, *gradients, *relevant, *columns;
+  Parts packing, running, turning, adding;  // what there is to do, one after the other
+  std::atomic<int> came{0}, gathered{0};
 };
+
+// Runs each team with those threads that are there: `work(team, member)`.
+void with_teams(Plan& plan, int thread, void (*work)(Plan&, Team&, int));
 
 struct Kernels {
   const char* name;
   long width;  // of a panel
   bool (*runs_here)();
   long (*panels)(const Job&, bool backward);                   // floats of packed weights
-  long (*memory)(const Job&, const Team&, bool backward);      // floats of a team's own memory
+  long (*memory)(const Job&, const Team&);                     // floats of a team's own memory
+  long (*columns)(const Job&, long entries);                   // floats of what `weights` packs
   void (*forward)(Plan&, int thread);
   void (*backward)(Plan&, int thread);
 };

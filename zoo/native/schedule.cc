@@ -31,6 +31,14 @@ const Kernels* const KERNELS[MOST_KERNELS] = {
 };
 
 namespace {
+constexpr int SPINS = 300;  // about ten microseconds
+
+void pause(int spins) {
+#if defined(__x86_64__)
+  _mm_pause();
+#endif
+  if (spins > SPINS) sched_yield();  // who is waited for may need this processor
+}
 
 const Kernels& kernels_of(const Job& job) {
   static const Kernels* best = [] {
@@ -43,9 +51,8 @@ const Kernels& kernels_of(const Job& job) {
   return asked && KERNELS[job.instructions]->runs_here() ? *KERNELS[job.instructions] : *best;
 }
 
-// Threads that sleep between recurrences. Those of a recurrence are handed out together and in
-// order, so that threads that wait for each other all run. After a fork there are none: the child
-// begins with a pool of its own.
+// Threads that sleep between recurrences. After a fork there are none: the child begins with a pool
+// of its own.
 class Pool {
  public:
   static Pool& get() {
@@ -70,16 +77,31 @@ class Pool {
         threads_.emplace_back([this] { loop(); });
         threads_.back().detach();
       }
-      for (int i = 1; i < n; i++) tasks_.push_back({work, &plan, i, &left});
+      for (int i = 1; i < n; i++) tasks_.push_back({work, &plan, i, &left, sched_getcpu()});
       n == 2 ? any_.notify_one() : any_.notify_all();
     }
     work(plan, 0);
-    for (int spins = 0; left.load(std::memory_order_acquire); spins++)
-      if (spins > 1000) sched_yield();
+    if (n > 1) {  // who has not come by now is not needed
+      std::lock_guard<std::mutex> l(lock_);
+      for (auto task = tasks_.begin(); task != tasks_.end();) {
+        if (task->plan == &plan) task = tasks_.erase(task), left--;
+        else ++task;
+      }
+    }
+    for (int spins = 0; left.load(std::memory_order_acquire); spins++) pause(spins);
   }
 
  private:
-  struct Task { void (*work)(Plan&, int); Plan* plan; int thread; std::atomic<int>* left; };
+  struct Task { void (*work)(Plan&, int); Plan* plan; int thread; std::atomic<int>* left; int taken; };
+  // A thread that wakes up where the one that called it runs would take turns with it.
+  static void leave(int processor) {
+    cpu_set_t allowed;
+    if (sched_getcpu() != processor || sched_getaffinity(0, sizeof allowed, &allowed)) return;
+    cpu_set_t others = allowed;
+    CPU_CLR(processor, &others);
+    if (CPU_COUNT(&others) && !sched_setaffinity(0, sizeof others, &others))
+      sched_setaffinity(0, sizeof allowed, &allowed);
+  }
   void loop() {
 #if defined(__x86_64__)
     _mm_setcsr(_mm_getcsr() | 0x8040);  // what is too small is 0, as in the threads of TensorFlow
@@ -90,6 +112,7 @@ class Pool {
       Task task = tasks_.front();
       tasks_.pop_front();
       l.unlock();
+      leave(task.taken);
       task.work(*task.plan, task.thread);
       task.left->fetch_sub(1, std::memory_order_release);
       l.lock();
@@ -124,13 +147,14 @@ void run(const Job& job, bool backward) {
   const long entries = std::accumulate(counts.begin(), counts.end(), 0L);
   const double work = 2. * entries * U * G * (U + (job.projected ? 0 : job.I));
   long threads = std::max(1L, std::min<long>(job.threads, work / WORTH_A_THREAD));
-  long teams = std::max(1L, std::min(threads, B)), size = 1;
+  long teams = std::max(1L, std::min(B, threads > 1 ? std::max(threads, std::min(2 * threads, B / 16)) : 1));
+  long size = 1;
   if (teams < threads) {
     const double step = 2. * U * U * G * B / teams;
     size = std::min({threads / teams, (U + kernels.width - 1) / kernels.width, (long)(step / WORTH_WAITING)});
     size = std::max(1L, size);
   }
-  threads = teams * size;
+  threads = std::min(threads, std::max(teams * size, 1L));
 
   // Sequences go where the fewest steps are.
   std::vector<int> order(B);
@@ -175,26 +199,28 @@ void run(const Job& job, bool backward) {
       }
     }
     Team& t = team[i];
-    t.size = t.barrier.size = size;
+    t.size = size;
     t.rows = rows[i].size(), t.steps = steps;
     t.row = rows[i].data(), t.active = active[i].data(), t.first = first[i].data();
-    memory.push_back(floats(kernels.memory(job, t, backward)));
+    memory.push_back(floats(kernels.memory(job, t)));
     t.memory = memory.back().get();
   }
-  Plan plan = {};
+  Plan plan;
   plan.job = job;
-  plan.threads = plan.barrier.size = threads;
+  plan.threads = threads, plan.size = size;
   plan.teams = teams, plan.team = team.get();
   plan.entries = entries, plan.at = at.data(), plan.h_row = h_row.data();
   plan.held = holds ? held.data() : nullptr;
-  Floats panels = floats(kernels.panels(job, backward)), gradients, relevant;
+  Floats panels = floats(kernels.panels(job, backward)), gradients, relevant, turned;
   plan.panels = panels.get();
   if (backward) {
-    const long columns = GRADIENTS[job.kind] * padded(U) + kernels.width;
-    gradients = floats(entries * columns);
+    const long row = GRADIENTS[job.kind] * padded(U) + kernels.width;
+    gradients = floats(entries * row);
     plan.gradients = gradients.get();
     if (job.kind == GRU) relevant = floats(entries * padded(U) + kernels.width);
     plan.relevant = relevant.get();
+    turned = floats(kernels.columns(job, entries));
+    plan.columns = turned.get();
   }
   Pool::get().run(threads, backward ? kernels.backward : kernels.forward, plan);
 }
@@ -207,12 +233,37 @@ void wait(Barrier& barrier) {
     barrier.turn.fetch_add(1, std::memory_order_release);
     return;
   }
-  for (int spins = 0; barrier.turn.load(std::memory_order_acquire) == turn; spins++) {
-#if defined(__x86_64__)
-    _mm_pause();
-#endif
-    if (spins > 2000) sched_yield();  // the other may need this processor
+  for (int spins = 0; barrier.turn.load(std::memory_order_acquire) == turn; spins++) pause(spins);
+}
+
+void Parts::wait(long n) const {
+  for (int spins = 0; done.load(std::memory_order_acquire) < n; spins++) pause(spins);
+}
+
+void with_teams(Plan& plan, int thread, void (*work)(Plan&, Team&, int)) {
+  if (plan.size > 1) {  // those who are there by now share the units of each team
+    constexpr int CLOSED = 1 << 20;
+    int mine = 0;
+    if (thread == 0) {
+      for (int spins = 0; plan.came.load() < plan.threads - 1 && spins < 10 * SPINS; spins++) pause(0);
+      const int came = plan.came.fetch_add(CLOSED);
+      const int size = std::max<int>(1, (came + 1) / plan.teams);
+      for (long i = 0; i < plan.teams; i++) plan.team[i].size = plan.team[i].barrier.size = size;
+      plan.gathered.store(size, std::memory_order_release);
+    } else {
+      mine = plan.came.fetch_add(1) + 1;
+      if (mine > CLOSED) return;
+      for (int spins = 0; !plan.gathered.load(std::memory_order_acquire); spins++) pause(spins);
+    }
+    const int size = plan.gathered.load(std::memory_order_acquire);
+    if (size > 1) {
+      if (mine / size >= plan.teams) return;
+      work(plan, plan.team[mine / size], mine % size);
+      if (mine % size == 0) plan.running.done.fetch_add(1, std::memory_order_release);
+      return;
+    }
   }
+  plan.running.share(plan.teams, [&](long i) { work(plan, plan.team[i], 0); });
 }
 
 void forward(const Job& job) { run(job, false); }
