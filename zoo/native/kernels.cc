@@ -5,6 +5,9 @@
 #include <cstring>
 
 #include "recurrence.h"
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 namespace INSTRUCTIONS {
 namespace {
@@ -56,7 +59,19 @@ inline vf exponential(vf x) {  // Cephes' expf; NaN stays NaN
   vf e = (vf)((vi)p + ((vi)t << 23));
   return x == x ? e : x;
 }
-inline vf sigmoid(vf x) { return 1.f / (1.f + exponential(-x)); }
+inline vf reciprocal(vf x) {  // an estimate, made good once: a division takes several times as long
+#if defined(__AVX512F__)
+  vf r = (vf)_mm512_rcp14_ps((__m512)x);
+#elif defined(__AVX2__)
+  vf r = (vf)_mm256_rcp_ps((__m256)x);
+#else
+  return 1.f / x;
+#endif
+#if defined(__AVX2__)
+  return r * (2.f - x * r);
+#endif
+}
+inline vf sigmoid(vf x) { return reciprocal(1.f + exponential(-x)); }
 inline vf tanh(vf x) {  // the rational function of Eigen
   vf y = x > 7.90531110763549805f ? all(7.90531110763549805f) : x;
   y = y < -7.90531110763549805f ? all(-7.90531110763549805f) : y;
@@ -70,7 +85,7 @@ inline vf tanh(vf x) {  // the rational function of Eigen
   vf q = s * 1.19825839466702e-06f + 1.18534705686654e-04f;
   q = q * s + 2.26843463243900e-03f;
   q = q * s + 4.89352518554385e-03f;
-  return y * p / q;
+  return y * p * reciprocal(q);
 }
 inline vf slope_of_sigmoid(vf y) { return y * (1.f - y); }
 inline vf slope_of_tanh(vf y) { return 1.f - y * y; }
