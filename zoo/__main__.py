@@ -14,6 +14,7 @@ from rich.text import Text
 from zoo.application.command_line import parameters, serving
 from zoo.application.command_line.commands import command_of, execute
 from zoo.application.command_line.terminal import as_json as to_json
+from zoo import native
 from zoo.cells import CELLS
 from zoo.datasets.corpora import PACKAGED
 from zoo.errors import UserError
@@ -40,6 +41,7 @@ def listing(context: click.Context, as_json: bool) -> None:
         ],
         "cells": [{"name": name, "class": CELLS.path(name)} for name in CELLS],
         "datasets": [{"name": name, **corpus._asdict()} for name, corpus in PACKAGED.items()],
+        "recurrence": [{"name": "on a processor", "engine": native.state()}],
         "models": [_describe(name, folder) for name, folder in catalogue.models().items()],
     }
     if as_json:

@@ -1,5 +1,6 @@
 """What there is without the operation, how it is built, and its kernels alone."""
 
+import os
 import subprocess
 
 import pytest
@@ -60,5 +61,7 @@ def test_the_kernels_compute_the_equations(sanitizer, tmp_path):
             pytest.skip(f"the compiler has no runtime for {sanitizer}")
     objects = build.compile_sources(tmp_path, "-O1", *options, sources=(DRIVER,))
     build.run([*options, *objects, "-o", str(binary), "-lpthread"])
-    result = subprocess.run([binary], capture_output=True, text=True, timeout=1200)
+    environment = os.environ | {"TSAN_OPTIONS": "die_after_fork=0"}
+    options = {"capture_output": True, "text": True, "timeout": 1200}
+    result = subprocess.run([binary], env=environment, **options)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
