@@ -11,10 +11,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from zoo import native
 from zoo.application.command_line import parameters, serving
 from zoo.application.command_line.commands import command_of, execute
 from zoo.application.command_line.terminal import as_json as to_json
-from zoo import native
 from zoo.cells import CELLS
 from zoo.datasets.corpora import PACKAGED
 from zoo.errors import UserError

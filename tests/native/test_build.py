@@ -36,7 +36,9 @@ def test_without_a_compiler(monkeypatch, tmp_path, capsys):
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(build, "library", lambda: tmp_path / "none.so")
     assert build.main() == 1
-    assert capsys.readouterr().err == "There is no C++ compiler: install g++ or clang++, or set CXX\n"
+    assert (
+        capsys.readouterr().err == "There is no C++ compiler: install g++ or clang++, or set CXX\n"
+    )
 
 
 @pytest.mark.parametrize(

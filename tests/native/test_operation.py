@@ -33,7 +33,12 @@ def by_both(layer, *arguments, **options):
             assert engines.engine_of(layer) == engine
             graph = tf.function(functools.partial(differentiate, layer, **options), autograph=False)
             tensors = tf.nest.map_structure(tf.constant, arguments)
-            found.append([[*map(np.array, tf.nest.map_structure(tf.convert_to_tensor, some))] for some in graph(*tensors)])
+            found.append(
+                [
+                    [*map(np.array, tf.nest.map_structure(tf.convert_to_tensor, some))]
+                    for some in graph(*tensors)
+                ]
+            )
     return found
 
 
@@ -95,7 +100,9 @@ def test_every_set_of_instructions(instructions, monkeypatch):
     """Those that the processor lacks are replaced by the best that it has."""
     layer, x, states = layer_of("lstm", (5, 4, 6, 35))
     monkeypatch.setattr(operation, "_threads", lambda: 3)
-    monkeypatch.setattr(operation, "run", functools.partial(operation.run, instructions=instructions))
+    monkeypatch.setattr(
+        operation, "run", functools.partial(operation.run, instructions=instructions)
+    )
     loop, ours = by_both(layer, x, states)
     assert_all_close(ours[0], loop[0], 1e-5)
     assert_all_close(ours[1], loop[1], 2e-5)

@@ -14,7 +14,9 @@ NO_BFLOAT16 = (
 )
 
 
-is_built = pytest.mark.skipif(not native.is_on(), reason="`make native` has not built the operation")
+is_built = pytest.mark.skipif(
+    not native.is_on(), reason="`make native` has not built the operation"
+)
 
 
 def skip_without(dtype):

@@ -44,8 +44,8 @@ def use(engine: str) -> Iterator[None]:
 
     Args:
         engine: "loop", that of `zoo.layers.Recurrence`; "native", an operation of TensorFlow on a
-            processor, where it was built (`zoo.native`); "keras", the layers `keras.layers.LSTM` and
-            `GRU`, which run by cuDNN where there is a GPU, for cells that they can stand for;
+            processor, where it was built (`zoo.native`); "keras", the layers `keras.layers.LSTM`
+            and `GRU`, which run by cuDNN where there is a GPU, for cells that they can stand for;
             "xla", the loop compiled, on TensorFlow; or "auto". Cells that an engine cannot take run
             in the loop.
 
@@ -73,7 +73,8 @@ def in_use() -> str:
 def engine_of(recurrence: Recurrence) -> str:
     """The engine that a recurrence runs by at this point of the program, other than "auto".
 
-    "auto" is on a CPU the native operation where it was built, and else the loop; and that on JAX, where XLA compiles it with all around it: that was as
+    "auto" is on a CPU the native operation where it was built, and else the loop. On JAX it is the
+    loop, which XLA compiles with all around it: that was as
     fast as cuDNN or faster (benchmarks/README.md). On a GPU it is else Keras for a cell that cuDNN
     can stand for, and XLA on TensorFlow for the others.
 
