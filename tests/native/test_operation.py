@@ -71,7 +71,7 @@ def test_gradients_are_slopes(variant):
     layer, x, states = layer_of(variant, (3, 6, 4, 20))
     with engines.use("native"):
         _, gradients = outputs_and_gradients(layer, x, states)
-        generator, step = np.random.default_rng(7), 1e-2
+        generator, step = np.random.default_rng(7), 3e-3
         cotangents = [generator.normal(size=y.shape) for y in layer(x, initial_state=states)]
 
         def value():
@@ -92,7 +92,7 @@ def test_gradients_are_slopes(variant):
                 sides.append(value())
             weight.assign(before)
             slope = (sides[0] - sides[1]) / (2 * step)
-            np.testing.assert_allclose(np.sum(gradient * direction), slope, rtol=2e-3, atol=2e-2)
+            np.testing.assert_allclose(np.sum(gradient * direction), slope, rtol=5e-3, atol=2e-2)
 
 
 @pytest.mark.parametrize("instructions", [0, 1, 2])
@@ -103,7 +103,8 @@ def test_every_set_of_instructions(instructions, monkeypatch):
     monkeypatch.setattr(
         operation, "run", functools.partial(operation.run, instructions=instructions)
     )
-    loop, ours = by_both(layer, x, states)
+    mask = np.ones(x.shape[:2], bool)  # without one the loop forgets the number of steps in a graph
+    loop, ours = by_both(layer, x, states, mask)
     assert_all_close(ours[0], loop[0], 1e-5)
     assert_all_close(ours[1], loop[1], 2e-5)
 
