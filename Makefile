@@ -6,13 +6,15 @@ RUN = $(VENV)/bin/python
 TESTS = $(RUN) -m pytest -p xdist --numprocesses 2 --dist loadfile --no-loadscope-reorder
 INDEX = $(shell $(RUN) -m pip config get global.index-url 2>/dev/null)
 
-.PHONY: help sentiment demo pictures test test-long lint docs wheel half benchmarks requirements clean
+.PHONY: help sentiment demo pictures test test-long test-native native lint docs wheel half benchmarks requirements clean
 
 help:
 	@echo "make sentiment     train the sentiment classifier on real reviews, test it, show predictions"
 	@echo "make demo          open a page to try all models out in a browser"
 	@echo "make test          check style, types and floors, and run the tests"
 	@echo "make test-long     the same and what takes longer: load, every combination, the wheel"
+	@echo "make native        build the operation in C++ that runs recurrences faster on a processor"
+	@echo "make test-native   run the tests of what the operation is used in, with it"
 	@echo "make docs          build the site of the documentation, and run the chapters of the notes"
 	@echo "make pictures      take the screenshots of the docs, by the tests of the page"
 	@echo "make wheel         build the package, with the models that ship, in dist/"
@@ -35,6 +37,12 @@ test: lint
 
 test-long: lint
 	$(TESTS) -m "long or not long"
+
+native: $(VENV)/installed
+	$(RUN) -m zoo.native.build
+
+test-native: native
+	$(TESTS) tests/native tests/layers tests/networks tests/serving/test_formats.py
 
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .

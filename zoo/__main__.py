@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from zoo import native
 from zoo.application.command_line import parameters, serving
 from zoo.application.command_line.commands import command_of, execute
 from zoo.application.command_line.terminal import as_json as to_json
@@ -41,6 +42,7 @@ def listing(context: click.Context, as_json: bool) -> None:
         ],
         "cells": [{"name": name, "class": CELLS.path(name)} for name in CELLS],
         "datasets": [{"name": name, **corpus._asdict()} for name, corpus in PACKAGED.items()],
+        "recurrence": [{"name": "on a processor", "engine": native.state()}],
         "models": [_describe(name, folder) for name, folder in catalogue.models().items()],
     }
     if as_json:

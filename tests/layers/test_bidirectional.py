@@ -47,7 +47,7 @@ def assert_same(layers, mask=MASK, training=True):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_same_as_keras(variant):
     layers = both(variant)
-    assert (layers[0]._engine() == "loop") == (variant != "normalized_gru")
+    assert (layers[0]._engine() is not None) == (variant != "normalized_gru")
     mask = None if variant == "gru" else MASK
     assert_same(layers, mask, training=variant != "zoneout_lstm")  # which draws in training
 

@@ -7,13 +7,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support.differentiation import outputs_and_gradients
+from support.processors import is_built
 from support.sequences import INPUT_DIM, MASK, VARIANTS, assert_all_close, build_cell, sample
 
+from zoo import native
 from zoo.errors import UserError
 from zoo.layers import Bidirectional, Recurrence, RecurrentStack, engines, handover
 from zoo.networks import many_to_one
 
 OF_KERAS = ("lstm", "reset_after_gru", "simplified_gru", "rnn")
+OF_NATIVE = ("lstm", "gru", "reset_after_gru", "simplified_gru", "rnn")
+PRECISIONS = {"keras": ("float64", 1e-9), "native": ("float32", 1e-5)}
+STAND_INS = [("keras", variant) for variant in OF_KERAS]
+STAND_INS += [pytest.param("native", variant, marks=is_built) for variant in OF_NATIVE]
 ALL_OUTPUTS = {"return_sequences": True, "return_state": True}
 WAYS = {
     "masked": (MASK, {}),
@@ -40,32 +46,34 @@ def assert_same(engine, layer, x, states=None, mask=None, tolerance=1e-5):
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("variant", OF_KERAS)
-def test_keras_as_the_loop(variant, way):
+@pytest.mark.parametrize(("engine", "variant"), STAND_INS)
+def test_as_the_loop(engine, variant, way):
     """Outputs, final states, and gradients of inputs, states and weights, of every kind of mask."""
     mask, options = WAYS[way]
-    cell = build_cell(variant, dtype="float64", use_bias=way != "without bias")
-    x, states = sample(cell)
-    layer = Recurrence(cell, dtype="float64", **options, **ALL_OUTPUTS)
-    assert_same("keras", layer, x, states, mask, tolerance=1e-9)
+    dtype, tolerance = PRECISIONS[engine]
+    cell = build_cell(variant, dtype=dtype, use_bias=way != "without bias")
+    x, states = sample(cell, dtype=dtype)
+    layer = Recurrence(cell, dtype=dtype, **options, **ALL_OUTPUTS)
+    assert_same(engine, layer, x, states, mask, tolerance)
     if way == "masked":
-        spoilt = np.where(MASK[..., None], x, np.nan)
-        clean, (found, _) = (by_engine("keras", layer, s, states, MASK) for s in (x, spoilt))
+        spoilt = np.where(MASK[..., None], x, np.array(np.nan, dtype))
+        clean, (found, _) = (by_engine(engine, layer, s, states, MASK) for s in (x, spoilt))
         assert_all_close(found, clean[0], 1e-12)
 
 
 @pytest.mark.parametrize("options", [{}, {"zero_output_for_mask": True}], ids=str)
-@pytest.mark.parametrize("variant", OF_KERAS)
-def test_keras_in_both_directions(variant, options):
-    options = {"return_sequences": True, "dtype": "float64"} | options
-    inner = Recurrence(build_cell(variant, dtype="float64"), **options)
-    layer = Bidirectional(inner, dtype="float64")
-    x, _ = sample(inner.cell)
+@pytest.mark.parametrize(("engine", "variant"), STAND_INS)
+def test_in_both_directions(engine, variant, options):
+    dtype, tolerance = PRECISIONS[engine]
+    options = {"return_sequences": True, "dtype": dtype} | options
+    inner = Recurrence(build_cell(variant, dtype=dtype), **options)
+    layer = Bidirectional(inner, dtype=dtype)
+    x, _ = sample(inner.cell, dtype=dtype)
     for mask in (MASK, None):
-        with engines.use("keras"):
+        with engines.use(engine):
             assert layer.built or layer.build(x.shape) is None
-            assert layer._engine() == "keras"
-        assert_same("keras", layer, x, mask=mask, tolerance=1e-9)
+            assert layer._engine() == engine
+        assert_same(engine, layer, x, mask=mask, tolerance=tolerance)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
@@ -134,7 +142,12 @@ def test_the_choice(monkeypatch):
     choice = lambda: {  # noqa: E731
         v: engines.engine_of(Recurrence(build_cell(v), **ALL_OUTPUTS)) for v in VARIANTS
     }
+    monkeypatch.setenv(native.VARIABLE, "0")
     assert set(choice().values()) == {"loop"}
+    monkeypatch.delenv(native.VARIABLE)
+    monkeypatch.setattr(native, "_is_built", lambda: True)
+    assert choice() == dict.fromkeys(VARIANTS, "loop") | dict.fromkeys(OF_NATIVE, "native")
+    assert engines.engine_of(Recurrence(build_cell("gru", dtype="float64"))) == "loop"
     monkeypatch.setattr(engines, "has_gpu", lambda: True)
     of_keras = dict.fromkeys(OF_KERAS, "keras")
     others = dict.fromkeys(VARIANTS, "xla") | {"normalized_gru": "loop"}
@@ -148,7 +161,7 @@ def test_the_choice(monkeypatch):
     with engines.use("keras"):
         assert {v for v, engine in choice().items() if engine == "keras"} == set(OF_KERAS)
     monkeypatch.setenv(engines.VARIABLE, "cuda")
-    with pytest.raises(UserError, match="'cuda'; it must be one of auto, loop, keras, xla"):
+    with pytest.raises(UserError, match="'cuda'; it must be one of auto, loop, native, keras, xla"):
         choice()
     with pytest.raises(ValueError, match="`engine` must be one of"), engines.use("cudnn"):
         pass

@@ -16,6 +16,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 from support.classifiers import EVERY_KIND, TEXTS, assert_answers_alike, classifier
 from support.dna_windows import SEQUENCES
 from support.predictor_case import ODD_TEXTS, made
+from support.processors import is_built
 from support.refusals import refused
 
 from zoo import genomics
@@ -221,6 +222,14 @@ def test_inputs_and_outputs_of_litert(written, predictor):
     for unknown in (-1, len(predictor.tokenizer.vocabulary)):
         with pytest.raises(RuntimeError, match="out of bounds"):
             litert_runner(content)(np.array([[3, unknown]], "int32"))
+
+
+@is_built
+def test_no_export_holds_the_native_operation(written, served):
+    """Though the model that is exported runs by it here."""
+    files = [written("onnx") / "model.onnx", written("litert") / "model.tflite"]
+    for path in (*files, served.version / "saved_model.pb"):
+        assert b"ZooRecurrence" not in path.read_bytes()
 
 
 def test_what_a_format_cannot_express_is_refused(tmp_path):

@@ -6,9 +6,16 @@ import os
 import keras
 import pytest
 
+from zoo import native
+
 NO_BFLOAT16 = (
     os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1"
     and os.environ.get("ONEDNN_MAX_CPU_ISA") == "AVX2"
+)
+
+
+is_built = pytest.mark.skipif(
+    not native.is_on(), reason="`make native` has not built the operation"
 )
 
 

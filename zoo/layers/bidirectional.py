@@ -53,6 +53,19 @@ class Bidirectional(keras.layers.Bidirectional):
         if engine == "keras":
             return self._by_keras(sequences, mask)
         batch = ops.shape(sequences)[0]
+        if engine == "native":
+            mask = batch_major_mask(mask, sequences)
+            outputs = [
+                direction.by_operation(
+                    sequences,
+                    direction.cell.get_initial_state(batch),
+                    mask,
+                    training,
+                    side_by_side=2,
+                )[0]
+                for direction in self.directions()
+            ]
+            return ops.concatenate(outputs, axis=-1)
         mask = time_major_mask(mask, sequences)
         x = time_major(sequences)
         outputs = []

@@ -1,4 +1,4 @@
-"""What runs a recurrence: the loop of the zoo, cuDNN through Keras, or XLA. Chosen here alone.
+"""What runs a recurrence: the loop, an operation, cuDNN through Keras, or XLA. Chosen here alone.
 
     with engines.use("loop"):
         model.predict(x)
@@ -16,9 +16,10 @@ import keras
 
 from zoo.errors import UserError
 from zoo.layers import handover
+from zoo.native import operation
 
 VARIABLE = "ZOO_RECURRENCE"
-ENGINES = ("auto", "loop", "keras", "xla")
+ENGINES = ("auto", "loop", "native", "keras", "xla")
 
 
 class Recurrence(Protocol):
@@ -42,8 +43,9 @@ def use(engine: str) -> Iterator[None]:
     A graph keeps the engine with which it was traced.
 
     Args:
-        engine: "loop", that of `zoo.layers.Recurrence`; "keras", the layers `keras.layers.LSTM` and
-            `GRU`, which run by cuDNN where there is a GPU, for cells that they can stand for;
+        engine: "loop", that of `zoo.layers.Recurrence`; "native", an operation of TensorFlow on a
+            processor, where it was built (`zoo.native`); "keras", the layers `keras.layers.LSTM`
+            and `GRU`, which run by cuDNN where there is a GPU, for cells that they can stand for;
             "xla", the loop compiled, on TensorFlow; or "auto". Cells that an engine cannot take run
             in the loop.
 
@@ -71,7 +73,8 @@ def in_use() -> str:
 def engine_of(recurrence: Recurrence) -> str:
     """The engine that a recurrence runs by at this point of the program, other than "auto".
 
-    "auto" is the loop on a CPU, and on JAX, where XLA compiles it with all around it: that was as
+    "auto" is on a CPU the native operation where it was built, and else the loop. On JAX it is the
+    loop, which XLA compiles with all around it: that was as
     fast as cuDNN or faster (benchmarks/README.md). On a GPU it is else Keras for a cell that cuDNN
     can stand for, and XLA on TensorFlow for the others.
 
@@ -83,6 +86,8 @@ def engine_of(recurrence: Recurrence) -> str:
         engine = _fastest(recurrence)
     if engine == "keras" and not handover.takes(recurrence.cell):
         engine = "loop"
+    if engine == "native" and not _has_native(recurrence):
+        engine = "loop"
     if engine == "xla" and not (_compiles() and recurrence.is_written_out):
         engine = "loop"
     return "loop" if recurrence.unroll else engine
@@ -91,6 +96,8 @@ def engine_of(recurrence: Recurrence) -> str:
 def prepare(recurrence: Recurrence, directions: int = 1) -> None:
     """What has to be done for a new recurrence before it runs on a GPU."""
     if not has_gpu():
+        if operation.takes(recurrence.cell):
+            recurrence.supports_jit = False  # else Keras compiles all of a model's training by XLA
         return
     # Of all of a training step XLA gets the loops alone: it compiles for each length, and cannot
     # compile cuDNN.
@@ -116,11 +123,17 @@ def has_gpu() -> bool:
 
 
 def _fastest(recurrence: Recurrence) -> str:
-    if keras.backend.backend() == "jax" or not has_gpu():
+    if keras.backend.backend() == "jax":
         return "loop"
+    if not has_gpu():
+        return "native" if _has_native(recurrence) else "loop"
     if handover.takes(recurrence.cell):
         return "keras"
     return "xla" if _compiles() else "loop"
+
+
+def _has_native(recurrence: Recurrence) -> bool:
+    return operation.takes(recurrence.cell) and not (has_gpu() or operation.is_compiled_by_xla())
 
 
 def _compiles() -> bool:

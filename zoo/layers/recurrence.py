@@ -12,6 +12,7 @@ from zoo.cells.typing import Tensor, Tensors
 from zoo.layers import engines, handover
 from zoo.layers.backpropagation import recur
 from zoo.layers.operators import operator_of
+from zoo.native import operation
 
 # Recurrent weights from which two loops are faster than one, see benchmarks/README.md.
 _WEIGHTS_FOR_HALVES = 8192
@@ -82,6 +83,8 @@ class Recurrence(keras.layers.RNN):
         engine = engines.engine_of(self)
         if engine == "keras":
             return self._by_keras(sequences, initial_state, mask, training)
+        if engine == "native":
+            return self._by_native(sequences, initial_state, mask, training)
         if not self.is_written_out:
             return super().inner_loop(sequences, initial_state, mask, training)
         x = time_major(self.cell.drop_inputs(sequences, training))
@@ -104,6 +107,34 @@ class Recurrence(keras.layers.RNN):
         if self.go_backwards:
             outputs = ops.flip(outputs, axis=1)
         return outputs[:, -1], outputs, states
+
+    def _by_native(
+        self, sequences: Tensor, initial_state: Tensors, mask: Tensor | None, training: bool
+    ) -> tuple[Tensor, Tensor, Tensors]:
+        """`inner_loop` by one operation."""
+        x = self.cell.drop_inputs(sequences, training)
+        mask = batch_major_mask(mask, sequences)
+        outputs, states = self.by_operation(x, initial_state, mask, training)
+        if self.go_backwards:
+            outputs = ops.flip(outputs, axis=1)
+        return outputs[:, -1], outputs, states
+
+    def by_operation(
+        self,
+        sequences: Tensor,
+        initial_state: Tensors,
+        mask: Tensor | None,
+        training: bool | None,
+        **options: Any,
+    ) -> tuple[Tensor, Tensors]:
+        """What `over_time` does, by the operation of `zoo.native`, and batch-major.
+
+        `options` are of `zoo.native.operation.run`.
+        """
+        of_layer = {"backwards": self.go_backwards, "zero_masked": self.zero_output_for_mask}
+        return operation.run(
+            self.cell, sequences, initial_state, mask, training, **of_layer, **options
+        )
 
     def over_time(
         self,

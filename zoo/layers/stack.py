@@ -153,7 +153,7 @@ class RecurrentStack(keras.layers.Layer):
         policy = self.dtype_policy
         return (
             all(
-                direction.is_written_out and engines.engine_of(direction) == "loop"
+                direction.is_written_out and engines.engine_of(direction) in ("loop", "native")
                 for direction in self._first_layer()
             )
             and not self.return_state
@@ -184,12 +184,16 @@ class RecurrentStack(keras.layers.Layer):
             (batch, timesteps, units or 2 * units).
         """
         batch = ops.shape(mask)[1]
-        outputs = [
-            direction.over_time(
-                x, direction.cell.get_initial_state(batch), mask[..., None], False, projected=True
-            )[0]
-            for direction, x in zip(self._first_layer(), projected, strict=True)
-        ]
+        outputs = []
+        for direction, x in zip(self._first_layer(), projected, strict=True):
+            initial = direction.cell.get_initial_state(batch)
+            if engines.engine_of(direction) == "native":
+                options = {"side_by_side": len(projected), "time_major": True, "projected": True}
+                outputs.append(direction.by_operation(x, initial, mask, False, **options)[0])
+            else:
+                outputs.append(
+                    direction.over_time(x, initial, mask[..., None], False, projected=True)[0]
+                )
         sequences, mask = time_major(ops.concatenate(outputs, axis=-1)), ops.transpose(mask)
         for recurrence in self.recurrences[1:]:
             # Not by `__call__`, which would attach the mask: what comes next takes none.
