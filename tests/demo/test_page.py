@@ -87,10 +87,16 @@ class Visitor:
         self.page.get_by_role("option", name=value).click()
 
     def upload(self, path):
-        """Hands a file over, and waits until the page has it."""
+        """Hands a file over, and waits until the page has it, where its place was."""
         place = self.page.locator("[role=tabpanel]:visible input[type=file]")
         place.first.set_input_files(path)
-        self.visible(f"text={path.stem}").first.wait_for()
+        place.first.wait_for(state="detached")
+        self.visible("[aria-label=Clear]").first.wait_for()
+
+    def clear(self):
+        """Takes a file back, and waits until there is a place for another one."""
+        self.visible("[aria-label=Clear]").first.click()
+        self.page.locator("[role=tabpanel]:visible input[type=file]").first.wait_for(state="attached")
 
     def draw(self, points):
         """A line on the board, through places that are parts of its width and height."""
@@ -201,7 +207,7 @@ def test_speech(visit, tmp_path):
     visitor.upload(tmp_path / "broken.wav")
     visitor.press("Transcribe")
     assert visitor.visible("[role=alert]").count() == 1
-    visitor.page.get_by_label("Clear").locator("visible=true").first.click()
+    visitor.clear()
     (tmp_path / "tone.wav").write_bytes(encoded(tone()))
     visitor.upload(tmp_path / "tone.wav")
     assert "What CTC hears" in visitor.press("Transcribe")
