@@ -86,17 +86,20 @@ class Visitor:
         self.page.get_by_label(label, exact=True).locator("visible=true").click()
         self.page.get_by_role("option", name=value).click()
 
+    def place(self):
+        """Where a file of the open tab goes, as long as there is none."""
+        return self.page.locator("[role=tabpanel]:visible input[type=file]").first
+
     def upload(self, path):
         """Hands a file over, and waits until the page has it, where its place was."""
-        place = self.page.locator("[role=tabpanel]:visible input[type=file]")
-        place.first.set_input_files(path)
-        place.first.wait_for(state="detached")
+        self.place().set_input_files(path)
+        self.place().wait_for(state="detached")
         self.visible("[aria-label=Clear]").first.wait_for()
 
     def clear(self):
         """Takes a file back, and waits until there is a place for another one."""
         self.visible("[aria-label=Clear]").first.click()
-        self.page.locator("[role=tabpanel]:visible input[type=file]").first.wait_for(state="attached")
+        self.place().wait_for(state="attached")
 
     def draw(self, points):
         """A line on the board, through places that are parts of its width and height."""
