@@ -50,10 +50,11 @@ def test_candidates_take_turns_and_a_ratio_is_taken_round_by_round():
     assert ratio([2.0, 4.0, 30.0], [1.0, 1.0, 10.0]) == 3.0
 
 
-def test_recurrence():
-    _, reported = report(recurrence.main, "--layer", "LSTM", "--shape", "2,3,4,5")
+@pytest.mark.parametrize("options", [(), ("--masked",)], ids=str)
+def test_recurrence(options):
+    _, reported = report(recurrence.main, "--layer", "LSTM", "--shape", "2,5,4,5", *options)
     (row,) = reported["rows"]
-    assert (row["layer"], row["shape"]) == ("LSTM", [2, 3, 4, 5])
+    assert (row["layer"], row["shape"]) == ("LSTM", [2, 5, 4, 5])
     for phase in ("train", "inference"):
         assert_measured(row[phase], {f"{name}/zoo" for name in ("keras", *TORCH)})
     for shape in ("2,3,4", "2,3,4,0", "a,b,c,d"):
