@@ -46,6 +46,9 @@ class Options(WordOptions):
         below=1,
     )
 
+    def of_encoder(self, encoder: Any) -> dict[str, Any]:
+        return super().of_encoder(encoder) | {"vocabulary_size": len(encoder.vocabulary) - 3}
+
 
 @dataclass
 class VectorsOptions(DataOptions):

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.application import Card, Metric, Rows, Task, TrainingOptions, Verb, option
+from zoo.application import Card, Metric, Rows, Task, Verb, option
 from zoo.application.command_line import run
-from zoo.application.options import ModelOptions, argument, by_level, fixed
+from zoo.application.options import EncoderOptions, ModelOptions, argument, by_level, fixed
 from zoo.application.task import Output
 from zoo.application.verbs import comparing
 from zoo.errors import UserError
@@ -28,7 +28,7 @@ _LINE = 70  # characters
 
 
 @dataclass
-class Options(TrainingOptions):
+class Options(EncoderOptions):
     """What `train` takes; it suits many short strings, or some ten thousands of sentences."""
 
     cell: str = "gru"
@@ -64,12 +64,19 @@ class Options(TrainingOptions):
     )
 
     def resolve(self) -> None:
+        if self.encoder and self.level is None:
+            self.level = zoo.application.transfer.encoder_of(self).level
         if self.level is None:
             corpus = None if self.data else self.dataset or Translation.dataset
             self.level = _OF_DATASET.get(corpus, "subword")
         self.fill_in(self.level)
         if self.input_feeding and self.attention == "none":
             raise UserError("--input-feeding feeds what was attended to: give an --attention")
+
+    encoder_levels = ("word", "character")
+
+    def of_encoder(self, encoder: Any) -> dict[str, Any]:
+        return {"level": encoder.level, "share_embeddings": False}
 
 
 @dataclass
@@ -184,6 +191,8 @@ class Translation(Task):
 
     def _tokenizers(self, data: Any, options: Options) -> tuple[Any, Any]:
         sides = data.train.sources, data.train.targets
+        if encoder := zoo.application.transfer.encoder_of(options):
+            return encoder.tokenizer, self._tokenizer(sides[1], options)
         if options.share_embeddings:
             both = self._tokenizer((*sides[0], *sides[1]), options)
             return both, both

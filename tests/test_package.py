@@ -101,7 +101,7 @@ def test_the_wheel_holds_the_library_the_tasks_and_the_models(wheel):
         str(path.relative_to(ROOT))
         for package in ("zoo", "tasks")
         for path in (ROOT / package).rglob("*")
-        if path.is_file() and path.suffix != ".pyc"
+        if path.is_file() and path.suffix not in (".pyc", ".so")
     }
     assert {name for name in found if "/saved_models/" not in name} == sources
 

@@ -42,7 +42,7 @@ def listing(context: click.Context, as_json: bool) -> None:
         ],
         "cells": [{"name": name, "class": CELLS.path(name)} for name in CELLS],
         "datasets": [{"name": name, **corpus._asdict()} for name, corpus in PACKAGED.items()],
-        "recurrence": [{"name": "on a processor", "engine": native.state()}],
+        "recurrence": [{"name": "processor", "engine": native.state()}],
         "models": [_describe(name, folder) for name, folder in catalogue.models().items()],
     }
     if as_json:

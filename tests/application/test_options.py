@@ -272,7 +272,7 @@ def test_lists_as_json_and_for_people(capsys):
 
     lines = [line.rstrip() for line in listed(capsys).splitlines()]
     titles = [line for line in lines if not line.startswith(" ")]
-    assert titles == ["Tasks", "Cells", "Datasets", "Models"]
+    assert titles == ["Tasks", "Cells", "Datasets", "Recurrence", "Models"]
     (good,) = (line for line in lines if line.startswith("  good "))
     expected = "good accuracy 0.8750 reviews.csv a file of one's own with the vectors x.vec"
     assert " ".join(good.split()) == expected

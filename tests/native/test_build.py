@@ -16,6 +16,7 @@ DRIVER = build.FOLDER.parents[1] / "tests" / "native" / "driver.cc"
 def folder(tmp_path, monkeypatch):
     """An empty folder for what is built."""
     monkeypatch.setattr(native, "FOLDER", tmp_path)
+    monkeypatch.delenv(native.VARIABLE, raising=False)
     monkeypatch.setattr(native, "library", lambda: tmp_path / "recurrence-1.0-abc.so")
     native._is_built.cache_clear()
     yield tmp_path

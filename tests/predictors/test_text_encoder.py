@@ -53,10 +53,10 @@ def test_models_that_are_no_encoder(saved, tmp_path):
     for names, message in (
         ([tmp_path / "classifier"], "no language model"),
         ([saved("character")], "reads characters, not words"),
-        ([saved(embedding_dim=None)], "no word vectors"),
+        ([saved(embedding_dim=None)], "no token vectors"),
         ([saved(residual=True)], "residual"),
         ([saved(), saved(seed=4)], "two models read forward"),
         ([saved(), saved(backward=True, units=3)], "have 4 and 3 as units"),
-        ([saved(), tmp_path / "other"], "know other words: train the second with `--encoder"),
+        ([saved(), tmp_path / "other"], "know other tokens: train the second with `--encoder"),
     ):
         refused(message, TextEncoder.load, [str(name) for name in names])

@@ -6,7 +6,8 @@ import shlex
 
 from support.sequences import randomize
 from zoo.networks import language_model
-from zoo.predictors import LanguageModel
+from zoo.networks.transfer import keep_vectors
+from zoo.predictors import LanguageModel, presets
 from zoo.predictors.language_model import TOKENIZERS
 
 # A network and a training as small as can be.
@@ -50,3 +51,15 @@ def predictor_of(level="character", scale=1.5, seed=3, backward=False, **options
     model = language_model(len(tokenizer.vocabulary), **options)
     randomize(model, seed, scale)
     return LanguageModel(model, tokenizer)
+
+
+def save_encoders(folder, level="word", **options):
+    """Saves models that read forward and backward, with the same vectors; returns their folders."""
+    models = []
+    for direction in ("forward", "backward"):
+        made = predictor_of(level, layers=2, backward=direction == "backward", **options)
+        if models:
+            keep_vectors(made.model, presets.load(models[0]).model)
+        models.append(folder / direction)
+        presets.save(made, models[-1], {})
+    return models

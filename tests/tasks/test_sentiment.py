@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from support.command_lines import assert_refused, options_of
-from support.language_modelling import predictor_of
+from support.language_modelling import save_encoders
 from support.refusals import refused
 from support.review_texts import TINY, reviews, write_reviews
 from support.task_case import CASES, TaskTests, train
@@ -102,15 +102,7 @@ class TestSentiment(TaskTests):
 
 @pytest.fixture(scope="session")
 def encoders(tmp_path_factory):
-    """Language models that read forward and backward, with the same vectors."""
-    folder, models = tmp_path_factory.mktemp("encoders"), []
-    for direction in ("forward", "backward"):
-        made = predictor_of("word", layers=2, backward=direction == "backward")
-        if models:
-            zoo.networks.transfer.keep_vectors(made.model, zoo.load(models[0]).model)
-        models.append(folder / direction)
-        presets.save(made, models[-1], {})
-    return models
+    return save_encoders(tmp_path_factory.mktemp("encoders"))
 
 
 @pytest.fixture

@@ -4,8 +4,10 @@ import json
 import shutil
 from typing import ClassVar
 
+import numpy as np
 import pytest
 from support.command_lines import assert_refused, options_of
+from support.language_modelling import save_encoders
 from support.task_case import CASES, TaskTests
 
 import zoo
@@ -65,6 +67,28 @@ class TestTranslation(TaskTests):
         sides = predictor.source_tokenizer.vocabulary, predictor.target_tokenizer.vocabulary
         assert ["cat" in side for side in sides] == [True, False]
         assert ["chat" in side for side in sides] == [False, True]
+
+    @pytest.mark.parametrize("level", ["word", "character"])
+    def test_the_encoder_begins_with_language_models(self, level, trained, call, tmp_path):
+        """What it reads and its sizes follow; it waits for its turn, which does not come here."""
+        forward, backward = map(zoo.load, save_encoders(tmp_path, level, cell="gru"))
+        names = f"--encoder={tmp_path / 'forward'},{tmp_path / 'backward'}"
+        given = ["train", "--data", trained.files["data"], names, "--out", tmp_path / "model"]
+        assert_refused(call(Translation, *given, "--level=subword"), "leave --level out")
+        assert_refused(call(Translation, *given, "--units=3"), "leave --units out")
+        done = call(Translation, *given, "--epochs=1", "--unfreeze-every=9")
+        assert done.code == 0, done.err
+        found = zoo.load(tmp_path / "model")
+        assert (found.level, found.model.get_layer("encoder").cell) == (level, "gru")
+        assert found.words == forward.tokenizer.vocabulary
+        directions = found.model.get_layer("encoder").directions()
+        for first, model in enumerate((forward, backward)):
+            read = model.model.get_layer("recurrence").directions()
+            for ours, theirs in zip(directions[first::2], read, strict=True):
+                weights = ours.cell.recurrent_kernel, theirs.cell.recurrent_kernel
+                np.testing.assert_array_equal(*weights)
+        (answer,) = found.predict(["the cat"])
+        assert np.isfinite(answer["probability"])
 
     def test_lengths_of_two_models(self, trained, call, tmp_path):
         """What both recorded when they were tested, as a picture, a table and JSON."""

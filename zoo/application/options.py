@@ -11,7 +11,7 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from zoo.cells import CELLS
 from zoo.cells.remember import parse_remember
@@ -225,7 +225,32 @@ class TrainingOptions(DataOptions):
 
 
 @dataclass
-class WordOptions(TrainingOptions):
+class EncoderOptions(TrainingOptions):
+    """What `train` takes besides of tasks whose networks can begin with a language model."""
+
+    encoder: str | None = option(
+        None,
+        "Begin with the tokens, vectors and recurrence of a language model; MODEL,MODEL for both "
+        "directions.",
+        what="model",
+    )
+    rate_factor: float = option(
+        2.6, "How much slower each trained layer learns than the one above it.", least=1
+    )
+    unfreeze_every: int = option(
+        1, "Epochs until one more trained layer learns, from the top; 0 for all at once.", least=0
+    )
+
+    encoder_levels: ClassVar[tuple[str, ...]] = ("word",)
+    """What the tokens of language models for `encoder` may be."""
+
+    def of_encoder(self, encoder: Any) -> dict[str, Any]:
+        """The values of options that follow from a `TextEncoder`, but for those of all tasks."""
+        return {}
+
+
+@dataclass
+class WordOptions(EncoderOptions):
     """What `train` takes besides of tasks that read words."""
 
     embedding_dim: int = option(
@@ -237,21 +262,12 @@ class WordOptions(TrainingOptions):
     word_dropout: float = option(
         0.3, "Fraction of words replaced by <UNK> in training.", least=0, below=1
     )
-    encoder: str | None = option(
-        None,
-        "Begin with the words, vectors and recurrence of a language model; MODEL,MODEL for both "
-        "directions.",
-        what="model",
-    )
     start_from: str | None = option(
         None, "Go on from a saved model of the task; other labels get a new head.", what="model"
     )
-    rate_factor: float = option(
-        2.6, "How much slower each trained layer learns than the one above it.", least=1
-    )
-    unfreeze_every: int = option(
-        1, "Epochs until one more trained layer learns, from the top; 0 for all at once.", least=0
-    )
+
+    def of_encoder(self, encoder: Any) -> dict[str, Any]:
+        return {"vectors": None}
 
 
 OF_THE_CALL = frozenset({"hosts", "host_index", "out", "resume", "overwrite"})

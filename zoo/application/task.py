@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import zoo
-from zoo.application.options import ModelOptions, TrainingOptions, WordOptions
+from zoo.application.options import EncoderOptions, ModelOptions, TrainingOptions
 
 
 class Metric(NamedTuple):
@@ -234,7 +234,7 @@ class Task(Application):
 
         `given` are the names of those that the user gave; a UserError refuses a contradiction.
         """
-        if isinstance(options, WordOptions):
+        if isinstance(options, EncoderOptions):
             zoo.application.transfer.follow(options, given)
 
     def rates(self, predictor: Any, options: Any, steps: int) -> Any:
@@ -242,7 +242,7 @@ class Task(Application):
 
         See `ClippedAdam`; None for one rate. `steps` are those of an epoch.
         """
-        if isinstance(options, WordOptions):
+        if isinstance(options, EncoderOptions):
             return zoo.application.transfer.rates(predictor, options, steps)
         return None
 

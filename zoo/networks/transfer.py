@@ -39,6 +39,8 @@ def take_over(
     forward: keras.Model | None,
     backward: keras.Model | None,
     rows: np.ndarray,
+    embedding: str = "embedding",
+    recurrence: str = "recurrence",
 ) -> list[Weights]:
     """Gives a network the vectors and the recurrence of one or two language models.
 
@@ -49,21 +51,21 @@ def take_over(
     language model.
 
     Args:
-        model: a network with the layers `embedding` and `recurrence`, a `RecurrentStack` of the
-            cell, units and layers of the language models, and vectors of the width of
-            `joined_vectors`.
+        model: a network with an embedding and a `RecurrentStack` of the cell, units and layers of
+            the language models, and vectors of the width of `joined_vectors`.
         forward, backward: what `language_model` built; one of them may be None, and `backward` is
             if the network has one direction.
         rows: (tokens,) integers, for each id of the network that of the language models.
+        embedding, recurrence: the names of these two layers.
 
     Returns:
         The weights that were given, a list for each layer from the lowest, the vectors, up.
     """
     given = [language_model for language_model in (forward, backward) if language_model]
     vectors, shared = joined_vectors(given)
-    embeddings = model.get_layer("embedding").embeddings
+    embeddings = model.get_layer(embedding).embeddings
     embeddings.assign(vectors[rows])
-    stack: RecurrentStack = model.get_layer("recurrence")
+    stack: RecurrentStack = model.get_layer(recurrence)
     sides = 1 + stack.bidirectional
     layers: list[Weights] = [[embeddings]]
     for number in range(stack.number_of_layers):

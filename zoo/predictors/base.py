@@ -32,11 +32,13 @@ class Predictor(abc.ABC):
         calibration: what makes its probabilities true, and tells familiar inputs from others.
         longest: the most characters of one text: a longer one would take the memory and the time of
             all others.
+        encoder_layers: the layers that can begin with those of a language model.
         model: the network.
     """
 
     kind: ClassVar[str]
     longest: ClassVar[int] = 2**17
+    encoder_layers: ClassVar[tuple[str, str]] = ("embedding", "recurrence")
     calibration: Calibration = Calibration()
     model: keras.Model
 

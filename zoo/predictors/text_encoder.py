@@ -1,4 +1,4 @@
-"""Saved language models as the encoder of a network that reads words."""
+"""Saved language models as the encoder of a network that reads the same kind of tokens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from zoo.text.vocabularies import Vocabulary
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """One language model of words, or two of the same words that read in both directions.
+    """A language model, or two of the same tokens that read in both directions.
 
     Attributes:
         forward, backward: the models; one of them may be None.
@@ -28,11 +28,14 @@ class TextEncoder:
     backward: LanguageModel | None
 
     @classmethod
-    def load(cls, names: Sequence[str]) -> "TextEncoder":
-        """The encoder of saved models; a UserError says that they are not models for one."""
+    def load(cls, names: Sequence[str], levels: Sequence[str] = ("word",)) -> "TextEncoder":
+        """The encoder of saved models, whose tokens are of one of these levels.
+
+        A UserError says that they are not models for one.
+        """
         models: dict[str, LanguageModel] = {}
         for name in names:
-            model = _checked(name)
+            model = _checked(name, levels)
             direction = "backward" if model.backward else "forward"
             if direction in models:
                 raise UserError(
@@ -53,6 +56,18 @@ class TextEncoder:
         return self.models[0].tokenizer.vocabulary
 
     @property
+    def tokenizer(self) -> Any:
+        """What turns text into the ids that are read, from left to right."""
+        tokenizer = self.models[0].tokenizer
+        config = tokenizer.get_config() | {"backward": False}
+        return type(tokenizer).from_config(config, tokenizer.vocabulary)
+
+    @property
+    def level(self) -> str:
+        """What a token is: "word" or "character"."""
+        return self.models[0].level
+
+    @property
     def lowercase(self) -> bool:
         """Whether words are looked up in lower case."""
         return self.models[0].tokenizer.lowercase
@@ -68,12 +83,15 @@ class TextEncoder:
         vectors, _ = transfer.joined_vectors([model.model for model in self.models])
         return vectors.shape[1]
 
-    def give(self, model: keras.Model, words: Vocabulary) -> list[list[keras.Variable]]:
+    def give(
+        self, model: keras.Model, words: Vocabulary, *layers: str
+    ) -> list[list[keras.Variable]]:
         """Gives a network vectors and recurrence: see `zoo.networks.transfer.take_over`.
 
         A word of the network that is none of the language models' begins as `<UNK>`. One that is
         looked up in another form (`token_features.normalized`) has the vector of the most frequent
-        word of that form.
+        word of that form. `layers` are the names of the network's layers that are given vectors and
+        recurrence.
         """
         ids: dict[str, int] = {}
         for index, word in enumerate(normalized(self.vocabulary.tokens)):
@@ -82,7 +100,7 @@ class TextEncoder:
         rows = np.array([ids.get(word, UNKNOWN_ID) for word in words.tokens])
         forward = self.forward and self.forward.model
         backward = self.backward and self.backward.model
-        return transfer.take_over(model, forward, backward, rows)
+        return transfer.take_over(model, forward, backward, rows, *layers)
 
 
 def _recurrence(model: LanguageModel) -> dict[str, Any]:
@@ -90,25 +108,25 @@ def _recurrence(model: LanguageModel) -> dict[str, Any]:
     return {name: config[name] for name in ("cell", "units", "layers", "cell_options")}
 
 
-def _checked(name: str) -> LanguageModel:
+def _checked(name: str, levels: Sequence[str]) -> LanguageModel:
     model = presets.load(name)
     if not isinstance(model, LanguageModel):
         raise UserError(f"--encoder: {name} is no language model: train one on text without labels")
-    if model.level != "word":
-        raise UserError(f"--encoder: {name} reads {model.level}s, not words")
+    if model.level not in levels:
+        known = " or ".join(f"{level}s" for level in levels)
+        raise UserError(f"--encoder: {name} reads {model.level}s, not {known}")
     if transfer.vectors_of(model.model) is None:
-        raise UserError(f"--encoder: {name} has no word vectors (--embedding-dim 0)")
+        raise UserError(f"--encoder: {name} has no token vectors (--embedding-dim 0)")
     if model.model.get_layer("recurrence").residual:
         raise UserError(f"--encoder: {name} has residual layers, which two directions cannot share")
     return model
 
 
 def _check_alike(names: Sequence[str], one: LanguageModel, other: LanguageModel) -> None:
-    if one.tokenizer.vocabulary != other.tokenizer.vocabulary or (
-        one.tokenizer.lowercase != other.tokenizer.lowercase
-    ):
+    texts = [{**model.tokenizer.get_config(), "backward": False} for model in (one, other)]
+    if one.tokenizer.vocabulary != other.tokenizer.vocabulary or texts[0] != texts[1]:
         raise UserError(
-            f"--encoder: {' and '.join(names)} know other words: train the second with "
+            f"--encoder: {' and '.join(names)} know other tokens: train the second with "
             f"`--encoder {names[0]}`"
         )
     sizes, others = _recurrence(one), _recurrence(other)

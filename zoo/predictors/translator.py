@@ -32,6 +32,7 @@ from zoo.text.sentences import SentenceTokenizer
 from zoo.text.special_tokens import END_ID, PADDING_ID, UNKNOWN, UNKNOWN_ID
 from zoo.text.subwords import SubwordTokenizer
 from zoo.text.tokenizer import in_lines
+from zoo.text.vocabularies import Vocabulary
 from zoo.training import Perplexity, SequenceCrossentropy
 
 if TYPE_CHECKING:  # which loads TensorFlow Datasets
@@ -72,6 +73,7 @@ class Translator(Predictor):
 
     kind = "translator"
     longest = 2**12
+    encoder_layers = ("source_embedding", "encoder")
 
     def __init__(self, model: keras.Model, source_tokenizer: Any, target_tokenizer: Any):
         size = model.output.shape[-1]
@@ -90,6 +92,11 @@ class Translator(Predictor):
     def level(self) -> str:
         """What a token is: "subword", "character" or "word"."""
         return self.target_tokenizer.level
+
+    @property
+    def words(self) -> Vocabulary:
+        """What the source is read as."""
+        return self.source_tokenizer.vocabulary
 
     @property
     def attends(self) -> bool:
