@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 from zoo.cells.typing import Tensor, Tensors
+from zoo.layers import engines
 
 Operator: TypeAlias = Callable[
     [Tensor, Sequence[Tensors] | None, Tensor | None], tuple[Tensor, Sequence[Tensors]]
@@ -25,10 +26,14 @@ _WRITER: ContextVar[Writer | None] = ContextVar("writer", default=None)
 
 @contextlib.contextmanager
 def written_by(writer: Writer) -> Iterator[None]:
-    """Context in which the recurrences that are traced become the operators of a writer."""
+    """Context in which the recurrences that are traced become the operators of a writer.
+
+    Those that have none are loops: a converter knows no operation of the zoo's own.
+    """
     token = _WRITER.set(writer)
     try:
-        yield
+        with engines.use("loop"):
+            yield
     finally:
         _WRITER.reset(token)
 

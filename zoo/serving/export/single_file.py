@@ -103,12 +103,9 @@ def converted(file_format: FileFormat, predictor: Any) -> tuple[bytes, float]:
         modules = [importlib.import_module(module) for module in file_format.packages]
     except ImportError as error:
         raise MissingPackageError(error) from error
-    from zoo.layers import engines
-
     network = _CONTENTS[predictor.kind].network(predictor, file_format.batch)
     try:
-        with engines.use("loop"):  # converters know no operation of the zoo's own
-            content, run = file_format.convert(network, *modules)
+        content, run = file_format.convert(network, *modules)
     except Exception as error:  # converters raise whatever their handlers and passes do
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ExportError(
