@@ -44,51 +44,7 @@ inline void store(float* p, vf v, long n) {
 }
 inline vf all(float s) { return s - (vf){}; }
 
-inline vf exponential(vf x) {  // Cephes' expf; NaN stays NaN
-  vf y = x > 88.f ? all(88.f) : x;
-  y = y < -87.f ? all(-87.f) : y;
-  vf t = y * 1.44269504f + 12582912.f, n = t - 12582912.f;
-  vf r = y - n * 0.693359375f + n * 2.12194440e-4f;
-  vf p = all(1.9875691500e-4f);
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * (r * r) + r + 1.f;
-  vf e = (vf)((vi)p + ((vi)t << 23));
-  return x == x ? e : x;
-}
-inline vf reciprocal(vf x) {  // an estimate, made good once: a division takes several times as long
-#if defined(__AVX512F__)
-  vf r = (vf)_mm512_rcp14_ps((__m512)x);
-#elif defined(__AVX2__)
-  vf r = (vf)_mm256_rcp_ps((__m256)x);
-#else
-  return 1.f / x;
-#endif
-#if defined(__AVX2__)
-  return r * (2.f - x * r);
-#endif
-}
-inline vf sigmoid(vf x) { return reciprocal(1.f + exponential(-x)); }
-inline vf tanh(vf x) {  // the rational function of Eigen
-  vf y = x > 7.90531110763549805f ? all(7.90531110763549805f) : x;
-  y = y < -7.90531110763549805f ? all(-7.90531110763549805f) : y;
-  vf s = y * y;
-  vf p = s * -2.76076847742355e-16f + 2.00018790482477e-13f;
-  p = p * s + -8.60467152213735e-11f;
-  p = p * s + 5.12229709037114e-08f;
-  p = p * s + 1.48572235717979e-05f;
-  p = p * s + 6.37261928875436e-04f;
-  p = p * s + 4.89352455891786e-03f;
-  vf q = s * 1.19825839466702e-06f + 1.18534705686654e-04f;
-  q = q * s + 2.26843463243900e-03f;
-  q = q * s + 4.89352518554385e-03f;
-  return y * p * reciprocal(q);
-}
-inline vf slope_of_sigmoid(vf y) { return y * (1.f - y); }
-inline vf slope_of_tanh(vf y) { return 1.f - y * y; }
+#include "functions.inc"
 
 // ---- Products: rows times a packed panel, K rows of W columns -------------------------------
 
