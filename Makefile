@@ -6,13 +6,14 @@ RUN = $(VENV)/bin/python
 TESTS = $(RUN) -m pytest -p xdist --numprocesses 2 --dist loadfile --no-loadscope-reorder
 INDEX = $(shell $(RUN) -m pip config get global.index-url 2>/dev/null)
 
-.PHONY: help sentiment demo pictures test test-long test-native native lint docs wheel half benchmarks requirements clean
+.PHONY: help sentiment demo pictures test test-more test-long test-native native lint docs wheel half benchmarks requirements clean
 
 help:
 	@echo "make sentiment     train the sentiment classifier on real reviews, test it, show predictions"
 	@echo "make demo          open a page to try all models out in a browser"
 	@echo "make test          check style, types and floors, and run the tests"
-	@echo "make test-long     the same and what takes longer: load, every combination, the wheel"
+	@echo "make test-more     run what else CI runs: browsers, several hosts, benchmarks, further kinds"
+	@echo "make test-long     run all tests, also what takes longer: load, every combination, the wheel"
 	@echo "make native        build the operation in C++ that runs recurrences faster on a processor"
 	@echo "make test-native   run the tests of what the operation is used in, with it"
 	@echo "make docs          build the site of the documentation, and run the chapters of the notes"
@@ -30,13 +31,16 @@ demo: $(VENV)/installed
 	$(RUN) -m zoo demo
 
 pictures: $(VENV)/installed
-	ZOO_PICTURES=docs $(RUN) -m pytest tests/demo/test_page.py
+	ZOO_PICTURES=docs $(RUN) -m pytest -m more tests/demo/test_page.py
 
 test: lint
 	$(TESTS)
 
+test-more: $(VENV)/installed
+	$(TESTS) -m "more and not long"
+
 test-long: lint
-	$(TESTS) -m "long or not long"
+	$(TESTS) -m ""
 
 native: $(VENV)/installed
 	$(RUN) -m zoo.native.build

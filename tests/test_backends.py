@@ -17,7 +17,15 @@ def on_tensorflow(module):
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-@pytest.mark.parametrize("module", TOLERANCES, ids=lambda module: module.__name__.split(".")[-1])
+@pytest.mark.parametrize(
+    "module",
+    [
+        other_backends,
+        pytest.param(network_case, marks=pytest.mark.more),
+        pytest.param(generation_numbers, marks=pytest.mark.more),
+    ],
+    ids=lambda module: module.__name__.split(".")[-1],
+)
 def test_same_numbers_on_every_backend(module, backend, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")

@@ -23,6 +23,8 @@ TEXTS = LabelledTexts(
     np.arange(20, dtype="int32") % 2,
 )
 
+pytestmark = pytest.mark.more
+
 
 @pytest.fixture
 def corpus(monkeypatch):

@@ -24,6 +24,8 @@ from tasks.ner import NamedEntities
 from tasks.translation import Translation
 from zoo.networks import Frames, transcriber
 
+pytestmark = pytest.mark.more
+
 needs_torch = pytest.mark.skipif(not TORCH, reason="PyTorch is not installed")
 
 

@@ -14,6 +14,8 @@ from support.benchmarking import (
     report,
 )
 
+pytestmark = pytest.mark.more
+
 CASES = [SENTENCES, TEXT, PAIRS, SOUNDS, LETTERS, FRAMES]
 EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.corpus)
 

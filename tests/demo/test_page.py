@@ -13,6 +13,8 @@ pytest.importorskip("playwright")
 from support import browsers
 from support.recordings import encoded, tone
 
+pytestmark = pytest.mark.more
+
 PICTURES = os.environ.get("ZOO_PICTURES")  # a folder: keeps the screenshots, for the docs
 # What Gradio's player says in the console of a file that is broken, or empty.
 HARMLESS = re.compile("Waveform load error|416")

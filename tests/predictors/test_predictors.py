@@ -14,7 +14,15 @@ import pytest
 import tensorflow as tf
 from support import predictor_case, spoken_words
 from support.clips import written
-from support.predictor_case import CASES, FIRST_OF_EACH, OF_TEXTS, answers, assert_alike, made
+from support.predictor_case import (
+    CASES,
+    FIRST_OF_EACH,
+    OF_TEXTS,
+    answers,
+    assert_alike,
+    each,
+    made,
+)
 from support.processes import run_script
 
 import zoo
@@ -30,8 +38,7 @@ from zoo.text.normalization import normalize
 
 PARTS = {"source_tokenizer", "target_tokenizer", "tokenizer", "encoder", "label_names", "tag_names"}
 PARTS |= {"features", "normalization"}
-EACH = pytest.mark.parametrize("name", CASES)
-EACH_OF_TEXTS = pytest.mark.parametrize("name", OF_TEXTS)
+EACH, EACH_OF_TEXTS = each(), each(OF_TEXTS)
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,11 @@ from zoo.serving.export.loaders import SavedModel
 KINDS = (
     *("classifier of 3", "tagger, crf", "language model of characters", "language model of words"),
     *("music, parts", "translator of subwords", "DNA of 3", "video of 3"),
-    *("speech, ctc", "speech, ctc of a stream"),
+    "speech, ctc of a stream",
 )
-OTHERS = tuple(
-    pytest.param(kind, marks=pytest.mark.long)
-    for kind in ("music, ranked", "translator of words", "speech, attention")
+OTHERS = (
+    *(pytest.param(k, marks=pytest.mark.long) for k in ("music, ranked", "translator of words")),
+    *(pytest.param(k, marks=pytest.mark.more) for k in ("speech, ctc", "speech, attention")),
 )
 
 

@@ -170,6 +170,12 @@ FIRST_OF_EACH = (
 )
 
 
+def each(names=CASES):
+    """A test of each case; in a quick run, of one of each kind."""
+    mark = lambda name: () if name in FIRST_OF_EACH else pytest.mark.more  # noqa: E731
+    return pytest.mark.parametrize("name", [pytest.param(n, marks=mark(n)) for n in names])
+
+
 @functools.cache
 def made(name):
     """A predictor that no test changes."""

@@ -275,6 +275,7 @@ def test_a_bar_is_shown_on_a_terminal(tmp_path, capsys, monkeypatch):
     assert all(part in err for part in ("6/6", "epoch 2/2", "\x1b[?25h"))  # the cursor is back
 
 
+@pytest.mark.more
 def test_training_on_two_replicas(tmp_path):
     """The weights and losses are those of one; in mixed precision it learns and can be resumed."""
     run_script(Path(__file__).parents[1] / "support" / "replicas_script.py", tmp_path)

@@ -54,17 +54,20 @@ def assert_same(folder, one, other):
 
 
 @needs_jax
+@pytest.mark.more
 @pytest.mark.parametrize("network", NETWORKS)
 def test_two_hosts_train_as_one_device_does(trained, network):
     assert_same(trained[0], f"{network} on one device", f"{network} on two hosts")
 
 
 @needs_jax
+@pytest.mark.more
 def test_two_devices_train_as_one_does(trained):
     assert_same(trained[0], "classifier on one device", "classifier on two devices")
 
 
 @needs_jax
+@pytest.mark.more
 def test_a_lost_host_ends_the_run_with_one_line_and_it_can_be_resumed(trained):
     folder, ends, broken = trained
     out, err, code = ends[0]
@@ -106,6 +109,7 @@ with hosts.joined("127.0.0.1:{port},127.0.0.1:1", {index}):
 
 
 @needs_jax
+@pytest.mark.more
 @pytest.mark.long
 @pytest.mark.parametrize("index", [0, 1])
 def test_hosts_that_do_not_meet(index, tmp_path):
@@ -123,6 +127,7 @@ _TASK = ["-m", "tasks.sentiment", "train", "--adversarial=0", "--units=4", "--em
 
 
 @needs_jax
+@pytest.mark.more
 @pytest.mark.long
 def test_a_task_on_two_hosts_saves_one_model(tmp_path):
     rows = [f"{'a good film' if i % 2 else 'a bad one'} {i}\t{i % 2}\n" for i in range(60)]
