@@ -4,6 +4,8 @@ import os
 import subprocess
 
 import pytest
+from support.processors import is_built
+from support.refusals import refused
 
 from zoo import native
 from zoo.errors import UserError
@@ -29,7 +31,9 @@ def test_one_for_another_tensorflow_is_refused_in_one_line(folder, capsys):
     assert not native.is_on()
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("recurrence-0.9-abc.so is not used: it was built for another TensorFlow")
-    assert "`make native`" in native.state()
+    assert "built for another TensorFlow or from other sources" in native.state()
+    (folder / "recurrence-0.9-abc.so").unlink()
+    assert native.state().startswith("the loop of the zoo; `python -m zoo.native.build` builds")
 
 
 def test_without_a_compiler(monkeypatch, tmp_path, capsys):
@@ -40,6 +44,22 @@ def test_without_a_compiler(monkeypatch, tmp_path, capsys):
     assert (
         capsys.readouterr().err == "There is no C++ compiler: install g++ or clang++, or set CXX\n"
     )
+
+
+def test_the_compiler_that_is_named(monkeypatch):
+    monkeypatch.setenv("CXX", "g++ -O1")
+    assert build.compiler() == ["g++", "-O1"]
+    monkeypatch.setenv("CXX", "nowhere/g++ -O1")
+    refused("CXX names nowhere/g\\+\\+, which is not there", build.compiler)
+
+
+@is_built
+def test_a_damaged_one_is_known(monkeypatch, tmp_path):
+    assert build._loads()
+    damaged = tmp_path / "damaged.so"
+    damaged.write_bytes(native.library().read_bytes()[:20_000])
+    monkeypatch.setattr(build, "library", lambda: damaged)
+    assert not build._loads()
 
 
 @pytest.mark.parametrize(

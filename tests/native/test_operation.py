@@ -137,6 +137,26 @@ def test_projected_in_the_layer_before():
     np.testing.assert_allclose(found["native"], found["loop"], atol=1e-5)
 
 
+def test_one_initial_state_for_all_sequences():
+    layer, x, states = layer_of("lstm", (3, 4, 2, 5))
+    loop, ours = by_both(layer, x, [state[:1] for state in states], np.ones((3, 4), bool))
+    assert_all_close(ours[0], loop[0], 1e-5)
+    assert_all_close(ours[1], loop[1], 2e-5)
+
+
+def test_wrong_shapes_are_told():
+    layer, x, states = layer_of("lstm", (3, 4, 2, 5))
+    with engines.use("native"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"kernel: shape .*\(3, 20\)"):
+            layer(np.zeros((3, 4, 3), "float32"))
+        wrong = [state[:2] for state in states]
+        with pytest.raises(
+            tf.errors.InvalidArgumentError,
+            match=r"initial state: shape \(2, 5\), expected \(3, 5\)",
+        ):
+            layer(x, initial_state=wrong)
+
+
 def test_second_derivatives_are_refused():
     layer, x, _ = layer_of("gru", (1, 2, 2, 3))
     x = tf.constant(x)
@@ -174,7 +194,10 @@ def test_the_threads_are_those_of_tensorflow(monkeypatch):
 
 
 def test_it_is_found_and_turned_off(monkeypatch):
-    assert native.state() == "the native operation, on processors"
+    assert native.state() == "the native operation"
+    monkeypatch.setenv(native.CHOICE, "loop")
+    assert native.state() == "loop (ZOO_RECURRENCE)"
+    monkeypatch.delenv(native.CHOICE)
     monkeypatch.setenv(native.VARIABLE, "0")
-    assert native.state() == "off (ZOO_NATIVE=0)"
+    assert native.state() == "the loop of the zoo (ZOO_NATIVE=0)"
     assert not native.is_on()

@@ -8,17 +8,20 @@ or the environment variable ZOO_RECURRENCE, for a whole program.
 
 import contextlib
 import contextvars
+import functools
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 import keras
 
+from zoo import native
 from zoo.errors import UserError
 from zoo.layers import handover
 from zoo.native import operation
 
-VARIABLE = "ZOO_RECURRENCE"
+VARIABLE = native.CHOICE
 ENGINES = ("auto", "loop", "native", "keras", "xla")
 
 
@@ -87,6 +90,8 @@ def engine_of(recurrence: Recurrence) -> str:
     if engine == "keras" and not handover.takes(recurrence.cell):
         engine = "loop"
     if engine == "native" and not _has_native(recurrence):
+        if not native.is_on():
+            _say_what_is_missing()
         engine = "loop"
     if engine == "xla" and not (_compiles() and recurrence.is_written_out):
         engine = "loop"
@@ -96,7 +101,7 @@ def engine_of(recurrence: Recurrence) -> str:
 def prepare(recurrence: Recurrence, directions: int = 1) -> None:
     """What has to be done for a new recurrence before it runs on a GPU."""
     if not has_gpu():
-        if operation.takes(recurrence.cell):
+        if engine_of(recurrence) == "native":
             recurrence.supports_jit = False  # else Keras compiles all of a model's training by XLA
         return
     # Of all of a training step XLA gets the loops alone: it compiles for each length, and cannot
@@ -134,6 +139,12 @@ def _fastest(recurrence: Recurrence) -> str:
 
 def _has_native(recurrence: Recurrence) -> bool:
     return operation.takes(recurrence.cell) and not (has_gpu() or operation.is_compiled_by_xla())
+
+
+@functools.cache
+def _say_what_is_missing() -> None:
+    """Once for a program, which asked for it by name."""
+    print(f"there is no native operation: {native.state()}", file=sys.stderr)
 
 
 def _compiles() -> bool:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 VARIABLE = "ZOO_NATIVE"
+CHOICE = "ZOO_RECURRENCE"  # of engines, see `zoo.layers.engines`
+_OFF = ("0", "no", "off", "false")
 
 
 @functools.cache
@@ -28,26 +30,37 @@ def library() -> Path:
 
 def is_on() -> bool:
     """Whether it was built, for what there is now, and is not turned off."""
-    return os.environ.get(VARIABLE) != "0" and _is_built()
+    return not _is_off() and _is_built()
 
 
 def state() -> str:
     """What `python -m zoo` tells of it."""
-    if os.environ.get(VARIABLE) == "0":
-        return f"off ({VARIABLE}=0)"
+    if (chosen := os.environ.get(CHOICE, "auto")) not in ("auto", "native"):
+        return f"{chosen} ({CHOICE})"
+    if _is_off():
+        return f"the loop of the zoo ({VARIABLE}={os.environ[VARIABLE]})"
     if _is_built():
-        return "the native operation, on processors"
-    return "the loop of the zoo; `make native` builds a faster operation"
+        return "the native operation"
+    why = "the operation was built for another TensorFlow or from other sources; " * bool(_others())
+    return f"the loop of the zoo; {why}`python -m zoo.native.build` builds a faster operation"
+
+
+def _is_off() -> bool:
+    return os.environ.get(VARIABLE, "").lower() in _OFF
 
 
 @functools.cache
 def _is_built() -> bool:
     if library().is_file():
         return True
-    if others := sorted(FOLDER.glob("recurrence-*.so")):
+    if others := _others():
         print(
             f"{others[0].name} is not used: it was built for another TensorFlow or from other "
             f"sources than {library().name}; `python -m zoo.native.build` builds that",
             file=sys.stderr,
         )
     return False
+
+
+def _others() -> list[Path]:
+    return sorted(FOLDER.glob("recurrence-*.so"))

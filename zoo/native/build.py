@@ -7,6 +7,7 @@ About half a minute. Where there is no compiler nothing changes, and the exit co
 
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,9 +26,18 @@ INSTRUCTIONS = {
 }
 
 
-def compiler() -> str | None:
-    """The C++ compiler, None where there is none."""
-    return next(filter(shutil.which, (os.environ.get("CXX") or "g++", "g++", "clang++")), None)
+def compiler() -> list[str] | None:
+    """The C++ compiler, with the options that CXX names; None where there is none.
+
+    Raises:
+        UserError: CXX names one that is not there.
+    """
+    if named := shlex.split(os.environ.get("CXX", "")):
+        if not shutil.which(named[0]):
+            raise UserError(f"CXX names {named[0]}, which is not there")
+        return named
+    found = next(filter(shutil.which, ("g++", "clang++")), None)
+    return [found] if found else None
 
 
 def compile_sources(folder: Path, *options: str, sources: tuple[Path, ...] = ()) -> list[str]:
@@ -69,14 +79,20 @@ def run(arguments: list[str]) -> None:
     found = compiler()
     if found is None:
         raise UserError("There is no C++ compiler: install g++ or clang++, or set CXX")
-    result = subprocess.run([found, *arguments], capture_output=True, text=True)
+    result = subprocess.run([*found, *arguments], capture_output=True, text=True)
     if result.returncode:
-        raise UserError(f"{found} failed:\n{result.stderr.strip()}")
+        raise UserError(f"{found[0]} failed:\n{result.stderr.strip()}")
+
+
+def _loads() -> bool:
+    """Whether what was built can be loaded, tried by a process of its own: a damaged file kills."""
+    code = f"import tensorflow as tf; tf.load_op_library({str(library())!r})"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
 def main() -> int:
     """Builds the operation beside its sources; what was built before goes."""
-    if library().is_file():
+    if library().is_file() and _loads():
         print(f"{library().name} is there")
         return 0
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

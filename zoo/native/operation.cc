@@ -13,6 +13,16 @@ using Shape = std::vector<int64_t>;
 // What is kept has no gradient, and TensorFlow makes no zeros for that of integers.
 constexpr TF_DataType KEPT_TYPE = TF_INT32;
 
+const char* const INPUTS[] = {"inputs", "kernel", "recurrent kernel", "bias", "initial state", "initial memory",
+                              "mask", "outputs", "kept", "gradient of outputs", "gradient of final state",
+                              "gradient of final memory"};
+
+std::string text(const Shape& shape) {
+  std::string dims;
+  for (auto d : shape) dims += (dims.empty() ? "" : ", ") + std::to_string(d);
+  return "(" + dims + ")";
+}
+
 struct Attributes { int32_t kind = 0, threads = 1, instructions = -1; TF_Bool reverse = 0, keep = 0, zero_masked = 0, time_major = 0; };
 
 void* create(TF_OpKernelConstruction* c) {
@@ -61,7 +71,8 @@ struct Call {
     TF_Tensor* t = input(i);
     if (!t || (optional && TF_TensorElementCount(t) == 0)) return nullptr;
     if (shape(i) != expected && fine())
-      TF_SetStatus(status, TF_INVALID_ARGUMENT, ("input " + std::to_string(i) + " has another shape").c_str());
+      TF_SetStatus(status, TF_INVALID_ARGUMENT,
+                   (std::string(INPUTS[i]) + ": shape " + text(shape(i)) + ", expected " + text(expected)).c_str());
     return fine() ? TF_TensorData(t) : nullptr;
   }
   const float* floats(int i, const Shape& expected, bool optional = false) {

@@ -80,7 +80,12 @@ def run(
 
     x = ops.convert_to_tensor(sequences, "float32")
     nothing = tf.zeros((0, 0))
+    batch = tf.shape(x)[1 if time_major else 0]
     states = [ops.convert_to_tensor(state, "float32") for state in initial_state]
+    states = [  # one for all sequences
+        tf.broadcast_to(state, (batch, cell.units)) if state.shape[0] == 1 else state
+        for state in states
+    ]
     h, _, *final = _operations().zoo_recurrence(
         x,
         nothing if projected else ops.convert_to_tensor(cell.kernel),
@@ -136,7 +141,7 @@ def _operations() -> Any:
     @tf.RegisterGradient("ZooRecurrenceGradient")
     def _(op: Any, *gradients: Tensor) -> list[Tensor]:
         raise NotImplementedError(
-            "The native recurrence has no second derivatives: take them within "
+            "The native recurrence has no second and no forward-mode derivatives: take them within "
             '`zoo.layers.engines.use("loop")`'
         )
 
