@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.errors import UserError
+from zoo.errors import UserError, told_of
 from zoo.networks import transfer
 from zoo.predictors import presets
 from zoo.predictors.language_model import LanguageModel
@@ -32,7 +32,8 @@ class TextEncoder:
         """The encoder of saved models; a UserError says that they are not models for one."""
         models: dict[str, LanguageModel] = {}
         for name in names:
-            model = _checked(name)
+            with told_of("--encoder"):
+                model = _checked(name)
             direction = "backward" if model.backward else "forward"
             if direction in models:
                 raise UserError(
@@ -93,13 +94,13 @@ def _recurrence(model: LanguageModel) -> dict[str, Any]:
 def _checked(name: str) -> LanguageModel:
     model = presets.load(name)
     if not isinstance(model, LanguageModel):
-        raise UserError(f"--encoder: {name} is no language model: train one on text without labels")
+        raise UserError(f"{name} is no language model: train one on text without labels")
     if model.level != "word":
-        raise UserError(f"--encoder: {name} reads {model.level}s, not words")
+        raise UserError(f"{name} reads {model.level}s, not words")
     if transfer.vectors_of(model.model) is None:
-        raise UserError(f"--encoder: {name} has no word vectors (--embedding-dim 0)")
+        raise UserError(f"{name} has no word vectors (--embedding-dim 0)")
     if model.model.get_layer("recurrence").residual:
-        raise UserError(f"--encoder: {name} has residual layers, which two directions cannot share")
+        raise UserError(f"{name} has residual layers, which two directions cannot share")
     return model
 
 
