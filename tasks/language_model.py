@@ -34,6 +34,7 @@ _LONGEST_SEARCH = 10_000  # tokens
 
 _OF_NETWORK = ("units", "layers", "dropout")
 _OF_TRAINING = ("epochs", "batch_size", "timesteps")
+_OF_TOKENS = {"embedding_dim", "tie_weights", "variational_dropout", "vocabulary_size"}
 # What suits texts of up to so many characters to train on: see docs/language_model.md.
 _SUITED = {
     "character": {
@@ -80,7 +81,7 @@ class Options(TrainingOptions):
         False, "Read from right to left: to score texts, and for --encoder.", flag=True
     )
     encoder: str | None = option(
-        None, "A saved model whose tokens and vectors are taken, and kept.", what="model"
+        None, "A saved model whose tokens and vectors are taken, and not trained.", what="model"
     )
     start_from: str | None = option(
         None, "Go on from a saved model, its tokens and its network.", what="model"
@@ -252,59 +253,81 @@ class LanguageModelling(Task):
         return f"{super().model_name(options)}_{options.level}"
 
     def follow(self, options: Options, given: Collection[str]) -> None:
+        if options.start_from:
+            fixed = zoo.application.transfer.OF_NETWORK | _OF_TOKENS
+            reason = "the network is that of --start-from"
+            zoo.application.transfer.refuse(options, fixed & set(given), reason)
         if not options.encoder:
             return
-        saved = self._saved(options)
+        saved = self._saved(options, "encoder")
         vectors = zoo.networks.transfer.vectors_of(saved.model)
-        follows = {"start_from": None, "embedding_dim": 0 if vectors is None else vectors.shape[1]}
+        follows: dict[str, Any] = {"embedding_dim": 0 if vectors is None else vectors.shape[1]}
         if options.level == "word":
             follows["vocabulary_size"] = len(saved.tokenizer.vocabulary) - 3
         for name in sorted(follows.keys() & set(given)):
             if getattr(options, name) != follows[name]:
                 flag = name.replace("_", "-")
                 raise UserError(f"tokens and vectors are those of --encoder: leave --{flag} out")
-        stack = saved.model.get_layer("recurrence").get_config()  # two of one size are an encoder
-        follows |= {n: stack[n] for n in ("cell", "units", "layers") if n not in given}
+        if not options.start_from:
+            stack = saved.model.get_layer("recurrence").get_config()
+            # two of one size are an encoder
+            follows |= {n: stack[n] for n in ("cell", "units", "layers") if n not in given}
         vars(options).update(follows)
 
     def build(self, data: Any, options: Options) -> Any:
         if options.start_from:
-            return self._saved(options)
-        tokenizer = self._tokenizer(data, options)
-        model = zoo.networks.language_model(
-            len(tokenizer.vocabulary),
-            embedding_dim=options.embedding_dim or None,
-            **options.recurrence(),
-            tie_weights=options.tie_weights,
-            embedding_dropout=options.dropout,
-            dropout=options.dropout,
-            variational=options.variational_dropout,
-            name=self.name,
-        )
-        if options.encoder and options.embedding_dim:
-            zoo.networks.transfer.keep_vectors(model, self._saved(options).model)
-        return zoo.predictors.LanguageModel(model, tokenizer)
-
-    def _saved(self, options: Options) -> Any:
-        """The model to start from, or to take tokens and vectors of."""
-        flag, name = "--start-from", options.start_from
+            predictor = self._saved(options, "start_from")
+        else:
+            tokenizer = self._tokenizer(data, options)
+            model = zoo.networks.language_model(
+                len(tokenizer.vocabulary),
+                embedding_dim=options.embedding_dim or None,
+                **options.recurrence(),
+                tie_weights=options.tie_weights,
+                embedding_dropout=options.dropout,
+                dropout=options.dropout,
+                variational=options.variational_dropout,
+                name=self.name,
+            )
+            predictor = zoo.predictors.LanguageModel(model, tokenizer)
         if options.encoder:
-            flag, name = "--encoder", options.encoder
-        predictor = zoo.application.workflow.load(self, name)
+            self._keep_vectors(predictor, options)
+        return predictor
+
+    def _keep_vectors(self, predictor: Any, options: Options) -> None:
+        """Gives a model the vectors of `--encoder`; a UserError if they are those of others."""
+        encoder, models = self._saved(options, "encoder"), zoo.networks.transfer
+        vectors, own = (models.vectors_of(m.model) for m in (encoder, predictor))
+        shapes = [None if of is None else of.shape for of in (vectors, own)]
+        if shapes[0] != shapes[1] or encoder.tokenizer.vocabulary != predictor.tokenizer.vocabulary:
+            raise UserError(
+                f"{options.start_from} has not the tokens and vectors of {options.encoder}: leave "
+                "--start-from or --encoder out"
+            )
+        if vectors is not None:
+            models.keep_vectors(predictor.model, encoder.model)
+
+    def _saved(self, options: Options, option: str) -> Any:
+        """The model to start from, or to take tokens and vectors of."""
+        flag, name = "--" + option.replace("_", "-"), getattr(options, option)
+        predictor = zoo.application.workflow.load(self, name, flag)
         if predictor.level != options.level:
             raise UserError(
-                f"{name} is a model of {predictor.level}s: give --level {predictor.level} or "
-                f"another {flag}"
+                f"{flag}: {name} is a model of {predictor.level}s: give --level {predictor.level} "
+                "or another model"
             )
-        if options.start_from and predictor.backward != options.backward:
+        if option == "start_from" and predictor.backward != options.backward:
             how = "from right to left" if predictor.backward else "forward"
-            raise UserError(f"{name} reads {how}: give or leave out --backward to go on with it")
+            raise UserError(
+                f"{flag}: {name} reads {how}: give or leave out --backward to go on with it"
+            )
         return predictor
 
     def _tokenizer(self, data: Any, options: Options) -> Any:
         kind = zoo.predictors.language_model.TOKENIZERS[options.level]
         if options.start_from or options.encoder:
-            saved = self._saved(options).tokenizer
+            option = "start_from" if options.start_from else "encoder"
+            saved = self._saved(options, option).tokenizer
             config = saved.get_config() | {"backward": options.backward}
             return kind.from_config(config, saved.vocabulary)
         size = (options.vocabulary_size,) if options.level == "word" else ()

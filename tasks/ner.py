@@ -104,7 +104,7 @@ class NamedEntities(Task):
 
     def build(self, data: Any, options: Options) -> Any:
         if options.start_from:
-            saved = zoo.application.workflow.load(self, options.start_from)
+            saved = zoo.application.workflow.load(self, options.start_from, "--start-from")
             return saved.relabelled(data.tag_names)
         vectors = zoo.text.word_vectors.read(options.vectors) if options.vectors else None
         pretrained = zoo.application.transfer.encoder_of(options)

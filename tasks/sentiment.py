@@ -124,7 +124,7 @@ class Sentiment(ClassificationTask):
 
     def build(self, data: Any, options: Options) -> Any:
         if options.start_from:
-            saved = zoo.application.workflow.load(self, options.start_from)
+            saved = zoo.application.workflow.load(self, options.start_from, "--start-from")
             return saved.relabelled(data.label_names, options.adversarial)
         vectors = zoo.text.word_vectors.read(options.vectors) if options.vectors else None
         words, longest = zoo.text.words.WordTokenizer, options.max_length
@@ -171,8 +171,9 @@ class Sentiment(ClassificationTask):
         right = metrics["challenges"]
         return (
             f"Texts made to be hard, none of them in any corpus: accuracy {right['negation']:.2f} "
-            f"on 20 with a negation, {right['contrast']:.2f} on 10 with a contrast; "
-            f"{right['neutral']:.2f} of 8 neutral ones get no label with 0.75 or more."
+            f"on 20 with a negation, {right['contrast']:.2f} on 10 with a contrast, where chance "
+            f"has 0.50. Of 8 neutral ones {right['neutral']:.2f} get no label with 0.75 or more, "
+            f"of those 30 {right['undecided']:.2f}."
         )
 
     def fit_baseline(self, data: Any, options: Options) -> Any:

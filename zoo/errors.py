@@ -1,5 +1,8 @@
 """The one exception that a person, rather than a programmer, is meant to read."""
 
+import contextlib
+from collections.abc import Iterator
+
 
 class UserError(Exception):
     """Something the user can mend: a missing file, an unknown name, no network.
@@ -7,6 +10,15 @@ class UserError(Exception):
     The message is one line that says what is wrong and what to do. The command line prints it to
     standard error and exits with code 2; a traceback would add nothing.
     """
+
+
+@contextlib.contextmanager
+def told_of(option: str | None) -> Iterator[None]:
+    """Context whose UserErrors begin with the option that they are about, if there is one."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{option}: {error}" if option else str(error)) from error
 
 
 # What comes with `pip install "sequence-model-zoo[EXTRA]"`, by the name of its import: the extras

@@ -65,8 +65,16 @@ def test_files_of_any_system_and_joined_ones(write):
         ("a.csv", "review,label\nb,pos\n", "no column 'text'; the columns found are 'review', "),
         ("a.tsv", "word " * 1000 + "\tpos\nother\tneg\n", "no column 'text', 'label'"),
         ("a.csv", "text,label,text\na,b,c\n", "'text' is there 2 times"),
-        ("a.csv", "text,label\nfine,pos\nwell, well,pos\n", "line 3 has 3 fields"),
-        ("a.tsv", "text\tlabel\nfine\tpos\nno label\n", "line 3 has 1 fields"),
+        (
+            "a.csv",
+            "text,label\nfine,pos\nwell, well,pos\n",
+            "3 fields where the header has 2: quote",
+        ),
+        (
+            "a.tsv",
+            "text\tlabel\nfine\tpos\nno label\n",
+            "line 3 has 1 field where the header has 2: add what is",
+        ),
         ("a.csv", 'text,label\nfine,pos\n"open,neg\n' + "more,pos\n" * 5, "starts on line 3"),
         ("a.jsonl", "{'text': 1}", "line 1 is not JSON"),
         ("a.jsonl", '\n{"text": "a", "lable": "b"}', "line 2: no column 'label'; the col"),
@@ -101,7 +109,7 @@ def test_what_is_wrong_in_a_table_is_said_in_one_line(write, name, content, hint
     ("name", "good", "bad"),
     [
         ("a.csv", "fine,pos\n", {"well, well,pos\n": "3 fields", '"b"b,neg\n': "not valid CSV"}),
-        ("a.tsv", "fine\tpos\n", {"no label\n": "1 fields"}),
+        ("a.tsv", "fine\tpos\n", {"no label\n": "1 field "}),
         ("a.jsonl", '{"text": "fine", "label": "pos"}\n', {"{\n": "not JSON", "[]\n": "object"}),
     ],
 )

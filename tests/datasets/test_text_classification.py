@@ -53,6 +53,19 @@ def test_labels_that_cannot_be_learnt(write_rows):
     refused("line 3 has no label", from_files, write_rows("a.csv", unlabelled))
 
 
+def test_rows_that_look_like_mistakes_are_named(write_rows, caplog):
+    """One without a text is left out; a label of one row is a class, but mistyped perhaps."""
+    table = write_rows("a.csv", [*rows(300), (" ", "pos"), ("a text", "psi")])
+    data = from_files(table, table, table)
+    assert (len(data.train), len(data.test), data.label_names) == (301, 301, ("neg", "pos", "psi"))
+    left_out = f"left out: {table}: line 302 has no text"
+    rare, *named = sorted({record.getMessage() for record in caplog.records})
+    assert (named, "labels of a single row: 'psi'" in rare) == ([left_out], True)
+    caplog.clear()
+    from_files(write_rows("b.csv", [*rows(200), ("a text", "psi")]))
+    assert not caplog.records, "too few rows for a rare label to be odd"
+
+
 LABEL = tfds.features.ClassLabel(names=["no", "yes"])
 FEATURES = {"sentence": tfds.features.Text(), "label": LABEL, "id": np.int32}
 TRAIN = [{"sentence": f"text {i} é", "label": i % 2, "id": i} for i in range(100)]

@@ -54,4 +54,4 @@ def test_hard_texts_are_as_many_of_each_label():
         found = challenge_metrics(
             lambda texts, label=label: [{"label": label, "probability": 0.9} for _ in texts]
         )
-        assert found == {"negation": 0.5, "contrast": 0.5, "neutral": 0}
+        assert found == {"negation": 0.5, "contrast": 0.5, "neutral": 0, "undecided": 0}

@@ -224,7 +224,7 @@ NAMES = "\U0001f600 Theodore Roosevelt met Angela Merkel in New York."
 PEOPLE = (("PER", "Theodore Roosevelt", 0.98186), ("PER", "Angela Merkel", 0.73246))
 ANSWERS = {
     "sentiment_bilstm_imdb": {GOOD: ("pos", 0.99981), BAD: ("neg", 0.99991)},
-    "sentiment_bilstm_movie_snippets": {GOOD: ("pos", 0.99984), BAD: ("neg", 0.99919)},
+    "sentiment_bilstm_movie_snippets": {GOOD: ("pos", 0.99991), BAD: ("neg", 0.99995)},
     "ner_bilstm_conll2003": {NAMES: (*PEOPLE, ("LOC", "New York", 0.98905))},
     "language_model_lstm_shakespeare_character": {"The king is dead.": -14.5441},
     "language_model_lstm_shakespeare_word": {"The king is dead.": -17.6185},

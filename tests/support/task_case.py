@@ -459,4 +459,4 @@ class TaskTests:
         assert contents(trained.model) == before
         monkeypatch.setattr(self.case.task, "predictor", "oracle")
         for words in (("predict", "x"), ("evaluate", "--data", "x"), ("export", "--out", "x")):
-            assert_refused(verb(*words), "needs one of oracle", "another model")
+            assert_refused(verb(*words), "needs (oracle)", "another model")

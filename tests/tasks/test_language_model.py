@@ -43,8 +43,9 @@ class TestLanguageModelling(TaskTests):
         "generate --temperature=inf": "inf is no finite number",
         "generate --top-p=nan": "nan is no finite number",
         "generate --seed=4294967296": "'--seed': 4294967296 is not in the range",
-        "train --data={data} --level=word --start-from=nowhere": "unknown model",
-        "train --data={data} --encoder=nowhere": "unknown model",
+        "train --data={data} --level=word --start-from=nowhere": "--start-from: unknown model",
+        "train --data={data} --start-from=nowhere --units=3": "leave --units out",
+        "train --data={data} --encoder=nowhere": "--encoder: unknown model",
         "train --data={data} --encoder=language_model_lstm_shakespeare_word": "give --level word",
         "train --data={data} --encoder=language_model_lstm_shakespeare_character "
         "--embedding-dim=3": "leave --embedding-dim out",
@@ -66,6 +67,7 @@ class TestLanguageModelling(TaskTests):
         dropout = trained.metrics["settings"]["dropout"]
         assert dropout > 0
         assert f"\nchosen for these data: --dropout {dropout}\n" in trained.out
+        assert f" train {len(trained.files['data'].read_text()):,} characters, vali" in trained.out
 
     def test_scores_of_files(self, trained, verb, tmp_path):
         (tmp_path / "texts.txt").write_text("\n".join((*TEXTS, " ")))
@@ -131,6 +133,15 @@ class TestLanguageModelling(TaskTests):
         assert call(LanguageModelling, "score", "--model", out, "A pear").code == 0
         start = [*trained.given, "--start-from", out, "--out", tmp_path / "other"]
         assert_refused(call(LanguageModelling, *start), "from right to left", "--backward")
+
+        again = tmp_path / "again"
+        both = [*trained.given, "--backward", "--start-from", out, name, "--epochs=1"]
+        assert call(LanguageModelling, *both, "--out", again).code == 0
+        tuned = zoo.load(again)
+        kept = zoo.networks.transfer.vectors_of(tuned.model)
+        np.testing.assert_array_equal(kept, vectors[1])
+        changed = np.array(tuned.model.get_layer("recurrence").weights[0])
+        assert not np.array_equal(changed, kernels[0])
 
     def test_goes_on_from_a_saved_model(self, trained, built, tmp_path):
         """With another text, of characters that the model does not know."""

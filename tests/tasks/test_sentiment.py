@@ -31,10 +31,11 @@ class TestSentiment(TaskTests):
         "train --data={data} --vectors=a.vec": "a.vec: cannot read word vectors",
         "train --data={data} --limit=1 --out=a.vec": "all of one class",
         "train --data={data} --rate-factor=2": "leave --rate-factor out",
-        "train --data={data} --start-from=nowhere": "unknown model 'nowhere'",
+        "train --data={data} --start-from=nowhere": "--start-from: unknown model 'nowhere'",
+        "train --data={data} --start-from=ner_bilstm_conll2003": "(entity tagger) than sentiment",
         "train --data={data} --start-from=nowhere --units=3": "leave --units out",
         "train --data={data} --start-from=nowhere --encoder=x": "leave --encoder out",
-        "train --data={data} --encoder=nowhere": "unknown model 'nowhere'",
+        "train --data={data} --encoder=nowhere": "--encoder: unknown model 'nowhere'",
         "train --data={data} --encoder=sentiment_bilstm_movie_snippets": "no language model",
         "train --data={data} --encoder=language_model_lstm_shakespeare_character": "not words",
     }

@@ -10,9 +10,9 @@ from zoo.predictors.text_encoder import TextEncoder
 from zoo.training.optimizer import Rates, layer_rates
 
 _HEAD = ("logits", "crf")
-_OF_NETWORK = {"bidirectional", "cell", "layers", "residual", "units"}
-_OF_NETWORK |= {"dropout", "layer_norm", "remember", "zoneout"}
-_OF_TRAINING = {field.name for field in declared(TrainingOptions)} - _OF_NETWORK
+OF_NETWORK = {"bidirectional", "cell", "layers", "residual", "units"}
+OF_NETWORK |= {"dropout", "layer_norm", "remember", "zoneout"}
+_OF_TRAINING = {field.name for field in declared(TrainingOptions)} - OF_NETWORK
 _KEPT = _OF_TRAINING | {"start_from", "rate_factor", "unfreeze_every", "adversarial"}
 
 
@@ -30,11 +30,11 @@ def follow(options: EncoderOptions, given: Collection[str]) -> None:
     contradicts, or means nothing.
     """
     if getattr(options, "start_from", None):
-        _refuse(options, set(given) - _KEPT, "the network is that of --start-from")
+        refuse(options, set(given) - _KEPT, "the network is that of --start-from")
     elif encoder := encoder_of(options):
         _follow_encoder(options, encoder, given)
     elif alone := {"rate_factor", "unfreeze_every"} & set(given):
-        _refuse(options, alone, "there are no trained layers without --encoder or --start-from")
+        refuse(options, alone, "there are no trained layers without --encoder or --start-from")
 
 
 def _follow_encoder(options: EncoderOptions, encoder: TextEncoder, given: Collection[str]) -> None:
@@ -49,12 +49,15 @@ def _follow_encoder(options: EncoderOptions, encoder: TextEncoder, given: Collec
     }
     if encoder.backward:
         follows["bidirectional"] = True
-    other = {n for n in set(given) & follows.keys() if getattr(options, n) != follows[n]}
-    _refuse(options, other, "it follows from --encoder")
+    for name in sorted(set(given) & follows.keys()):
+        if getattr(options, name) != follows[name]:
+            told = f"the models of --encoder ask for {name.replace('_', ' ')} {follows[name]}"
+            refuse(options, {name}, told)
     vars(options).update(follows)
 
 
-def _refuse(options: EncoderOptions, names: Set[str], reason: str) -> None:
+def refuse(options: TrainingOptions, names: Set[str], reason: str) -> None:
+    """Refuses, by a UserError, the first of the options of these names."""
     flags = {field.name: field.flag for field in declared(type(options))}
     for name in sorted(flags.keys() & names):
         raise UserError(f"{reason}: leave {flags[name]} out")

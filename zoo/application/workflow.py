@@ -18,7 +18,7 @@ from zoo import evaluation, serving, training
 from zoo.application import cards, runs
 from zoo.application.options import declared
 from zoo.application.task import Baseline, Task
-from zoo.errors import UserError
+from zoo.errors import UserError, told_of
 from zoo.predictors import catalogue, presets
 from zoo.predictors.folders import atomic_replace
 from zoo.text.normalization import printable
@@ -116,7 +116,7 @@ def _fit(
         }
     )
     if hosts.is_first():
-        told = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+        told = ", ".join(f"{name} {getattr(data, name).amount}" for name in splits)
         console.print(printable(f"{data.name}: {told}"))
         console.print(f"{predictor.model.name}: {parameters:,} parameters")
         if suited:
@@ -271,19 +271,22 @@ def export(task: Task, options: Any, console: Console) -> dict[str, Any]:
     return {"model": catalogue.reference(model), "format": kind, "folder": str(folder)}
 
 
-def load(task: Task, model: str | Path | None = None) -> Any:
+def load(task: Task, model: str | Path | None = None, option: str | None = None) -> Any:
     """A saved model, the one that ships unless another is named.
 
-    A UserError says that the model is unknown or damaged, or of another task.
+    A UserError says that the model is unknown or damaged, or of another task, and what `option`
+    named it, if it was not that of all verbs.
     """
     model = model or task.preset
     _LOG.info("loading the model %s", model)
-    predictor = presets.load(model)
-    if predictor.kind != task.predictor:
-        raise UserError(
-            f"{model} is of the kind {predictor.kind}, {task.name} needs one of {task.predictor}: "
-            "give another model (`python -m zoo` lists them)"
-        )
+    with told_of(option):
+        predictor = presets.load(model)
+        if predictor.kind != task.predictor:
+            found, needed = (kind.replace("_", " ") for kind in (predictor.kind, task.predictor))
+            raise UserError(
+                f"{model} is of another kind ({found}) than {task.name} needs ({needed}): give "
+                "another model (`python -m zoo` lists them)"
+            )
     return predictor
 
 

@@ -30,6 +30,11 @@ class Examples:
     def __len__(self) -> int:
         return len(getattr(self, fields(self)[0].name))
 
+    @property
+    def amount(self) -> str:
+        """How much it is, for a person."""
+        return f"{len(self):,}"
+
     def take(self, indices: Sequence[int] | np.ndarray) -> Self:
         """The examples of these indices, in their order."""
         columns = {column.name: getattr(self, column.name) for column in fields(self)}

@@ -9,7 +9,13 @@ import numpy as np
 
 from zoo.datasets import corpora
 from zoo.datasets.corpus import Builder, C, E, Kind, lowest_tenth, parted
-from zoo.datasets.labels import keys_of_labelled, label_indices, label_names, with_labels
+from zoo.datasets.labels import (
+    keys_of_labelled,
+    label_indices,
+    label_names,
+    tell_of_rare,
+    with_labels,
+)
 from zoo.datasets.readers.tables import Row
 
 
@@ -24,6 +30,7 @@ class LabelledKind(Kind[E, C]):
     labels = "label_names"
     examples: Callable[[list[str], np.ndarray], E]  # the class of strings and labels
     wanted: str  # of a corpus, in words
+    filled: tuple[str, ...] = ("label",)  # the columns that must not be blank in a row
 
     def carve(self, data: E) -> tuple[E, E]:
         """Sets a tenth aside: of each label the groups whose CRC-32 is lowest.
@@ -87,11 +94,12 @@ class LabelledKind(Kind[E, C]):
         return corpora.tensorflow_datasets.decode(strings)
 
     def _read_file(self, path: str | Path, labels: Sequence[str] | None) -> E:
-        rows = with_labels(path, self._rows(path))
+        rows = with_labels(path, self._rows(path), self.filled)
         names = label_names(path, rows) if labels is None else labels
         return self._of_rows(path, rows, label_indices(path, rows, names))
 
     def _read_training_file(self, path: str | Path) -> tuple[E, tuple[str, ...]]:
-        rows = with_labels(path, self._rows(path))
+        rows = with_labels(path, self._rows(path), self.filled)
         names = label_names(path, rows)
+        tell_of_rare(path, rows)
         return self._of_rows(path, rows, label_indices(path, rows, names)), names

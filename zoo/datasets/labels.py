@@ -1,7 +1,8 @@
 """What the kinds of labelled examples share: the names of labels, and a tenth of each aside."""
 
 import contextlib
-from collections import defaultdict
+import logging
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from zoo.datasets.corpus import Builder, lowest_tenth
 from zoo.datasets.readers.left_out import ROWS, LeftOut
 from zoo.datasets.readers.tables import Row, quoted
 from zoo.errors import UserError
+
+_LOG = logging.getLogger(__name__)
+_COMMON = 100  # rows that a label has in the mean, where one with a single row may be a mistake
 
 
 def label_names(path: str | Path, rows: Iterable[Row]) -> tuple[str, ...]:
@@ -29,14 +33,27 @@ def label_names(path: str | Path, rows: Iterable[Row]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def with_labels(path: str | Path, rows: Sequence[Row]) -> list[Row]:
-    """The rows whose label is not blank; the others are left out, which is logged (`LeftOut`)."""
-    left_out = LeftOut("rows", len(rows), ROWS)
+def with_labels(
+    path: str | Path, rows: Sequence[Row], columns: Sequence[str] = ("label",)
+) -> list[Row]:
+    """The rows where no such column is blank; the others are left out and logged (`LeftOut`)."""
+    left_out, kept = LeftOut("rows", len(rows), ROWS), []
     for row in rows:
-        if not row.fields["label"].strip():
-            left_out.add(f"{path}: line {row.line} has no label")
+        if blank := [name for name in columns if not row.fields[name].strip()]:
+            left_out.add(f"{path}: line {row.line} has no {blank[0]}")
+        else:
+            kept.append(row)
     left_out.tell()
-    return [row for row in rows if row.fields["label"].strip()]
+    return kept
+
+
+def tell_of_rare(path: str | Path, rows: Sequence[Row]) -> None:
+    """Logs labels of a single row among many, which may be mistyped."""
+    count = Counter(row.fields["label"].strip() for row in rows)
+    rare = [name for name, rows_of in count.items() if rows_of == 1]
+    if rare and len(rows) >= _COMMON * len(count):
+        told = "%s: labels of a single row: %s; correct what is mistyped, else each is a class"
+        _LOG.warning(told, path, quoted(rare))
 
 
 def label_indices(path: str | Path, rows: Iterable[Row], names: Sequence[str]) -> np.ndarray:

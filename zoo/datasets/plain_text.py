@@ -29,6 +29,11 @@ class Documents(Examples):
         """The length of all texts together, in code points."""
         return sum(map(len, self.texts))
 
+    @property
+    def amount(self) -> str:
+        documents = f" in {len(self):,} documents" if len(self) > 1 else ""
+        return f"{self.characters:,} characters{documents}"
+
 
 PlainTextData = Corpus[Documents]
 

@@ -36,6 +36,7 @@ class _TextClassification(LabelledKind[LabelledTexts, TextClassificationData]):
     corpus = TextClassificationData
     examples = LabelledTexts
     wanted = "one text with one class label"
+    filled = ("text", "label")
 
     def _labelled(self, data: LabelledTexts) -> tuple[list[str], np.ndarray]:
         return data.texts, data.labels

@@ -4,7 +4,7 @@ They are written for this purpose, are in no training data, and must not get int
 judged by them, not chosen.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 _TEXTS: dict[str, dict[str, Sequence[str]]] = {
@@ -70,13 +70,19 @@ def challenge_metrics(
     """Asks a classifier of the labels `neg` and `pos`.
 
     Returns a dict of the accuracy for `negation` and for `contrast`, and for `neutral` the share of
-    texts to which it gives no label a probability of 0.75 or more.
+    texts to which it gives no label a probability of 0.75 or more; `undecided` is that share of the
+    other texts, for one that never decides is no judge of what is neutral.
     """
-    found = {}
+    found, others = {}, []
     for kind, by_label in _TEXTS.items():
-        right = [
-            one["label"] == label for label, texts in by_label.items() for one in predict(texts)
-        ]
-        found[kind] = sum(right) / len(right)
-    undecided = [one["probability"] < _UNDECIDED for one in predict(_NEUTRAL)]
-    return found | {"neutral": sum(undecided) / len(undecided)}
+        answers = [(label, one) for label, texts in by_label.items() for one in predict(texts)]
+        found[kind] = _share(one["label"] == label for label, one in answers)
+        others += [one for _, one in answers]
+    for name, answered in (("neutral", predict(_NEUTRAL)), ("undecided", others)):
+        found[name] = _share(one["probability"] < _UNDECIDED for one in answered)
+    return found
+
+
+def _share(true: Iterable[bool]) -> float:
+    values = [*true]
+    return sum(values) / len(values)

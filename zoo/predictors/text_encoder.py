@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.errors import UserError
+from zoo.errors import UserError, told_of
 from zoo.networks import transfer
 from zoo.predictors import presets
 from zoo.predictors.language_model import LanguageModel
@@ -35,7 +35,8 @@ class TextEncoder:
         """
         models: dict[str, LanguageModel] = {}
         for name in names:
-            model = _checked(name, levels)
+            with told_of("--encoder"):
+                model = _checked(name, levels)
             direction = "backward" if model.backward else "forward"
             if direction in models:
                 raise UserError(
@@ -111,14 +112,14 @@ def _recurrence(model: LanguageModel) -> dict[str, Any]:
 def _checked(name: str, levels: Sequence[str]) -> LanguageModel:
     model = presets.load(name)
     if not isinstance(model, LanguageModel):
-        raise UserError(f"--encoder: {name} is no language model: train one on text without labels")
+        raise UserError(f"{name} is no language model: train one on text without labels")
     if model.level not in levels:
         known = " or ".join(f"{level}s" for level in levels)
-        raise UserError(f"--encoder: {name} reads {model.level}s, not {known}")
+        raise UserError(f"{name} reads {model.level}s, not {known}")
     if transfer.vectors_of(model.model) is None:
-        raise UserError(f"--encoder: {name} has no token vectors (--embedding-dim 0)")
+        raise UserError(f"{name} has no token vectors (--embedding-dim 0)")
     if model.model.get_layer("recurrence").residual:
-        raise UserError(f"--encoder: {name} has residual layers, which two directions cannot share")
+        raise UserError(f"{name} has residual layers, which two directions cannot share")
     return model
 
 

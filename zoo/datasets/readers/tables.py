@@ -134,8 +134,8 @@ def _read_csv(path: Path, text: str, columns: tuple[str, ...]) -> _Found:
             start = reader.line_num + 1
     finally:
         csv.field_size_limit(limit)
-    hint = f"quote a field that holds '{separator}'"
-    return _with_header(path, records, columns, hint=hint)
+    hints = f"quote a field that holds '{separator}'", "quote a field that holds a line break"
+    return _with_header(path, records, columns, hints)
 
 
 def without_hint(text: str, columns: tuple[str, ...]) -> tuple[str, str]:
@@ -155,11 +155,17 @@ def without_hint(text: str, columns: tuple[str, ...]) -> tuple[str, str]:
 
 def _read_tsv(path: Path, text: str, columns: tuple[str, ...]) -> _Found:
     records: list[_Record] = [(n, line.split("\t"), 0) for n, line in numbered_lines(text)]
-    return _with_header(path, records, columns, hint="replace a tab or line break within a field")
+    hints = "replace a tab within a field", "replace a line break within a field"
+    return _with_header(path, records, columns, hints)
 
 
-def _with_header(path: Path, records: list[_Record], columns: tuple[str, ...], hint: str) -> _Found:
-    """Yields the rows below the first record, which names the columns, and what is wrong."""
+def _with_header(
+    path: Path, records: list[_Record], columns: tuple[str, ...], hints: tuple[str, str]
+) -> _Found:
+    """Yields the rows below the first record, which names the columns, and what is wrong.
+
+    The hints are for rows with too many fields, and too few.
+    """
     filled = (r for r in records if isinstance(r[1], UserError) or any(map(str.strip, r[1])))
     _, first, _ = next(filled, (1, [], 0))
     if isinstance(first, UserError):
@@ -183,9 +189,10 @@ def _with_header(path: Path, records: list[_Record], columns: tuple[str, ...], h
         if len(fields) == len(header):
             yield Row(line, dict(zip(header, fields, strict=True)))
             continue
+        few = len(fields) < len(header)
         wrong = UserError(
-            f"{path}: line {line} has {len(fields)} fields where the header has "
-            f"{len(header)}: {hint}"
+            f"{path}: line {line} has {len(fields)} field{'s' * (len(fields) > 1)} where the "
+            f"header has {len(header)}: {'add what is missing, or ' * few}{hints[few]}"
         )
         if more:
             raise wrong
