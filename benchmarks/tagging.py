@@ -70,6 +70,7 @@ class Sizes(NamedTuple):
     units: int
     word_dropout: float
     dropout: float
+    elsewhere: bool
 
 
 class Candidate(NamedTuple):
@@ -108,6 +109,7 @@ def sizes_of(tagger, settings):
         units=settings.units,
         word_dropout=settings.word_dropout,
         dropout=settings.dropout,
+        elsewhere=any(layer.name == "elsewhere" for layer in tagger.model.layers),
     )
 
 

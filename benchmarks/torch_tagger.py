@@ -31,7 +31,8 @@ class Tagger(torch.nn.Module):
         width = sizes.embedding_dim + 2 * units + sizes.shape_dim
         self.lstm = torch.nn.LSTM(width, sizes.units, batch_first=True, bidirectional=True)
         self.dropout = torch.nn.Dropout(sizes.dropout)
-        self.logits = torch.nn.Linear(2 * sizes.units, sizes.tags)
+        self.elsewhere = sizes.elsewhere
+        self.logits = torch.nn.Linear((2 + 2 * sizes.elsewhere) * sizes.units, sizes.tags)
         self.head = CRF(sizes.tags) if head == "crf" else Softmax()
 
     def forward(self, inputs):
@@ -41,17 +42,22 @@ class Tagger(torch.nn.Module):
         if self.training:
             draws = torch.rand(words.shape, device=words.device)
             words = words.masked_fill((draws < self.word_dropout) & (words > END_ID), UNKNOWN_ID)
-        return self.read(self.vectors(words, inputs["characters"], inputs["shapes"]), mask), mask
+        vectors = self.vectors(words, inputs["characters"], inputs["shapes"])
+        same = equal_tokens(inputs["words"], inputs["characters"]) if self.elsewhere else None
+        return self.read(vectors, mask, same), mask
 
     def vectors(self, words, characters, shapes):
         """What is known of each word by itself, (batch, timesteps, features)."""
         spelt = self.spelt(characters, words != PADDING_ID)
         return torch.cat([self.words(words), spelt, self.shapes(shapes)], dim=-1)
 
-    def read(self, vectors, mask):
-        """Logits of the vectors of sentences."""
+    def read(self, vectors, mask, same=None):
+        """Logits of the vectors of sentences; `same` are the steps with the same token as each."""
         x = packed(self.dropout(vectors), mask.sum(dim=1))
         x, _ = pad_packed_sequence(self.lstm(x)[0], batch_first=True)
+        if same is not None:
+            others = same.to(x.dtype)
+            x = torch.cat([x, others @ x / others.sum(dim=-1, keepdim=True).clamp(min=1)], dim=-1)
         return self.logits(self.dropout(x))
 
     def loss(self, inputs, tags):
@@ -103,6 +109,14 @@ class Tagger(torch.nn.Module):
         """Number of weights, where an LSTM's two biases, which are added up, count as one."""
         sizes = {name: weight.numel() for name, weight in self.named_parameters()}
         return sum(size for name, size in sizes.items() if "bias_hh" not in name)
+
+
+def equal_tokens(words, characters):
+    """Which steps of a row have the same token as each, but for itself: (batch, steps, steps)."""
+    same = (words[:, :, None] == words[:, None]) & (words != PADDING_ID)[:, None]
+    spelt = (characters[:, :, None] == characters[:, None]).all(dim=-1)
+    same &= spelt | (words != UNKNOWN_ID)[:, None]
+    return same & ~torch.eye(words.shape[1], dtype=torch.bool, device=words.device)
 
 
 def packed(x, lengths):

@@ -40,8 +40,22 @@ class Options(WordOptions):
         "How words are read by their characters.",
         choices=("recurrent", "convolutional", "none"),
     )
+    context: str | None = option(
+        None,
+        "What is read at a time: a sentence, or all of a document where its borders are known.  "
+        "[default: sentence, or that of --start-from]",
+        choices=("sentence", "document"),
+    )
+    elsewhere: bool = option(
+        False, "Show each word what is made of it elsewhere in the text; needs --characters."
+    )
     character_units: int = option(50, "Units that read characters, in each direction.", least=1)
     word_dropout: float = 0.25
+
+    def resolve(self) -> None:
+        super().resolve()
+        if self.elsewhere and self.characters == "none":
+            raise UserError("--elsewhere needs --characters, by which it tells unknown words apart")
 
 
 @dataclass
@@ -105,7 +119,7 @@ class NamedEntities(Task):
     def build(self, data: Any, options: Options) -> Any:
         if options.start_from:
             saved = zoo.application.workflow.load(self, options.start_from, "--start-from")
-            return saved.relabelled(data.tag_names)
+            return saved.relabelled(data.tag_names, options.context, options.elsewhere)
         vectors = zoo.text.word_vectors.read(options.vectors) if options.vectors else None
         pretrained = zoo.application.transfer.encoder_of(options)
         more_words: Sequence[str] = vectors.words if vectors else ()
@@ -125,6 +139,7 @@ class NamedEntities(Task):
             shapes=len(zoo.text.token_features.SHAPES) + 2,
             embedding_dim=vectors.dimension if vectors else options.embedding_dim,
             **options.recurrence(),
+            elsewhere=options.elsewhere,
             bidirectional=options.bidirectional,
             word_dropout=options.word_dropout,
             dropout=options.dropout,
@@ -134,7 +149,8 @@ class NamedEntities(Task):
         )
         if vectors:
             vectors.assign(model.get_layer("embedding"), encoder.words)
-        return zoo.predictors.EntityTagger(model, encoder, data.tag_names)
+        context = options.context or "sentence"
+        return zoo.predictors.EntityTagger(model, encoder, data.tag_names, context)
 
     def fit_baseline(self, data: Any, options: Options) -> Any:
         return zoo.evaluation.baselines.MostFrequentTag.fit(data.train)

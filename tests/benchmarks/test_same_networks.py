@@ -180,9 +180,16 @@ def torch_tags(sizes, ids, model):
     return network(inputs)[0].detach().numpy()
 
 
-@pytest.mark.parametrize("tags_of", [keras_tags, pytest.param(torch_tags, marks=needs_torch)])
-def test_tagger(tags_of, monkeypatch):
-    settings = SENTENCES.patch(monkeypatch)("softmax")
+@pytest.mark.parametrize(
+    ("tags_of", "options"),
+    [
+        (keras_tags, {}),
+        pytest.param(torch_tags, {}, marks=needs_torch),
+        pytest.param(torch_tags, {"elsewhere": True}, marks=needs_torch),
+    ],
+)
+def test_tagger(tags_of, options, monkeypatch):
+    settings = SENTENCES.patch(monkeypatch)("softmax", **options)
     tagger = NamedEntities().build(SENTENCES.data, settings)
     randomize(tagger.model)
     batches = tagger.batches(SENTENCES.data.train, batch_size=len(SENTENCES.data.train))

@@ -139,6 +139,8 @@ def test_entities_are_those_of_the_shared_task(shared_cache):
         assert {*tags} == {*TAGS}
         assert (len(splits[split]), len(tags)) == (number, tokens)
         assert not any("-DOCSTART-" in sentence.tokens for sentence in splits[split])
+    documents = [len({s.document for s in splits[split]}) for split in splits]
+    assert documents == [946, 216, 231]
     first = splits["train"][0]
     assert " ".join(first.tokens) == "EU rejects German call to boycott British lamb ."
     assert " ".join(first.tags) == "B-ORG O B-MISC O O O B-MISC O O"

@@ -44,6 +44,15 @@ def test_files_of_three_schemes_with_the_tags_of_training_in_order(write_rows):
     assert data.test == TaggedSentences([["Ann", "ran"], ["Ann"]], [["B-b", "O"], ["B-b"]])
 
 
+def test_borders_of_documents_give_sentences_their_places(tmp_path):
+    path = tmp_path / "documents.txt"
+    path.write_text("-DOCSTART- O\n\na O\n\nb O\n-DOCSTART- O\n\n# title\nc B-X\n")
+    data = from_file(path)
+    assert data.tokens == [["a"], ["b"], ["c"]]
+    assert data.places == [(1, 0), (1, 1), (2, 2)]
+    assert data.take([2, 0]).places == [(2, 2), (1, 0)]
+
+
 def test_equal_sentences_are_on_one_side_and_no_tag_leaves_training():
     # Rare tags in the very sentences that would be the first to be set aside.
     rest, aside = carve(tagged(numbered(40) + numbered(40, "B-LOC")))  # equal but for tags
@@ -81,11 +90,18 @@ def examples(number, hidden=False):
         tokens = ["Zoé", str(i), "ran"][: i % 4]
         tags = [-1] * len(tokens) if hidden else [2, 1, 4][: len(tokens)]
         others = {"pos": [0] * len(tokens), "chunks": [1] * len(tokens), "spans": ["x"], "id": i}
+        others["place"] = np.array([i // 10, i], "int32")
         yield {"tokens": tokens, "ner": tags, **others}
 
 
 NER, PARTS = sequence("O", "B-PER", "I-PER", "B-LOC", "I-LOC"), sequence("O", "NN")
-OTHERS = {"id": np.int32, "spans": sequence(), "pos": PARTS, "chunks": sequence("O", "B-NP")}
+PLACE = {"place": tfds.features.Tensor(shape=(2,), dtype=np.int32)}
+OTHERS = PLACE | {
+    "id": np.int32,
+    "spans": sequence(),
+    "pos": PARTS,
+    "chunks": sequence("O", "B-NP"),
+}
 tfds_corpus(
     "TaggedCorpusOfTests",
     OTHERS | {"tokens": sequence(), "ner": NER},
@@ -105,6 +121,10 @@ def test_any_tfds_name_with_tokens_and_entity_tags(tfds_folder):
         for tokens, tags in zip(split.tokens, split.tags, strict=True):
             assert tokens[0] == "Zoé"
             assert tags == ["B-PER", "B-PER", "B-LOC"][: len(tokens)]
+        for tokens, (document, sentence) in zip(split.tokens, split.places, strict=True):
+            assert document == sentence // 10
+            assert len(tokens) == sentence % 4
+            assert tokens[1:2] in ([], [str(sentence)])
 
 
 def test_the_features_of_corpora_are_told_apart(tfds_folder):

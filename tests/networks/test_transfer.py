@@ -13,6 +13,7 @@ from zoo.networks import (
     many_to_many,
     many_to_one,
     transfer,
+    with_elsewhere,
 )
 
 TOKENS, WIDTH, UNITS = 7, 3, 4
@@ -125,3 +126,22 @@ def test_a_new_head_on_the_same_network():
     model = network(WIDTH, 1, adversarial=0.2)
     made = transfer.adversarial_like(transfer.with_head(model, {"logits": {"units": 5}}), 0.1)
     assert (type(made), made.size) == (AdversarialModel, 0.1)
+
+
+@pytest.mark.parametrize("head", ["crf", "softmax"])
+def test_a_tagger_begins_to_see_words_elsewhere_without_a_difference(head):
+    draw = np.random.default_rng(1)
+    sizes = {"characters": 5, "longest_word": 3, "character_units": 2, "units": UNITS}
+    model = many_to_many(TOKENS, 3, embedding_dim=WIDTH, head=head, **sizes)
+    randomize(model, 3)
+    keras.utils.clear_session()  # and names are given again, as to those of a loaded model
+    made = with_elsewhere(model)
+    ids = {"words": IDS, "characters": draw.integers(1, 5, (*IDS.shape, 3)).astype("int32")}
+    np.testing.assert_allclose(made(ids), model(ids), atol=1e-6)
+    logits = made.get_layer("logits").kernel
+    logits.assign(np.ones(logits.shape))
+    others = np.abs(np.array(made(ids)) - model(ids))
+    assert others.max() > 0.01
+    assert with_elsewhere(made) is made
+    with pytest.raises(ValueError, match="needs `characters`"):
+        with_elsewhere(many_to_many(TOKENS, 3))

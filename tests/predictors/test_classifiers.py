@@ -169,6 +169,8 @@ def test_entities_are_the_spans_of_the_tags_with_the_least_probability_of_each(p
         {"character_kind": "recurrent"},
         {"cell": "gru", "residual": True},  # whose inputs are not projected beforehand
         {"head": "softmax", "layers": 2, "bidirectional": False},
+        {"elsewhere": True},
+        {"elsewhere": True, "cell": "gru", "residual": True},
     ],
 )
 def test_tokens_that_are_read_once_get_the_tags_of_the_network(options, monkeypatch):
@@ -192,6 +194,17 @@ def _tags_of_the_network(predictor, sentence):
     output = predictor.model({name: ragged.to_tensor() for name, ragged in ids.items()})
     best = viterbi(output)[0] if predictor.has_crf else np.argmax(output, axis=-1)
     return [TAGS[tag] for tag in np.array(best)[0]]
+
+
+def test_sentences_of_a_document_tell_of_each_other():
+    made = tagger(context="document", elsewhere=True)
+    alone, together = (
+        made.tag(TaggedSentences(SENTENCES, [], places))
+        for places in (None, [(0, i) for i in range(len(SENTENCES))])
+    )
+    assert [*map(len, together)] == [*map(len, SENTENCES)]
+    assert together != alone
+    assert made.relabelled(("O", "B-X")).context == "document"
 
 
 def test_no_texts_and_no_tokens(predictor):

@@ -100,6 +100,10 @@ def call_unmasked(layer, x, **masks):
     return layer(x)
 
 
+def call_with_keys(layer, x, keys, **masks):
+    return layer(x, keys)
+
+
 def with_states(layer, x, *states, **masks):
     return layer(x, initial_state=list(states), **masks)
 
@@ -129,6 +133,7 @@ CHARACTERS = np.array(  # words of every length, and one without characters
     ],
     "int32",
 )
+WORDS = np.array([[3, 1, 1], [1, 4, 0]], "int32"), CHARACTERS
 
 
 def recurrence(name, **options):
@@ -223,6 +228,14 @@ CASES = {
     "MaskedPooling place, a part": pooling("place", 0.5),
     "AttentionPooling": LayerCase(
         lambda dtype: layers.AttentionPooling(2, dtype=dtype), (X,), MASKED, carries=True
+    ),
+    "TokenKeys": LayerCase(lambda dtype: layers.TokenKeys(9, dtype=dtype), WORDS),
+    "MeanElsewhere": LayerCase(
+        lambda dtype: layers.MeanElsewhere(dtype=dtype),
+        (X, IDS % 3 * MASK.astype("int32")),
+        MASKED,
+        call_with_keys,
+        carries=True,
     ),
     "BothStrands": LayerCase(lambda dtype: layers.BothStrands(dtype=dtype), (IDS,)),
     "KmerShares": LayerCase(lambda dtype: layers.KmerShares(dtype=dtype), (IDS,)),

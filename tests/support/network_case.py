@@ -185,6 +185,7 @@ CASES = {
     "many_to_one of paths": of_clips(networks.Paths(2, 3, 4, 2), 2, pooling="mean"),
     "many_to_many": many_to_many(layers=2, residual=True),
     "many_to_many, softmax": many_to_many("softmax", character_kind="convolutional", cell="gru"),
+    "many_to_many, elsewhere": many_to_many(elsewhere=True),
     "many_to_many of words": many_to_many(left_out=("characters", "shapes"), bidirectional=False),
     "language_model": language_model(4, layers=2, residual=True),
     "language_model, one-hot": language_model(1, embedding_dim=None, cell="gru"),

@@ -54,7 +54,7 @@ SENTENCES = [
 PAIRS = ["the cat.", "the big dog sees the old cat.", "", "the dog hears the cat. the cat hears."]
 
 
-def tagger(head="crf", **options):
+def tagger(head="crf", context="sentence", **options):
     """A tagger whose tags differ from token to token, of a network with further options."""
     encoder = TokenEncoder.from_sentences(SENTENCES, longest_word=5)
     model = many_to_many(
@@ -71,15 +71,14 @@ def tagger(head="crf", **options):
         **{"character_kind": "convolutional"} | options,
     )
     randomize(model, seed=3, scale=1)
-    return EntityTagger(model, encoder, TAGS)
+    return EntityTagger(model, encoder, TAGS, context)
 
 
-def tagged(tokens, seed=4):
+def tagged(tokens, places=None, seed=4):
     """Sentences with well-formed tags, drawn by chance."""
     draw = np.random.default_rng(seed)
-    return TaggedSentences(
-        tokens, [tags.repair(draw.choice(TAGS, len(t)).tolist()) for t in tokens]
-    )
+    drawn = [tags.repair(draw.choice(TAGS, len(t)).tolist()) for t in tokens]
+    return TaggedSentences(tokens, drawn, places)
 
 
 class PredictorCase(NamedTuple):
@@ -139,6 +138,11 @@ def _cases():
         yield name, _case(given, data, clips.classifier, classes, encoder)
     for head in ("crf", "softmax"):
         yield f"tagger, {head}", _case(ODD_TEXTS, (tagged(SENTENCES),), tagger, head)
+    in_documents = tagged(SENTENCES, [(1, 2), (2, 1), (1, 1), (2, 2)])
+    yield (
+        "tagger of documents",
+        _case(ODD_TEXTS, (in_documents,), tagger, context="document", elsewhere=True),
+    )
     every_option = {"layer_norm": True, "zoneout": 0.1, "remember": "chrono:9"}
     for level, options in (("character", every_option), ("word", {})):
         make, data = language_modelling.predictor_of, (_DOCUMENTS,)

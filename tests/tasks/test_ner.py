@@ -121,6 +121,19 @@ class TestNamedEntities(TaskTests):
             layer = predictor.model.get_layer("character_features")
             assert (layer.kind, layer.units) == (characters, 7)
 
+    def test_a_tagger_of_sentences_goes_on_with_documents(self, trained, built):
+        refused("--elsewhere needs --characters", built, "--elsewhere", "--characters=none")
+        new, _ = built("--context=document", "--elsewhere")
+        more, _ = built("--start-from", trained.model, "--context=document", "--elsewhere")
+        for predictor in (new, more):
+            assert predictor.context == "document"
+            assert predictor.model.get_layer("elsewhere")
+        first = zoo.load(trained.model)
+        kernels = [p.model.get_layer("logits").kernel.numpy() for p in (more, first)]
+        np.testing.assert_array_equal(kernels[0][: len(kernels[1])], kernels[1])
+        assert not kernels[0][len(kernels[1]) :].any()
+        assert built("--start-from", trained.model)[0].context == "sentence"
+
     def test_vectors(self, built, tmp_path):
         values = {"bob": 0.5, "rome": -2.5, "elsewhere": 7.0}  # the one value of each vector
         path = tmp_path / "vectors.txt"

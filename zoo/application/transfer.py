@@ -14,6 +14,7 @@ OF_NETWORK = {"bidirectional", "cell", "layers", "residual", "units"}
 OF_NETWORK |= {"dropout", "layer_norm", "remember", "zoneout"}
 _OF_TRAINING = {field.name for field in declared(TrainingOptions)} - OF_NETWORK
 _KEPT = _OF_TRAINING | {"start_from", "rate_factor", "unfreeze_every", "adversarial"}
+_KEPT |= {"context", "elsewhere"}
 
 
 def encoder_of(options: EncoderOptions) -> TextEncoder | None:

@@ -18,14 +18,20 @@ from zoo.text.tags import OUTSIDE, repair, tag_set
 # tell them from others: CoNLL-2003 has chunks that are tagged as entities are.
 _TOKENS = ("tokens", "words")
 _TAGS = ("ner_tags", "ner", "tags")
+_PLACE = "place"  # a feature of packaged corpora
 
 
 @dataclass(frozen=True)
 class TaggedSentences(Examples):
-    """Sentences as tokens, none empty, and the tags of the tokens: IOB2, as many as tokens."""
+    """Sentences as tokens, none empty, and the tags of the tokens: IOB2, as many as tokens.
+
+    Where the borders of documents are known, `places` are for each sentence the number of its
+    document and its own, by which the sentences of a document follow each other.
+    """
 
     tokens: list[list[str]]
     tags: list[list[str]]
+    places: list[tuple[int, int]] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,26 +88,35 @@ class _SequenceTagging(Kind[TaggedSentences, SequenceTaggingData]):
     ) -> TaggedSentences | None:
         # `enough` is no matter: a sentence more or less is cheap here.
         names = _names(builder, keys[1])
-        examples = builder.as_dataset(split=split).map(lambda e: (e[keys[0]], e[keys[1]]))
-        data = TaggedSentences([], [])
-        for tokens, tags in examples.ragged_batch(1024):
+        placed = _PLACE in builder.info.features
+        wanted = (*keys, _PLACE) if placed else keys
+        examples = builder.as_dataset(split=split).map(lambda e: tuple(e[key] for key in wanted))
+        data = TaggedSentences([], [], [] if placed else None)
+        for tokens, tags, *places in examples.ragged_batch(1024):
             words = corpora.tensorflow_datasets.decode(tokens.flat_values.numpy())
             indices = tags.flat_values.numpy()
             if (indices < 0).any():
                 return None
             labels = [names[index] for index in indices]
-            for start, end in pairwise(tokens.row_splits.numpy()):
+            for row, (start, end) in enumerate(pairwise(tokens.row_splits.numpy())):
                 if start < end:
                     data.tokens.append(words[start:end])
                     # TFDS does not promise well-formed tags.
                     data.tags.append(repair(labels[start:end]))
+                    if data.places is not None:
+                        document, sentence = places[0][row].numpy().tolist()
+                        data.places.append((document, sentence))
         return data
 
     def _read_file(self, path: str | Path, labels: Sequence[str] | None) -> TaggedSentences:
         sentences = read_columns(path)
         if labels is not None:
             _check_known(path, sentences, labels)
-        return TaggedSentences([s.tokens for s in sentences], [s.tags for s in sentences])
+        places = [(s.document, number) for number, s in enumerate(sentences)]
+        known = any(s.document for s in sentences)
+        return TaggedSentences(
+            [s.tokens for s in sentences], [s.tags for s in sentences], places if known else None
+        )
 
     def _read_training_file(self, path: str | Path) -> tuple[TaggedSentences, tuple[str, ...]]:
         data = self._read_file(path, None)

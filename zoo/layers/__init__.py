@@ -7,6 +7,7 @@ from zoo.layers.characters import CharacterFeatures
 from zoo.layers.convolution import MaskedConvolution
 from zoo.layers.crf import LinearChainCRF
 from zoo.layers.decoder import AttentionDecoder
+from zoo.layers.elsewhere import MeanElsewhere, TokenKeys
 from zoo.layers.frame_features import FrameFeatures
 from zoo.layers.nucleotides import AminoAcidShares, BothStrands, KmerShares, MeanOfReadings
 from zoo.layers.perturbation import Perturbation
@@ -32,11 +33,13 @@ __all__ = [
     "LinearChainCRF",
     "MaskedConvolution",
     "MaskedPooling",
+    "MeanElsewhere",
     "MeanOfReadings",
     "Perturbation",
     "Recurrence",
     "RecurrentStack",
     "Subsampling",
     "TiedEmbedding",
+    "TokenKeys",
     "WordDropout",
 ]

@@ -9,7 +9,7 @@ from zoo.networks.encoder_decoder import decode_step_model, encode_model, encode
 from zoo.networks.encoders import Encoder, Tokens
 from zoo.networks.frames import Frames
 from zoo.networks.language_model import initial_states, language_model, step_model
-from zoo.networks.many_to_many import many_to_many
+from zoo.networks.many_to_many import many_to_many, with_elsewhere
 from zoo.networks.many_to_one import many_to_one, probabilities_of
 from zoo.networks.nucleotides import Nucleotides
 from zoo.networks.stream_model import StreamModel
@@ -38,4 +38,5 @@ __all__ = [
     "stream_model",
     "transcriber",
     "transfer",
+    "with_elsewhere",
 ]

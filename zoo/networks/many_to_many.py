@@ -1,13 +1,23 @@
 """Many-to-many, T_x = T_y: a sequence of tokens in, one tag for each out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from zoo.layers import CharacterFeatures, LinearChainCRF, Perturbation, RecurrentStack, WordDropout
+from zoo.cells.typing import Tensor
+from zoo.layers import (
+    CharacterFeatures,
+    LinearChainCRF,
+    MeanElsewhere,
+    Perturbation,
+    RecurrentStack,
+    TokenKeys,
+    WordDropout,
+)
 from zoo.networks.adversarial import AdversarialModel
+from zoo.networks.heads import layers_of
 from zoo.networks.seeds import seeded
 from zoo.text.special_tokens import PADDING_ID
 
@@ -31,6 +41,7 @@ def many_to_many(
     layers: int = 1,
     bidirectional: bool = True,
     residual: bool = False,
+    elsewhere: bool = False,
     word_dropout: float = 0.0,
     dropout: float = 0.5,
     adversarial: float = 0.0,
@@ -43,6 +54,9 @@ def many_to_many(
     """Builds a tagger of token sequences.
 
         words, characters, shapes -> vectors, joined -> recurrence -> logits -> CRF, or nothing
+
+    With `elsewhere` each step's logits also see the mean of the recurrence's output over the other
+    steps with the same token: rows are then documents rather than sentences.
 
     Word id 0 is padding, on the right: a sentence gets the same tags alone and in a batch.
 
@@ -57,6 +71,8 @@ def many_to_many(
             dimensions as units. Characters are read by LSTM units whatever `cell` is, so that a
             comparison of cells is one of those that read the words.
         cell, units, layers, bidirectional, residual, cell_options: see `RecurrentStack`.
+        elsewhere: whether steps see those with the same token; see `MeanElsewhere`. It needs
+            characters, by which it tells unknown words apart.
         word_dropout: fraction of the words replaced by `<UNK>` in training; their characters stay.
         dropout: fraction of values set to 0 in training: of the joined vectors, between layers, and
             before the logits.
@@ -74,7 +90,8 @@ def many_to_many(
         `zoo.layers.crf.viterbi`.
 
     Raises:
-        ValueError: if there is no such head, or an argument of a layer is wrong.
+        ValueError: if there is no such head, `elsewhere` is without characters, or an argument of a
+            layer is wrong.
     """
     if head not in HEADS:
         raise ValueError(f"`head` must be one of {', '.join(HEADS)}. Received: {head!r}")
@@ -102,6 +119,8 @@ def many_to_many(
         cell, units, layers, bidirectional, dropout, residual, cell_options, name="recurrence"
     )
     x = recurrence(x, mask=mask)  # (batch, timesteps, units or 2 * units)
+    if elsewhere:
+        x = _and_elsewhere(x, inputs, characters)
     x = keras.layers.Dropout(dropout, name="output_dropout")(x)
     x = keras.layers.Dense(tags, dtype="float32", name="logits")(x)
     if head == "crf":
@@ -109,3 +128,42 @@ def many_to_many(
     if adversarial:
         return AdversarialModel(inputs, x, size=adversarial, name=name)
     return keras.Model(inputs, x, name=name)
+
+
+def with_elsewhere(model: keras.Model) -> keras.Model:
+    """The same tagger, whose logits see each word elsewhere too, at first with a weight of 0.
+
+    Args:
+        model: what `many_to_many` built; one that has `elsewhere` is returned as it is.
+
+    Raises:
+        ValueError: the network reads no characters.
+    """
+    layers = layers_of(model)
+    if "elsewhere" in layers:
+        return model
+    inputs = {tensor.name: tensor for tensor in model.inputs}
+    features = layers.get("character_features")
+    characters = None if features is None else features.vocabulary_size
+    x = _and_elsewhere(layers["recurrence"].output, inputs, characters)
+    x = layers["output_dropout"](x)
+    logits = keras.layers.Dense.from_config(layers["logits"].get_config())
+    kernel, bias = layers["logits"].get_weights()
+    more = x.shape[-1] - len(kernel)
+    x = logits(x)
+    logits.set_weights([np.pad(kernel, [(0, more), (0, 0)]), bias])
+    if "crf" in layers:
+        x = layers["crf"](x, mask=layers["recurrence"].input[1])
+    wider = keras.Model(inputs, x, name=model.name)
+    made = keras.Model.from_config(wider.get_config())  # with layers of its own
+    made.set_weights(wider.get_weights())
+    return made
+
+
+def _and_elsewhere(x: Tensor, inputs: Mapping[str, Tensor], characters: int | None) -> Tensor:
+    """Steps, and beside each the mean of those with the same token."""
+    if characters is None:
+        raise ValueError("`elsewhere` needs `characters`, by which it tells unknown words apart")
+    keys = TokenKeys(characters, name="token_keys")(inputs["words"], inputs["characters"])
+    others = MeanElsewhere(name="elsewhere")(x, keys)
+    return keras.layers.Concatenate(name="and_elsewhere")([x, others])

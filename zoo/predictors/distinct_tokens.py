@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from zoo.cells.typing import Tensor
+from zoo.layers import TokenKeys
 from zoo.predictors.graphs import for_keras, graph
 from zoo.text.special_tokens import PADDING_ID
 from zoo.text.token_features import TokenEncoder
@@ -37,12 +38,16 @@ class DistinctTokens:
         self._encoder = encoder
         self._stack = model.get_layer("recurrence")
         vectors, mask = self._stack.input
-        self._vectors = keras.Model(model.inputs, vectors)
+        found = {"vectors": vectors}
+        keys = [layer.output for layer in model.layers if isinstance(layer, TokenKeys)]
+        if keys:
+            found["keys"] = keys[0]
+        self._vectors = keras.Model(model.inputs, found)
         self._projects = self._stack.can_project
         rest = self._stack.output if self._projects else vectors
         # From the mask on, not from the ids of words: a part that begins with an input of the model
         # and the middle of it would number the nodes of the input anew, and the model not be saved.
-        self._rest = keras.Model([rest, mask], model.outputs[0])
+        self._rest = keras.Model([rest, mask, *keys], model.outputs[0])
         ids = {
             tensor.name: tf.TensorSpec((None, *tensor.shape[2:]), tf.int32)
             for tensor in model.inputs
@@ -54,7 +59,8 @@ class DistinctTokens:
             autograph=False,
         )
         self._columns = graph(self._columns_of, ids)
-        self.signature = {"words": tf.TensorSpec((None,), tf.int32)}
+        self._of_ids = ["words", "keys"] if keys else ["words"]
+        self.signature = {name: tf.TensorSpec((None,), tf.int32) for name in self._of_ids}
         if self._projects:
             for i, cell in enumerate(self._stack.first_cells()):
                 spec = tf.TensorSpec((None, cell.kernel.shape[-1]), cell.compute_dtype)
@@ -93,12 +99,13 @@ class DistinctTokens:
         """
         mask = ops.not_equal(places, PADDING_ID)
         if self._projects:  # time-major
-            names, by_step = [*self.signature][1:], ops.transpose(places)
+            names, by_step = [*self.signature][len(self._of_ids) :], ops.transpose(places)
             projected = [ops.take(columns[name], by_step, axis=0) for name in names]
             rest = self._stack.read_projected(projected, ops.transpose(mask))
         else:
             rest = ops.take(columns["vectors"], places, axis=0)
-        return self._rest([rest, mask], training=False), mask
+        keys = [ops.take(columns[name], places, axis=0) for name in self._of_ids[1:]]
+        return self._rest([rest, mask, *keys], training=False), mask
 
     def _encoded(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         ids = self._encoder.flat(tokens)
@@ -110,8 +117,9 @@ class DistinctTokens:
     def _columns_of(self, ids: dict[str, Tensor]) -> Columns:
         """Of ids (tokens, ...), which the network reads as one sentence."""
         given = [ids[tensor.name][None] for tensor in self._vectors.inputs]
-        vectors = self._vectors(given, training=False)[0]  # (tokens, features)
-        if not self._projects:
-            return {"words": ids["words"], "vectors": vectors}
-        projected = self._stack.project(vectors)
-        return {"words": ids["words"]} | {f"direction_{i}": x for i, x in enumerate(projected)}
+        found = {name: rows[0] for name, rows in self._vectors(given, training=False).items()}
+        columns = {"words": ids["words"]} | found  # (tokens, ...)
+        if self._projects:
+            projected = self._stack.project(columns.pop("vectors"))
+            columns |= {f"direction_{i}": x for i, x in enumerate(projected)}
+        return columns

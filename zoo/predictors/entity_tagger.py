@@ -1,6 +1,5 @@
 """The named entities of texts: a tag for each token, and what the tags mean."""
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,7 +12,9 @@ from keras import ops
 from zoo import evaluation
 from zoo.cells.typing import Tensor
 from zoo.datasets.batches.by_length import BucketedBatches
+from zoo.errors import UserError
 from zoo.layers.crf import first_best, marginals, viterbi
+from zoo.networks.many_to_many import with_elsewhere
 from zoo.networks.transfer import with_head
 from zoo.predictors.base import (
     Predictor,
@@ -27,9 +28,10 @@ from zoo.predictors.distinct_tokens import DistinctTokens
 from zoo.predictors.endpoints import Arrays, Endpoint, require_few, text_endpoint
 from zoo.predictors.entities import entities
 from zoo.predictors.graphs import for_keras, for_tensorflow, graph, padded_rows, with_a_step
+from zoo.text.documents import Documents
 from zoo.text.normalization import cut, normalize, places
 from zoo.text.special_tokens import PADDING_ID, UNKNOWN_ID
-from zoo.text.tags import allowed_transitions, spans
+from zoo.text.tags import OUTSIDE, allowed_transitions, spans
 from zoo.text.token_features import TokenEncoder, ragged_tokens
 from zoo.text.token_spans import Tokens, tokenize
 from zoo.text.vocabularies import Vocabulary
@@ -38,6 +40,7 @@ from zoo.training import ChainCrossentropy, SequenceCrossentropy, SpanF1
 if TYPE_CHECKING:  # which loads TensorFlow Datasets
     from zoo.datasets.sequence_tagging import TaggedSentences
 
+CONTEXTS = ("sentence", "document")
 WORDS_NAME, CHARACTERS_NAME = "vocabulary.txt", "characters.txt"
 _BATCH_SIZE = 64
 _MOST_STEPS = 2**15  # of a batch, padding included: a step takes up to 30 kB
@@ -57,17 +60,29 @@ class EntityTagger(Predictor):
         model: `keras.Model` of `zoo.networks.many_to_many`.
         encoder: tokens -> ids.
         tag_names: IOB2 tags, in the order of their ids.
+        context: what the network reads at a time: a "sentence", or a "document", of which the
+            sentences stand in one row: see `zoo.text.documents`. A text is always read whole.
 
     Raises:
-        ValueError: the model has another number of tags than there are names.
+        ValueError: the model has another number of tags than there are names, or there is no such
+            context.
     """
 
     kind = "entity_tagger"
     longest = 2**13
 
-    def __init__(self, model: keras.Model, encoder: TokenEncoder, tag_names: Sequence[str]):
+    def __init__(
+        self,
+        model: keras.Model,
+        encoder: TokenEncoder,
+        tag_names: Sequence[str],
+        context: str = "sentence",
+    ):
         if model.output_shape[-1] != len(tag_names):
             raise ValueError(f"{len(tag_names)} tags for a model of {model.output_shape[-1]}")
+        if context not in CONTEXTS:
+            raise ValueError(f"`context` must be one of {', '.join(CONTEXTS)}. Received: {context}")
+        self.context = context
         self.model = model
         self.encoder = encoder
         self.tag_names = tuple(tag_names)
@@ -82,15 +97,31 @@ class EntityTagger(Predictor):
         """The words that have a vector."""
         return self.encoder.words
 
-    def relabelled(self, tag_names: Sequence[str]) -> Self:
-        """The same network and words for tags: with a new head, if they are others."""
+    def relabelled(
+        self, tag_names: Sequence[str], context: str | None = None, elsewhere: bool = False
+    ) -> Self:
+        """The same network and words for tags: with a new head, if they are others.
+
+        Args:
+            tag_names: as for the class.
+            context: as for the class; None for the same.
+            elsewhere: whether words are to see what is made of them elsewhere, if they do not yet.
+
+        Raises:
+            UserError: a network without characters cannot tell words elsewhere.
+        """
         model = self.model
+        if elsewhere:
+            try:
+                model = with_elsewhere(model)
+            except ValueError as error:
+                raise UserError(f"the model cannot see words elsewhere: {error}") from error
         if tuple(tag_names) != self.tag_names:
             head: dict[str, dict[str, Any]] = {"logits": {"units": len(tag_names)}}
             if self.has_crf:
                 head["crf"] = {"allowed": allowed_transitions(tag_names)}
             model = with_head(model, head)
-        return type(self)(model, self.encoder, tag_names)
+        return type(self)(model, self.encoder, tag_names, context or self.context)
 
     @property
     def has_crf(self) -> bool:
@@ -112,18 +143,26 @@ class EntityTagger(Predictor):
     def batches(
         self, sentences: "TaggedSentences", batch_size: int, shuffle: bool = False, seed: int = 0
     ) -> BucketedBatches:
-        """Batches of tagged sentences, for training and evaluation."""
+        """Batches of tagged sentences, for training and evaluation.
+
+        Of documents there are as many in a batch as have `batch_size` sentences in the mean.
+        """
         ids = {tag: index for index, tag in enumerate(self.tag_names)}
-        tags = [[ids[tag] for tag in row] for row in sentences.tags]
+        documents = self._documents(sentences)
+        tags = documents.join(sentences.tags, OUTSIDE)
+        flat = [ids[tag] for row in tags for tag in row]
         return BucketedBatches(
-            self.inputs(ragged_tokens(sentences.tokens)),
-            tf.RaggedTensor.from_row_lengths(
-                tf.constant([*itertools.chain.from_iterable(tags)], tf.int32), [*map(len, tags)]
-            ),
-            batch_size=batch_size,
+            self.inputs(ragged_tokens(documents.tokens(sentences.tokens))),
+            tf.RaggedTensor.from_row_lengths(tf.constant(flat, tf.int32), [*map(len, tags)]),
+            batch_size=max(1, round(batch_size * len(tags) / max(1, len(sentences)))),
             shuffle=shuffle,
             seed=seed,
         )
+
+    def _documents(self, sentences: "TaggedSentences") -> Documents:
+        """How sentences stand in the rows that the network reads."""
+        places = sentences.places if self.context == "document" else None
+        return Documents(sentences.tokens, places)
 
     def predict(self, texts: Iterable[str], batch_size: int = _BATCH_SIZE) -> list[dict[str, Any]]:
         """Finds the entities of texts.
@@ -175,16 +214,21 @@ class EntityTagger(Predictor):
     def tag(self, sentences: "TaggedSentences") -> list[list[str]]:
         """The tags of sentences that are tokenised already; those that they have do not matter."""
         names = np.array(self.tag_names, object)
-        found = self._of_sentences(lambda *given: (self._best(*given),), sentences.tokens)
-        return [
-            names[tags[: len(tokens)]].tolist()
-            for (tags,), tokens in zip(found, sentences.tokens, strict=True)
-        ]
+        found = self._of_sentences(lambda *given: (self._best(*given),), sentences)
+        return [names[tags].tolist() for (tags,) in found]
 
     def _of_sentences(
+        self, function: Callable[..., tuple[Tensor, ...]], sentences: "TaggedSentences"
+    ) -> list[tuple[np.ndarray, ...]]:
+        """For each sentence what a function of columns and places returns, one for each token."""
+        documents = self._documents(sentences)
+        found = self._of_rows(function, documents.tokens(sentences.tokens))
+        return [*zip(*map(documents.part, zip(*found, strict=True)), strict=True)]
+
+    def _of_rows(
         self, function: Callable[..., tuple[Tensor, ...]], sentences: Sequence[Sequence[str]]
     ) -> list[tuple[np.ndarray, ...]]:
-        """A row for each sentence of what a function of columns and places returns."""
+        """A row for each of what a function of columns and places returns."""
 
         def of_many(some: list[Sequence[str]]) -> list[tuple[np.ndarray, ...]]:
             distinct = sorted({token for sentence in some for token in sentence}, key=len)
@@ -215,9 +259,9 @@ class EntityTagger(Predictor):
     def _answers(self, sentences: "TaggedSentences") -> tuple[np.ndarray, np.ndarray]:
         """The probabilities of all spans that are found, not calibrated, and which are true."""
         probabilities, right = [], []
-        judged = self._of_sentences(self._judged, sentences.tokens)
+        judged = self._of_sentences(self._judged, sentences)
         for (tags, of_tags), true in zip(judged, sentences.tags, strict=True):
-            names = [self.tag_names[tag] for tag in tags[: len(true)]]
+            names = [self.tag_names[tag] for tag in tags]
             for span in spans(names):
                 probabilities.append(of_tags[span.start : span.end].min())
                 right.append(span in spans(true))
@@ -244,16 +288,19 @@ class EntityTagger(Predictor):
 
     def _entities_of_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """As an export answers: by the network as it is, without a search for distinct tokens."""
-        tokens = tokenize(text)
+        tokens = self._tokenize(text)
         ids = {n: with_a_step(row.to_tensor()) for n, row in self.inputs(tokens.tokens).items()}
         require_few(ids["words"], _MOST_SERVED)
         mask = ops.not_equal(ids["words"], PADDING_ID)
         judged = self._judge(self.model(ids, training=False), mask)
         return self._entities(text, tokens, *map(for_tensorflow, judged))
 
+    def _tokenize(self, text: tf.Tensor) -> Tokens:
+        return tokenize(text, breaks=self.context == "document")
+
     def _found_in_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """The entities of texts, and the share of their words that are not in the vocabulary."""
-        tokens = tokenize(text)
+        tokens = self._tokenize(text)
         distinct, numbers = tf.unique(tokens.tokens.flat_values)
         columns = self._tokens.read_in_graph(distinct)
         places = with_a_step(tokens.tokens.with_flat_values(numbers + 1).to_tensor())
@@ -333,7 +380,11 @@ class EntityTagger(Predictor):
     def save_assets(self, folder: Path) -> dict[str, Any]:
         self.encoder.words.save(folder / WORDS_NAME)
         self.encoder.characters.save(folder / CHARACTERS_NAME)
-        return {"tags": list(self.tag_names), "encoder": self.encoder.get_config()}
+        return {
+            "tags": list(self.tag_names),
+            "encoder": self.encoder.get_config(),
+            "context": self.context,
+        }
 
     @classmethod
     def load_assets(cls, folder: Path, config: dict[str, Any], model: keras.Model) -> Self:
@@ -347,7 +398,7 @@ class EntityTagger(Predictor):
         encoder = TokenEncoder(words, characters, **options)
         if reads and shapes["characters"][-1] != encoder.longest_word:
             raise ValueError(f"the network reads no words of {encoder.longest_word} characters")
-        return cls(model, encoder, config["tags"])
+        return cls(model, encoder, config["tags"], config.get("context", "sentence"))
 
 
 _UNKNOWN = "unknown"

@@ -1,5 +1,6 @@
 from . import (
     characters,
+    documents,
     normalization,
     sentences,
     special_tokens,
@@ -15,6 +16,7 @@ from . import (
 
 __all__ = [
     "characters",
+    "documents",
     "normalization",
     "sentences",
     "special_tokens",

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from zoo.text.special_tokens import PADDING_ID
+from zoo.text.special_tokens import END_ID, PADDING_ID
 from zoo.text.vocabularies import Vocabulary
 
 SHAPES = (
@@ -22,12 +22,17 @@ SHAPES = (
 """Names of shapes and the patterns that a whole token fits, the first that does; any other token is
 "symbol". Id 0 is padding, the ids of these shapes follow from 1 on, "symbol" comes last."""
 
+BREAK = "\n"
+"""The token between two sentences of a document that no mark of the text parts."""
+_ANY_BREAK = r"\s*\n\s*"
+
 
 class TokenEncoder(tf.Module):
     """Looks up the ids of tokens: `words`, `characters` and `shapes`.
 
     Words are looked up in lower case, with every digit as 0 and every apostrophe as ', so that what
     is rare as it is written is still known; the characters and the shape keep what this takes away.
+    A break between sentences has the id of `<EOS>`.
 
     Args:
         words: vocabulary of such words; others are `<UNK>`.
@@ -88,8 +93,11 @@ class TokenEncoder(tf.Module):
 
     def flat(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """The same of tokens that are no sentences, (tokens,) strings: ids (tokens, ...) int32."""
+        ends = tf.strings.regex_full_match(tokens, _ANY_BREAK)
+        tokens = tf.where(ends, BREAK, tokens)
         # None of these is ever padding: that is spelt in capitals, and by several characters.
         words = self._word_table.lookup(_normal(tokens))
+        words = tf.where(ends, tf.constant(END_ID, words.dtype), words)
         characters = tf.strings.unicode_split(tokens, "UTF-8")[:, : self.longest_word]
         characters = self._character_table.lookup(characters)
         ids = {

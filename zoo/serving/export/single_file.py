@@ -31,7 +31,7 @@ from zoo.serving.export.network import FileNetwork, Network, Run
 from zoo.serving.export.speech_network import AUDIO, LENGTH, SpeechNetwork
 from zoo.serving.export.tagger_network import TaggerNetwork
 from zoo.text.token_features import SHAPES
-from zoo.text.token_spans import CORRECTIONS, TOKEN
+from zoo.text.token_spans import CORRECTIONS, token_pattern
 
 VOCABULARY_NAME, LABELS_NAME, TAGS_NAME = "vocabulary.txt", "labels.txt", "tags.txt"
 _TEMPLATES = Path(__file__).with_name("templates")  # of the README, one for each kind
@@ -191,7 +191,7 @@ def _of_tags(predictor: EntityTagger) -> dict[str, str]:
     shapes = ((t.name, ("batch", "timesteps", *t.shape[2:])) for t in predictor.model.inputs)
     return {
         "inputs": ", ".join(f"`{name}` ({', '.join(map(str, shape))})" for name, shape in shapes),
-        "token": repr(pattern(TOKEN)),
+        "token": repr(pattern(token_pattern(predictor.context == "document"))),
         "corrections": repr([(pattern(wrong), right) for wrong, right in CORRECTIONS]),
         "shapes": repr([shape for _, shape in SHAPES]),
         "longest": str(predictor.encoder.longest_word),

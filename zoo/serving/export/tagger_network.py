@@ -26,7 +26,8 @@ class TaggerNetwork(FileNetwork):
 
     def __init__(self, tagger: EntityTagger, batch: int | None = None):
         super().__init__()
-        copy = EntityTagger(for_conversion(tagger.model), tagger.encoder, tagger.tag_names)
+        model = for_conversion(tagger.model)
+        copy = EntityTagger(model, tagger.encoder, tagger.tag_names, tagger.context)
         self.weights = [variable.value for variable in copy.model.variables]
         inputs = {tensor.name: tensor.shape[2:] for tensor in tagger.model.inputs}
         specs = [
