@@ -46,7 +46,7 @@ native: $(VENV)/installed
 	$(RUN) -m zoo.native.build
 
 test-native: native
-	$(TESTS) tests/native tests/layers tests/networks tests/serving/test_formats.py tests/serving/test_operators.py
+	$(TESTS) -m 'not long' tests/native tests/layers tests/networks tests/serving/test_formats.py tests/serving/test_operators.py
 
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .

@@ -15,6 +15,8 @@ from zoo.datasets.corpora.gene_families import GeneFamilies
 from zoo.datasets.corpora.splice_junctions import LABELS, SpliceJunctions, folds, read_junctions
 from zoo.datasets.dna import LabelledSequences, carve, from_file, from_files, load
 
+pytestmark = pytest.mark.more
+
 
 def test_the_label_is_in_the_header(write):
     headers = {

@@ -23,6 +23,8 @@ from zoo.datasets.parallel_text import load
 from zoo.datasets.video import fingerprint
 from zoo.text.normalization import tidy
 
+pytestmark = pytest.mark.more
+
 # Examples in each split, as the descriptions tell them.
 SIZES = {
     "movie_snippets": (7_263, 810, 1_997),

@@ -248,6 +248,7 @@ assert not unwanted, unwanted
 """
 
 
+@pytest.mark.more
 def test_a_prediction_imports_nothing_of_training_evaluation_or_the_command_line(saved, tmp_path):
     """In a fresh process that loads a model of each kind and asks it."""
     assert len(FIRST_OF_EACH) == len(PREDICTORS)

@@ -73,6 +73,7 @@ def text(value):
     return value.decode() if isinstance(value, bytes) else value
 
 
+@pytest.mark.more
 def test_rows_and_columns_named_and_not(rest, exchanges):
     for signature, inputs, outputs in exchanges:
         columns = {name: nested(array.tolist(), text) for name, array in inputs.items()}

@@ -108,6 +108,7 @@ def test_the_example_of_the_readme_runs(name, written, predictor, monkeypatch, c
         assert ours["token_ids"](text) == predictor.tokenizer([text]).numpy()[0].tolist()
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("kind", ["DNA of 2, both strands", "DNA of codons"])
 def test_letters_of_dna_become_ids_as_the_readme_says(name, kind, tmp_path, monkeypatch, capsys):
@@ -172,6 +173,7 @@ def test_a_language_model_goes_on_from_piece_to_piece(level, tmp_path, monkeypat
     assert total == pytest.approx(score["log_probability"], rel=1e-4)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("kind", ["video of 3", "video of paths"])
 def test_clips_are_read_as_the_readme_says(name, kind, tmp_path, monkeypatch, capsys):

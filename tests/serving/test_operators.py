@@ -30,6 +30,8 @@ from zoo.serving.export import litert
 from zoo.serving.export import onnx as onnx_export
 from zoo.serving.export.network import FileNetwork
 
+pytestmark = pytest.mark.more
+
 KINDS = dict.fromkeys(("simplified_gru", "gru", "reset_after_gru"), "GRU") | {"rnn": "RNN"}
 KINDS |= dict.fromkeys(("lstm", "lstm_without_output_activation", "diagonal_peephole_lstm"), "LSTM")
 LOOPS = {"peephole_lstm", "normalized_gru", "zoneout_lstm"}

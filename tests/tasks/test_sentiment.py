@@ -75,6 +75,7 @@ class TestSentiment(TaskTests):
         for new, old in zip(same.get_weights(), saved.model.get_weights(), strict=True):
             np.testing.assert_array_equal(new, old)
 
+    @pytest.mark.more
     def test_begins_with_language_models(self, encoders, call, tmp_path):
         """Sizes follow; each layer waits for its turn; resumed it ends as the unbroken run."""
         words = [f"--encoder={','.join(map(str, encoders))}", "--adversarial=0.1", "--epochs=2"]

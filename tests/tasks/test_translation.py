@@ -68,7 +68,8 @@ class TestTranslation(TaskTests):
         assert ["cat" in side for side in sides] == [True, False]
         assert ["chat" in side for side in sides] == [False, True]
 
-    @pytest.mark.parametrize("level", [pytest.param("word", marks=pytest.mark.more), "character"])
+    @pytest.mark.more
+    @pytest.mark.parametrize("level", ["word", "character"])
     def test_the_encoder_begins_with_language_models(self, level, trained, call, tmp_path):
         """What it reads and its sizes follow; it waits for its turn, which does not come here."""
         forward, backward = map(zoo.load, save_encoders(tmp_path, level, cell="gru"))
