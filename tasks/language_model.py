@@ -264,15 +264,10 @@ class LanguageModelling(Task):
         follows: dict[str, Any] = {"embedding_dim": 0 if vectors is None else vectors.shape[1]}
         if options.level == "word":
             follows["vocabulary_size"] = len(saved.tokenizer.vocabulary) - 3
-        for name in sorted(follows.keys() & set(given)):
-            if getattr(options, name) != follows[name]:
-                flag = name.replace("_", "-")
-                raise UserError(f"tokens and vectors are those of --encoder: leave --{flag} out")
-        if not options.start_from:
+        if not options.start_from:  # two of one size are an encoder
             stack = saved.model.get_layer("recurrence").get_config()
-            # two of one size are an encoder
             follows |= {n: stack[n] for n in ("cell", "units", "layers") if n not in given}
-        vars(options).update(follows)
+        zoo.application.transfer.settle(options, follows, given)
 
     def build(self, data: Any, options: Options) -> Any:
         if options.start_from:

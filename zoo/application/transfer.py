@@ -1,6 +1,6 @@
 """What `--encoder` and `--start-from` of tasks that read text mean for a training."""
 
-from collections.abc import Collection, Set
+from collections.abc import Collection, Mapping, Set
 from typing import Any
 
 from zoo.application.options import EncoderOptions, TrainingOptions, declared
@@ -50,6 +50,11 @@ def _follow_encoder(options: EncoderOptions, encoder: TextEncoder, given: Collec
     }
     if encoder.backward:
         follows["bidirectional"] = True
+    settle(options, follows, given)
+
+
+def settle(options: TrainingOptions, follows: Mapping[str, Any], given: Collection[str]) -> None:
+    """Fills in what follows from `--encoder`; refuses, by a UserError, what contradicts it."""
     for name in sorted(set(given) & follows.keys()):
         if getattr(options, name) != follows[name]:
             told = f"the models of --encoder ask for {name.replace('_', ' ')} {follows[name]}"

@@ -117,10 +117,8 @@ class EntityTagger(Predictor):
             except ValueError as error:
                 raise UserError(f"the model cannot see words elsewhere: {error}") from error
         if tuple(tag_names) != self.tag_names:
-            head: dict[str, dict[str, Any]] = {"logits": {"units": len(tag_names)}}
-            if self.has_crf:
-                head["crf"] = {"allowed": allowed_transitions(tag_names)}
-            model = with_head(model, head)
+            crf = {"allowed": allowed_transitions(tag_names)}
+            model = with_head(model, {"logits": {"units": len(tag_names)}, "crf": crf})
         return type(self)(model, self.encoder, tag_names, context or self.context)
 
     @property
