@@ -31,7 +31,6 @@ _SAMPLED = ("", "The king")  # beginnings of the samples on the card
 _SAMPLE_LENGTH = {"character": 400, "word": 60}
 _LONGEST_SEARCH = 10_000  # tokens
 
-
 _OF_NETWORK = ("units", "layers", "dropout")
 _OF_TRAINING = ("epochs", "batch_size", "timesteps")
 _OF_TOKENS = {"embedding_dim", "tie_weights", "variational_dropout", "vocabulary_size"}
@@ -321,10 +320,9 @@ class LanguageModelling(Task):
     def _tokenizer(self, data: Any, options: Options) -> Any:
         kind = zoo.predictors.language_model.TOKENIZERS[options.level]
         if options.start_from or options.encoder:
-            option = "start_from" if options.start_from else "encoder"
-            saved = self._saved(options, option).tokenizer
-            config = saved.get_config() | {"backward": options.backward}
-            return kind.from_config(config, saved.vocabulary)
+            saved = self._saved(options, "start_from" if options.start_from else "encoder")
+            config = saved.tokenizer.get_config() | {"backward": options.backward}
+            return kind.from_config(config, saved.tokenizer.vocabulary)
         size = (options.vocabulary_size,) if options.level == "word" else ()
         return kind.from_documents(data.train.texts, *size, backward=options.backward)
 

@@ -16,13 +16,7 @@ from zoo.errors import UserError
 from zoo.layers.crf import first_best, marginals, viterbi
 from zoo.networks.many_to_many import with_elsewhere
 from zoo.networks.transfer import with_head
-from zoo.predictors.base import (
-    Predictor,
-    list_of,
-    load_vocabulary,
-    map_by_length,
-    unknown_share,
-)
+from zoo.predictors.base import Predictor, list_of, load_vocabulary, map_by_length, unknown_share
 from zoo.predictors.calibration import calibrated
 from zoo.predictors.distinct_tokens import DistinctTokens
 from zoo.predictors.endpoints import Arrays, Endpoint, require_few, text_endpoint
