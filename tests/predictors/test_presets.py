@@ -237,8 +237,8 @@ ANSWERS = {
         "2031년 11월 5일": ("2031-11-05", -0.0002),
     },
     "translation_bigru_bible_en_fr": {
-        VERSE: ("Le roi monta dans la montagne avec ses serviteurs.", -1.6884),
-        OTHER: ("Puis il leur dit: Donnez à mes brebis.", -4.9522),
+        VERSE: ("Le roi monta sur la montagne avec ses serviteurs.", -2.6851),
+        OTHER: ("Et il leur dit: Vous mangerez mes brebis.", -6.2796),
     },
     "dna_bilstm_splice_junctions": {
         "CCAGCTGCATCACAGGAGGCCAGCGAGCAGGTCTGTTCCAAGGGCCTTCGAGCCAGTCTG": ("EI", 0.69142),
