@@ -237,8 +237,8 @@ ANSWERS = {
         "2031년 11월 5일": ("2031-11-05", -0.0002),
     },
     "translation_bigru_bible_en_fr": {
-        VERSE: ("Le roi monta sur la montagne avec ses serviteurs.", -2.6851),
-        OTHER: ("Et il leur dit: Vous mangerez mes brebis.", -6.2796),
+        VERSE: ("Le roi monta sur la montagne avec ses serviteurs.", -2.1426),
+        OTHER: ("Et il leur dit: Donnez à mes brebis.", -5.4822),
     },
     "dna_bilstm_splice_junctions": {
         "CCAGCTGCATCACAGGAGGCCAGCGAGCAGGTCTGTTCCAAGGGCCTTCGAGCCAGTCTG": ("EI", 0.69142),
