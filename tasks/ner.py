@@ -119,7 +119,9 @@ class NamedEntities(Task):
     def build(self, data: Any, options: Options) -> Any:
         if options.start_from:
             saved = zoo.application.workflow.load(self, options.start_from, "--start-from")
-            return saved.relabelled(data.tag_names, options.context, options.elsewhere)
+            return saved.relabelled(
+                data.tag_names, options.context, options.elsewhere, options.adversarial
+            )
         vectors = zoo.text.word_vectors.read(options.vectors) if options.vectors else None
         pretrained = zoo.application.transfer.encoder_of(options)
         more_words: Sequence[str] = vectors.words if vectors else ()
@@ -143,6 +145,7 @@ class NamedEntities(Task):
             bidirectional=options.bidirectional,
             word_dropout=options.word_dropout,
             dropout=options.dropout,
+            adversarial=options.adversarial,
             head=options.head,
             allowed=zoo.text.tags.allowed_transitions(data.tag_names),
             name=self.name,

@@ -33,9 +33,7 @@ class Options(WordOptions):
     max_length: int = option(
         400, "Most tokens of a text; a longer one loses its beginning.", least=2
     )
-    adversarial: float = option(
-        0.05, "Size of the changes of word vectors in adversarial training, 0 for none.", least=0
-    )
+    adversarial: float = 0.05
     pooling: str = option(
         "max", "How the steps become one vector.", choices=("max", "mean", "mean-max", "last")
     )

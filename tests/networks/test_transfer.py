@@ -126,6 +126,10 @@ def test_a_new_head_on_the_same_network():
     model = network(WIDTH, 1, adversarial=0.2)
     made = transfer.adversarial_like(transfer.with_head(model, {"logits": {"units": 5}}), 0.1)
     assert (type(made), made.size) == (AdversarialModel, 0.1)
+    plain = transfer.adversarial_like(made, 0.0)
+    assert not isinstance(plain, AdversarialModel)
+    assert plain.layers == made.layers
+    assert transfer.adversarial_like(plain, 0.0) is plain
 
 
 @pytest.mark.parametrize("head", ["crf", "softmax"])

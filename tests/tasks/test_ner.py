@@ -134,6 +134,12 @@ class TestNamedEntities(TaskTests):
         assert not kernels[0][len(kernels[1]) :].any()
         assert built("--start-from", trained.model)[0].context == "sentence"
 
+    def test_adversarial_training(self, trained, built):
+        """For a network that was built for it; the one that went before was not."""
+        assert built("--adversarial=0.1")[0].model.size == 0.1
+        start = ("--start-from", trained.model, "--adversarial=0.1")
+        refused("give --adversarial 0", built, *start)
+
     def test_vectors(self, built, tmp_path):
         values = {"bob": 0.5, "rome": -2.5, "elsewhere": 7.0}  # the one value of each vector
         path = tmp_path / "vectors.txt"

@@ -265,6 +265,9 @@ class WordOptions(EncoderOptions):
     start_from: str | None = option(
         None, "Go on from a saved model of the task; other labels get a new head.", what="model"
     )
+    adversarial: float = option(
+        0.0, "Size of the changes of word vectors in adversarial training, 0 for none.", least=0
+    )
 
     def of_encoder(self, encoder: Any) -> dict[str, Any]:
         return {"vectors": None}

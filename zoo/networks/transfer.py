@@ -146,9 +146,14 @@ def layers_from_below(model: keras.Model, head: Sequence[str]) -> list[Weights]:
 def adversarial_like(model: keras.Model, size: float) -> keras.Model:
     """The same layers as a model that trains on changed vectors, as `AdversarialModel` does.
 
+    With `size` 0 as a model that trains on the vectors as they are, whatever it did before.
+
     Raises:
         UserError: the network has no place for changes: it was built without.
     """
+    if not size:
+        adversarial = isinstance(model, AdversarialModel)
+        return keras.Model(model.input, model.output, name=model.name) if adversarial else model
     if not any(isinstance(layer, Perturbation) for layer in model.layers):
         raise UserError(
             "the model has no place for the changes of adversarial training: give --adversarial 0"

@@ -15,7 +15,7 @@ from zoo.datasets.batches.by_length import BucketedBatches
 from zoo.errors import UserError
 from zoo.layers.crf import first_best, marginals, viterbi
 from zoo.networks.many_to_many import with_elsewhere
-from zoo.networks.transfer import with_head
+from zoo.networks.transfer import adversarial_like, with_head
 from zoo.predictors.base import Predictor, list_of, load_vocabulary, map_by_length, unknown_share
 from zoo.predictors.calibration import calibrated
 from zoo.predictors.distinct_tokens import DistinctTokens
@@ -92,7 +92,11 @@ class EntityTagger(Predictor):
         return self.encoder.words
 
     def relabelled(
-        self, tag_names: Sequence[str], context: str | None = None, elsewhere: bool = False
+        self,
+        tag_names: Sequence[str],
+        context: str | None = None,
+        elsewhere: bool = False,
+        adversarial: float = 0.0,
     ) -> Self:
         """The same network and words for tags: with a new head, if they are others.
 
@@ -100,9 +104,11 @@ class EntityTagger(Predictor):
             tag_names: as for the class.
             context: as for the class; None for the same.
             elsewhere: whether words are to see what is made of them elsewhere, if they do not yet.
+            adversarial: size of the changes that it trains on (`AdversarialModel`), 0 for none.
 
         Raises:
-            UserError: a network without characters cannot tell words elsewhere.
+            UserError: a network without characters cannot tell words elsewhere, one that was built
+                without a place for such changes cannot train on them.
         """
         model = self.model
         if elsewhere:
@@ -113,6 +119,7 @@ class EntityTagger(Predictor):
         if tuple(tag_names) != self.tag_names:
             crf = {"allowed": allowed_transitions(tag_names)}
             model = with_head(model, {"logits": {"units": len(tag_names)}, "crf": crf})
+        model = adversarial_like(model, adversarial)
         return type(self)(model, self.encoder, tag_names, context or self.context)
 
     @property

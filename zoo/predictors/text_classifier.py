@@ -57,15 +57,14 @@ class TextClassifier(Classifier):
     def relabelled(self, label_names: Sequence[str], adversarial: float = 0.0) -> Self:
         """The same network and words for labels: with a new head, if they are others.
 
-        `adversarial` is the size of the changes that it trains on (`AdversarialModel`); a UserError
-        says that the network has no place for them.
+        `adversarial` is the size of the changes that it trains on (`AdversarialModel`), 0 for none;
+        a UserError says that the network has no place for them.
         """
         model = self.model
         if tuple(label_names) != self.label_names:
             classes = len(label_names)
             model = with_head(model, {"logits": {"units": 1 if classes == 2 else classes}})
-        if adversarial:
-            model = adversarial_like(model, adversarial)
+        model = adversarial_like(model, adversarial)
         return type(self)(model, self.tokenizer, label_names)
 
     def batches(
