@@ -221,11 +221,11 @@ BAD = "A dull, badly written mess, and a complete waste of time."
 VERSE = "The king went up into the mountain with his servants."
 OTHER = "And he said to them, Give food to my sheep."
 NAMES = "\U0001f600 Theodore Roosevelt met Angela Merkel in New York."
-PEOPLE = (("PER", "Theodore Roosevelt", 0.92819), ("PER", "Angela Merkel", 0.56653))
+PEOPLE = (("PER", "Theodore Roosevelt", 0.963), ("PER", "Angela Merkel", 0.63576))
 ANSWERS = {
     "sentiment_bilstm_imdb": {GOOD: ("pos", 0.99981), BAD: ("neg", 0.99991)},
     "sentiment_bilstm_movie_snippets": {GOOD: ("pos", 0.99991), BAD: ("neg", 0.99995)},
-    "ner_bilstm_conll2003": {NAMES: (*PEOPLE, ("LOC", "New York", 0.98131))},
+    "ner_bilstm_conll2003": {NAMES: (*PEOPLE, ("LOC", "New York", 0.98113))},
     "language_model_lstm_shakespeare_character": {"The king is dead.": -14.5441},
     "language_model_lstm_shakespeare_word": {"The king is dead.": -17.6185},
     "music_lstm_bach_chorales": {"C5 G4 E4 C4": ("(C5) (G4) (E4) (C4)", 0.99997)},
