@@ -133,6 +133,10 @@ class TestNamedEntities(TaskTests):
         np.testing.assert_array_equal(kernels[0][: len(kernels[1])], kernels[1])
         assert not kernels[0][len(kernels[1]) :].any()
         assert built("--start-from", trained.model)[0].context == "sentence"
+        options = options_of(NamedEntities, "--start-from", trained.model, "--epochs=3")
+        settings = zoo.application.transfer.recorded(options)
+        assert settings["epochs"] == 3
+        assert not {"units", "dropout", "word_dropout", "head"} & settings.keys()  # of the network
 
     def test_adversarial_training(self, trained, built):
         """For a network that was built for it; the one that went before was not."""

@@ -38,6 +38,14 @@ def follow(options: EncoderOptions, given: Collection[str]) -> None:
         refuse(options, alone, "there are no trained layers without --encoder or --start-from")
 
 
+def recorded(options: TrainingOptions) -> dict[str, Any]:
+    """The options of a run, for its metrics: but for those of a network that it went on from."""
+    settings = options.recorded()
+    if not (isinstance(options, EncoderOptions) and settings.get("start_from")):
+        return settings
+    return {name: value for name, value in settings.items() if name in _KEPT}
+
+
 def _follow_encoder(options: EncoderOptions, encoder: TextEncoder, given: Collection[str]) -> None:
     recurrence = encoder.recurrence
     of_cell = {"remember": None, "layer_norm": False, "zoneout": 0.0} | recurrence["cell_options"]

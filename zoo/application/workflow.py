@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from zoo import evaluation, serving, training
-from zoo.application import cards, runs
+from zoo.application import cards, runs, transfer
 from zoo.application.options import declared
 from zoo.application.task import Baseline, Task
 from zoo.errors import UserError, told_of
@@ -80,7 +80,7 @@ def _train(
         metrics = _measure(task, predictor, baseline, data) | {
             "epochs": len(history.epoch),
             "parameters": predictor.model.count_params(),
-            "settings": options.recorded(),
+            "settings": transfer.recorded(options),
         }
         with atomic_replace(folder) as new:
             presets.write(predictor, new, metrics)
